@@ -1,0 +1,141 @@
+"""What all figures share: the theme, colours that colour-blind readers tell apart, safe labels.
+
+The theme holds inside a plot function only: a figure of the reader's own, drawn in the same
+notebook, looks as matplotlib or seaborn would have it unless `use_theme` is called.
+"""
+
+import functools
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
+
+# seaborn's "colorblind" palette, its darker hues first, without importing seaborn
+PALETTE = ("#0173B2", "#D55E00", "#029E73", "#CC78BC", "#CA9161", "#56B4E9", "#DE8F05", "#949494")
+# Lines differ by their dashes too: a report may be printed in grey.
+DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+INK, FAINT, PALE = "#262626", "#6b6b6b", "#d9d9d9"
+LONGEST_LABEL = 60
+
+THEME = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "axes.unicode_minus": True,
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "butt",
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+}
+
+
+def use_theme():
+    """Give every further figure of this notebook the look of the plot functions.
+
+    Examples
+    --------
+    >>> with mpl.rc_context():
+    ...     use_theme()
+    ...     mpl.rcParams["axes.spines.top"]
+    False
+    """
+    mpl.rcParams.update(THEME)
+
+
+def themed(plot):
+    """Let a plot function draw in the theme, and leave matplotlib's settings as they were."""
+
+    @functools.wraps(plot)
+    def in_theme(*args, **kwargs):
+        with mpl.rc_context(THEME):
+            return plot(*args, **kwargs)
+
+    return in_theme
+
+
+def axes(ax, *, width=7.0, height=4.2):
+    """Return the axes given, or those of a new figure of this size (inches)."""
+    return plt.subplots(figsize=(width, height))[1] if ax is None else ax
+
+
+def plain(text):
+    """Return text that matplotlib draws as it stands, whatever a cohort's cell holds.
+
+    Signs that cannot be drawn become spaces, a ``$`` does not start math, and what is longer than
+    a label can be is cut.
+
+    Examples
+    --------
+    >>> print(plain("costs $5$"))
+    costs \\$5\\$
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    short = line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}…"
+    return short.replace("$", r"\$")
+
+
+def name_handles(ax, handles, labels, **options):
+    """Draw a legend whose labels may begin with an underscore, which matplotlib would drop."""
+    legend = ax.legend(handles, ["…"] * len(handles), **options)
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set_text(plain(label))
+    return legend
+
+
+def columns_of(frame, names, what):
+    """Check that a frame has the columns that a figure draws.
+
+    Raises
+    ------
+    ValueError
+        When one is missing, or there is no row.
+    """
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        raise ValueError(f"{what} needs columns {absent}; the frame has {list(frame.columns)}.")
+    if frame.empty:
+        raise ValueError(f"{what}: the frame has no row, so there is nothing to draw.")
+
+
+def limit(value):
+    """Return a number for drawing, NaN for what is missing."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):  # pandas.NA, None
+        return np.nan
+
+
+def month_ticks(last):
+    """Return round times from 0 to the end of follow-up, five to nine of them.
+
+    Examples
+    --------
+    >>> month_ticks(84).tolist()
+    [0, 12, 24, 36, 48, 60, 72, 84]
+    """
+    steps = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
+    step = next((s for s in steps if last / s <= 8.5), 600)
+    return np.arange(0, last + 1e-9, step).astype(int)
