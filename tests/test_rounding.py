@@ -34,6 +34,8 @@ from vlms.rounding import (
         ("−2.5", -2.5, 1, -2.55, -2.45),
         ("Seventy-seven", 77, 0, 76.5, 77.5),
         ("twelve", 12, 0, 11.5, 12.5),
+        ("twenty eight", 28, 0, 27.5, 28.5),
+        ("no", 0, 0, -0.5, 0.5),
     ],
 )
 def test_printed_text_stands_for_a_box_of_true_values(text, value, decimals, lower, upper):

@@ -23,6 +23,7 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _WORDS = {word: number for number, word in enumerate(_UNITS)} | {
     word: 10 * number for number, word in enumerate(_TENS, start=2)
 }
+_WORDS |= {"no": 0, "none": 0, "both": 2}
 
 _NUMBER = re.compile(
     r"(?P<comparator><=|>=|[<>≤≥])?\s*(?P<sign>[-−–+])?\s*"

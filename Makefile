@@ -1,0 +1,103 @@
+# The compendium's tasks. `make` prints them; the help text is the comment behind each target.
+#
+# Set-up is automatic: a local environment in .venv, made with uv where it is installed or can be
+# installed into .venv, with pip otherwise, from requirements.lock, and again only when the lock or
+# pyproject.toml changes. To use an environment that is active already: make reports PYTHON=python
+
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+VENV := .venv
+ifeq ($(origin PYTHON),undefined)
+  PYTHON := $(VENV)/bin/python
+  SETUP := $(VENV)/.installed
+endif
+
+# The package is found from every folder, also where an active environment has not installed it.
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+export PYTHONUTF8 := 1
+# Compiled bytecode halves the time of a build.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help reports cohort lessons test test-browser lint lab bench status diff lock clean
+
+help:  ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	  while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+reports: $(SETUP)  ## render every notebook whose inputs changed: reports/index.html
+	@if sh .ci/unchanged; then \
+	  echo "Nothing changed: the reports are up to date (reports/index.html)."; \
+	else $(PYTHON) -m vlms build; fi
+
+cohort: $(SETUP)  ## analyse a cohort of your own: make cohort COHORT=my.csv
+	@if [ -z "$$COHORT" ]; then \
+	  echo "Name the file: make cohort COHORT=my.csv" >&2; exit 2; fi
+	@$(PYTHON) -m vlms report "$$COHORT"
+
+lessons: $(SETUP)  ## render the lessons only
+	@$(PYTHON) -m vlms build --kind lesson
+
+test: $(SETUP)  ## run all tests but those that need a browser, and check the style
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m pytest -n auto -m "not browser"
+
+test-browser: $(SETUP)  ## open the reports in a real browser (skipped where there is none)
+	@$(PYTHON) -m pytest -m browser -rs
+
+lint: $(SETUP)  ## correct the style of package, tests and notebooks
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+lab: $(SETUP)  ## open the notebooks in JupyterLab
+	@$(PYTHON) -m jupyterlab notebooks
+
+bench: $(SETUP)  ## measure speed and scale, as ratios in one run
+	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(PYTHON) "$$bench" || exit 1; done
+
+status: $(SETUP)  ## say which reports are fresh, and what made the others stale
+	@$(PYTHON) -m vlms status
+
+diff: $(SETUP)  ## compare verdicts and results with an earlier commit: make diff BASE=HEAD~1
+	@$(PYTHON) -m vlms diff "$${BASE:-HEAD}"
+
+lock: ## pin every package anew from pyproject.toml (needs uv)
+	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
+	  --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
+
+clean:  ## remove the environment, the reports and all caches
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	@find reports -mindepth 1 ! -name README.md -delete
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp holds the checksums of both files: a touched file installs nothing.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@if cat $^ | cksum | cmp -s - $@; then touch $@; else $(set-up); fi
+
+define set-up
+set -e; \
+for python in python3 python3.13 python3.12 python3.11 python; do \
+  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+    && break || python=; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "No Python 3.11, 3.12 or 3.13 was found; install one and run make again." >&2; exit 1; fi; \
+if [ ! -x $(VENV)/bin/python ] || ! $(VENV)/bin/python -c '' 2>/dev/null; then \
+  rm -rf $(VENV); \
+  "$$python" -m venv $(VENV) 2>/dev/null || uv venv --quiet --seed --python "$$python" $(VENV) || { \
+    echo "$$python cannot make a virtual environment; install its venv module." >&2; exit 1; }; fi; \
+awk '/^[^ #]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.txt; \
+if $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+     --requirement $(VENV)/uv.txt 2>/dev/null; then \
+  echo "Installing the locked packages into $(VENV) with uv ($$($(VENV)/bin/uv --version))."; \
+  $(VENV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python $(VENV) requirements.lock; \
+else \
+  echo "Installing the locked packages into $(VENV) with pip (uv could not be installed)."; \
+  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+    --requirement requirements.lock; fi; \
+$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+  --no-build-isolation --no-index --editable .; \
+cat $^ | cksum > $@
+endef
