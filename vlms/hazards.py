@@ -1,0 +1,332 @@
+"""Printed hazard ratios: can estimate, limits and P value be true together?
+
+A Wald interval is exp(b ± z SE), symmetric on the log scale, so limits L and U give both the
+estimate, √(LU), and its standard error, ln(U/L) / 2z. Each check looks for true values inside the
+printed boxes; how many events an interval needs is decided in `vlms.information`.
+"""
+
+import math
+from statistics import NormalDist
+
+from vlms.findings import Finding, graded, printed_box, together, whole
+from vlms.information import WALD, information_check, log_box, normal_quantile, printed_ratio
+from vlms.rounding import Printed, print_p
+
+_FAVOURABLE = ("better", "improved", "longer", "protective", "superior", "lower risk", "favourable")
+_ADVERSE = ("worse", "inferior", "shorter", "poorer", "poor", "harmful", "higher risk", "reduced")
+
+
+def hazard_ratio_check(
+    hr,
+    lower,
+    upper,
+    p=None,
+    *,
+    confidence=0.95,
+    events=None,
+    n=None,
+    groups=None,
+    test="unknown",
+):
+    """Check a printed hazard ratio against its limits, its P value and the events behind it.
+
+    Parameters
+    ----------
+    hr, lower, upper : str or float
+        The hazard ratio and its limits as printed. Text keeps a trailing zero, and with it the
+        precision; a number is taken as Python prints it.
+    p : str or float, optional
+        The P value as printed.
+    confidence : float
+        Confidence level of the limits.
+    events : int, optional
+        The most events that there can have been.
+    n : int, optional
+        Patients in the model; used as the most events where `events` is not given.
+    groups : tuple of int, optional
+        Patients with and without the covariate: neither arm has more events than patients.
+    test : str
+        ``"wald"`` when the P value is known to be the model's Wald P; ``"unknown"`` when it may
+        come from another test, and then a misfit is reported as undetermined.
+
+    Returns
+    -------
+    Finding
+        The gravest of the single checks, which are its `parts`.
+
+    Examples
+    --------
+    >>> finding = hazard_ratio_check("1.80", "1.20", "2.70", "0.005", events=40)
+    >>> finding.verdict
+    'contradictory'
+    >>> finding.values["events_needed"]
+    92
+    """
+    estimates = (
+        printed_ratio(hr, "hazard ratio"),
+        printed_ratio(lower, "limit"),
+        printed_ratio(upper, "limit"),
+    )
+    hr, lower, upper = estimates
+    parts = [log_symmetry_check(hr, lower, upper)]
+    if not _holds_estimate(hr, lower, upper):
+        return together(parts)
+    if p is not None:
+        parts.append(wald_p_check(hr, lower, upper, p, confidence=confidence, test=test))
+    if groups is not None and n is None:
+        n = sum(whole(size, "group size") for size in groups)
+    if events is None and n is not None:
+        events = n
+    if events is not None:
+        if n is not None and whole(events, "number of events") > whole(n, "number of patients"):
+            raise ValueError(f"{events} events are more than {n} patients")
+        parts.append(information_check(lower, upper, events, confidence=confidence, groups=groups))
+    return together(parts)
+
+
+def log_symmetry_check(hr, lower, upper):
+    """Check that a hazard ratio lies at the geometric mean of its limits.
+
+    A Wald interval is exp(b ± z SE), so HR = √(LU); the check asks whether any true values inside
+    the printed boxes satisfy that.
+
+    Parameters
+    ----------
+    hr, lower, upper : str or float
+        As printed.
+
+    Returns
+    -------
+    Finding
+
+    Examples
+    --------
+    >>> log_symmetry_check("2.74", "1.14", "6.56").verdict
+    'consistent'
+    >>> log_symmetry_check("2.74", "1.14", "7.56").verdict
+    'contradictory'
+    """
+    hr, lower, upper = (
+        printed_ratio(hr, "hazard ratio"),
+        printed_ratio(lower, "limit"),
+        printed_ratio(upper, "limit"),
+    )
+    low, high = printed_box(lower, smallest=0), printed_box(upper, smallest=0)
+    centre = math.sqrt(low[0] * high[0]), math.sqrt(low[1] * high[1])
+    shown = f"{hr.text} ({lower.text} to {upper.text})"
+    values = {"centre_lower": centre[0], "centre_upper": centre[1]}
+    arithmetic = f"√(lower × upper) lies from {centre[0]:.4g} to {centre[1]:.4g}."
+    if not _holds_estimate(hr, lower, upper):
+        statement = f"The hazard ratio {shown} does not lie between its limits."
+        assumptions = ("an interval holds its estimate",)
+        return Finding("contradictory", statement, arithmetic, assumptions, values)
+    verdict = graded(lambda truncated: bool(_vertices(hr, lower, upper, truncated)))
+    if verdict == "contradictory":
+        statement = (
+            f"The hazard ratio {shown} is not the middle of its limits on the log scale, "
+            f"which is {math.sqrt(lower.value * upper.value):.3g}."
+        )
+    else:
+        only = " if digits were cut off instead of rounded" if verdict == "rounding" else ""
+        statement = f"The hazard ratio {shown} is the middle of its limits on the log scale{only}."
+    return Finding(verdict, statement, arithmetic, (WALD,), values)
+
+
+def wald_p_check(hr, lower, upper, p, *, confidence=0.95, test="unknown"):
+    """Check a printed P value against the hazard ratio and its limits.
+
+    z = ln HR / SE with SE = ln(U/L) / 2z₀, where z₀ is the normal quantile of the confidence
+    level. With a = ln L and b = ln U, z = z₀ (a + b) / (b − a) is a ratio of linear functions, so
+    its extremes over all true values that print like this lie at vertices of a polygon: exact.
+
+    Parameters
+    ----------
+    hr, lower, upper, p : str or float
+        As printed.
+    confidence : float
+        Confidence level of the limits.
+    test : str
+        ``"wald"`` or ``"unknown"``, see `hazard_ratio_check`.
+
+    Returns
+    -------
+    Finding
+
+    Notes
+    -----
+    Altman and Bland, BMJ 2011;343:d2304 for the calculation without boxes.
+
+    Examples
+    --------
+    >>> wald_p_check("2.74", "1.14", "6.56", ".02").verdict
+    'consistent'
+    >>> finding = wald_p_check("5.33", "0.97", "29.30", ".06")
+    >>> finding.verdict, round(finding.values["p_lower"], 4), round(finding.values["p_upper"], 4)
+    ('undetermined', 0.0537, 0.0546)
+    """
+    if test not in ("wald", "unknown"):
+        raise ValueError(f"test must be 'wald' or 'unknown', found {test!r}")
+    quantile = normal_quantile(confidence)
+    hr, lower, upper = (
+        printed_ratio(hr, "hazard ratio"),
+        printed_ratio(lower, "limit"),
+        printed_ratio(upper, "limit"),
+    )
+    p = Printed.parse(p)
+    if not 0 <= p.value <= 1:
+        raise ValueError(f"{p.text!r} is not a P value from 0 to 1")
+    shown = f"{hr.text} ({lower.text} to {upper.text})"
+
+    def wald(truncated):
+        return _p_range(_vertices(hr, lower, upper, truncated), quantile)
+
+    def fits(truncated):
+        found = wald(truncated)
+        box = printed_box(p, truncated=truncated, smallest=0, largest=1)
+        return found is not None and found[0] <= box[1] and found[1] >= box[0]
+
+    reached = wald(True)
+    if reached is None:
+        statement = f"No P value follows from {shown}, which is not symmetric on the log scale."
+        return Finding("undetermined", statement, "", (WALD,))
+    values = {"p_lower": reached[0], "p_upper": reached[1]}
+    arithmetic = f"Wald P from {reached[0]:.2g} to {reached[1]:.2g}."
+    verdict = graded(fits)
+    said = f"P {p.text}" if p.comparator else f"P = {p.text}"
+    if verdict != "contradictory":
+        only = " if digits were cut off instead of rounded" if verdict == "rounding" else ""
+        statement = f"{said} is the Wald P value of {shown}{only}."
+        return Finding(verdict, statement, arithmetic, (WALD,), values)
+    is_p = _between(*reached)
+    if test == "wald":
+        statement = f"{said} cannot be the Wald P value of {shown}, which is {is_p}."
+        assumptions = (WALD, "the P value is the model's Wald P")
+        return Finding("contradictory", statement, arithmetic, assumptions, values)
+    statement = (
+        f"{said} is not the Wald P value of {shown}, which is {is_p}: "
+        "it must come from another test, or be wrong."
+    )
+    return Finding("undetermined", statement, arithmetic, (WALD,), values)
+
+
+def direction_check(hr, words, *, named="the group named"):
+    """Check the direction of a hazard ratio against the words used for it.
+
+    Parameters
+    ----------
+    hr : str or float
+        As printed.
+    words : str
+        What the text says of the group's outcome: ``"better"``, ``"improved"``, ``"longer"`` or
+        ``"worse"``, ``"inferior"``, ``"shorter"`` and the like.
+    named : str
+        The group of whom it is said.
+
+    Returns
+    -------
+    Finding
+        With the reciprocal, which is what the other group as reference would give.
+
+    Examples
+    --------
+    >>> print(direction_check("2.13", "improved", named="adjuvant therapy").statement)
+    A hazard ratio of 2.13 means more events with adjuvant therapy, yet the text says improved; \
+with the other group as reference it would be 0.47.
+    """
+    hr, said = printed_ratio(hr, "hazard ratio"), words.strip().lower()
+    if said not in _FAVOURABLE + _ADVERSE:
+        raise ValueError(
+            f"{words!r} is no direction; say one of {', '.join(_FAVOURABLE + _ADVERSE)}"
+        )
+    low, high = printed_box(hr, truncated=True, smallest=1e-300)
+    favourable = said in _FAVOURABLE
+    assumptions = (f"the hazard is of a harmful event, of {named} against the others",)
+    values = {"reciprocal": 1 / hr.value, "favourable": favourable}
+    arithmetic = f"HR from {low:.4g} to {high:.4g} against 1; 1/{hr.text} = {1 / hr.value:.3g}."
+    meaning = "more" if hr.value > 1 else "fewer"
+    if (low > 1) if favourable else (high < 1):
+        statement = (
+            f"A hazard ratio of {hr.text} means {meaning} events with {named}, yet the text says "
+            f"{said}; with the other group as reference it would be {1 / hr.value:.2f}."
+        )
+        return Finding("contradictory", statement, arithmetic, assumptions, values)
+    statement = (
+        f"A hazard ratio of {hr.text} means {meaning} events with {named}, as the text says."
+    )
+    if low <= 1 <= high:
+        statement = f"A hazard ratio of {hr.text} may lie on either side of 1."
+    return Finding("consistent", statement, arithmetic, assumptions, values)
+
+
+def identical_rows(frame, columns=("hazard_ratio", "lower", "upper")):
+    """Find rows of different results that agree to the last printed digit.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A row a result; printed text.
+    columns : sequence of str
+        What is compared; rows with a gap in any of them are left out.
+
+    Returns
+    -------
+    Finding
+        ``undetermined`` when there are such rows: a coincidence is possible, a copying error is
+        likelier. `values["groups"]` lists the index labels.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"hazard_ratio": ["2.74", "1.37", "2.74"],
+    ...     "lower": ["1.14", "0.29", "1.14"], "upper": ["6.56", "6.54", "6.56"]})
+    >>> identical_rows(table).values["groups"]
+    [[0, 2]]
+    """
+    known = frame.dropna(subset=list(columns)).astype(dict.fromkeys(columns, str))
+    groups = [list(rows) for rows in known.groupby(list(columns)).groups.values() if len(rows) > 1]
+    if not groups:
+        statement = f"No two of {len(known)} results agree in all printed digits."
+        return Finding("consistent", statement, values={"groups": []})
+    shown = "; ".join(" = ".join(map(str, rows)) for rows in groups)
+    return Finding(
+        "undetermined",
+        f"Different results are identical to the last digit ({shown}): possible by chance, "
+        "more likely copied.",
+        f"Compared in {', '.join(columns)}.",
+        values={"groups": groups},
+    )
+
+
+def _holds_estimate(hr, lower, upper):
+    """Whether the limits can lie on either side of the estimate, rounding allowed."""
+    low, middle, high = (printed_box(printed, truncated=True) for printed in (lower, hr, upper))
+    return low[0] <= middle[1] and middle[0] <= high[1] and low[0] <= high[1]
+
+
+def _vertices(hr, lower, upper, truncated):
+    """Corners of the set of (ln L, ln U) that print as given and have the HR in their middle."""
+    a, b, h = (log_box(printed, truncated) for printed in (lower, upper, hr))
+    slack = 1e-12
+    ends = 2 * h[0] - slack, 2 * h[1] + slack
+    corners = [(x, y) for x in a for y in b if ends[0] <= x + y <= ends[1]]
+    for total in ends:
+        corners += [(x, total - x) for x in a if b[0] <= total - x <= b[1]]
+        corners += [(total - y, y) for y in b if a[0] <= total - y <= a[1]]
+    return [(x, y) for x, y in corners if y >= x]
+
+
+def _p_range(corners, quantile):
+    if not corners:
+        return None
+    scores = [
+        quantile * (x + y) / (y - x) if y > x else math.copysign(math.inf, x + y)
+        for x, y in corners
+    ]
+    nearest = 0 if min(scores) < 0 < max(scores) else min(map(abs, scores))
+    tail = NormalDist().cdf
+    return 2 * tail(-max(map(abs, scores))), 2 * tail(-nearest)
+
+
+def _between(low, high):
+    shown = print_p(low), print_p(high)
+    return shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
