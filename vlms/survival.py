@@ -1,0 +1,38 @@
+"""Every public statistical name of the package, in one place.
+
+This module holds no code. It gathers the estimators and tests that the modules from `event_table`
+to `registry` define, so that notebooks and later modules have one place to import from:
+``from vlms.survival import kaplan_meier, cox``.
+"""
+
+# Counts, curves and tests on time and event
+from vlms.curves import (
+    cumulative_hazard,
+    kaplan_meier,
+    kaplan_meier_from_table,
+    median_follow_up,
+    numbers_at_risk,
+    restricted_mean,
+    restricted_mean_difference,
+    survival_at,
+    survival_quantile,
+)
+from vlms.event_table import SurvivalInputError, event_table
+from vlms.log_rank import LogRank, log_rank, pairwise_log_rank
+
+__all__ = [
+    "LogRank",
+    "SurvivalInputError",
+    "cumulative_hazard",
+    "event_table",
+    "kaplan_meier",
+    "kaplan_meier_from_table",
+    "log_rank",
+    "median_follow_up",
+    "numbers_at_risk",
+    "pairwise_log_rank",
+    "restricted_mean",
+    "restricted_mean_difference",
+    "survival_at",
+    "survival_quantile",
+]
