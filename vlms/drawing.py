@@ -9,6 +9,7 @@ import functools
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.textpath import TextPath
 
 # seaborn's "colorblind" palette, its darker hues first, without importing seaborn
 PALETTE = ("#0173B2", "#D55E00", "#029E73", "#CC78BC", "#CA9161", "#56B4E9", "#DE8F05", "#949494")
@@ -139,3 +140,52 @@ def month_ticks(last):
     steps = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
     step = next((s for s in steps if last / s <= 8.5), 600)
     return np.arange(0, last + 1e-9, step).astype(int)
+
+
+def text_width(text, size):
+    """Return how wide a label is drawn, in points.
+
+    Examples
+    --------
+    >>> 20 < text_width("wide", 10) < 40
+    True
+    """
+    drawn = plain(text).replace(r"\$", "$")
+    return float(TextPath((0, 0), drawn, size=size).get_extents().width) if drawn else 0.0
+
+
+def text_columns(ax, columns, heights, *, y_axes=False, gap=16, size=9, top=10):
+    """Print columns of text to the right of the axes, one line at each height.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    columns : dict
+        Heading → texts, in the order from left to right.
+    heights : sequence of float
+        Where each line stands: data coordinates, or a share of the axes where `y_axes`.
+    gap, size, top : float
+        Space before a column, size of the letters, height of the headings over the axes (points).
+    """
+    along = "axes fraction" if y_axes else "data"
+    left = gap
+    for heading, texts in columns.items():
+        lines = [str(text) for text in texts]
+        _beside(ax, 1, heading, (left, top), "axes fraction", size, color=FAINT)
+        for height, line in zip(heights, lines, strict=True):
+            _beside(ax, height, line, (left, 0), along, size, color=INK)
+        left += gap + max(text_width(line, size) for line in [heading, *lines])
+
+
+def _beside(ax, height, text, offset, along, size, **style):
+    ax.annotate(
+        plain(text),
+        (1, height),
+        offset,
+        xycoords=("axes fraction", along),
+        textcoords="offset points",
+        va="center",
+        fontsize=size,
+        annotation_clip=False,
+        **style,
+    )

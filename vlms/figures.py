@@ -6,5 +6,6 @@ The drawing itself stands in `curve_figures`, `patient_figures`, `estimate_figur
 
 from vlms.curve_figures import plot_survival
 from vlms.drawing import use_theme
+from vlms.estimate_figures import plot_forest, plot_intervals, plot_multiverse
 
-__all__ = ["plot_survival", "use_theme"]
+__all__ = ["plot_forest", "plot_intervals", "plot_multiverse", "plot_survival", "use_theme"]

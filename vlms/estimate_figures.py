@@ -1,0 +1,359 @@
+"""Estimates side by side: a forest plot, intervals by several methods, a multiverse.
+
+All three draw one estimate with its interval a row or column, and say in words where there is no
+estimate, instead of leaving the row out.
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
+from vlms.drawing import (
+    FAINT,
+    INK,
+    PALETTE,
+    axes,
+    columns_of,
+    limit,
+    plain,
+    text_columns,
+    themed,
+)
+from vlms.rounding import print_interval, print_number
+
+_ROUND_RATIOS = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100])
+_PLAIN, _MARKED = PALETTE[0], PALETTE[1]
+
+
+@themed
+def plot_forest(
+    table,
+    *,
+    term="term",
+    estimate="hazard_ratio",
+    lower="lower",
+    upper="upper",
+    columns=None,
+    highlight=None,
+    limits=None,
+    decimals=2,
+    xlabel="Hazard ratio (log scale)",
+    heading="Ratio (95% CI)",
+    ax=None,
+):
+    """Draw a forest plot of ratios on a log axis, with their numbers beside them.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a term, from top to bottom; a row whose estimate is NA is said to have none.
+    term, estimate, lower, upper : str
+        Columns with the label, the ratio and its limits.
+    columns : dict, optional
+        Further columns to print at the right: column → heading.
+    highlight : str, optional
+        Boolean column: rows drawn in the second colour, with a square.
+    limits : tuple of float, optional
+        Ends of the axis. An interval that goes beyond ends in an arrow.
+    decimals : int
+        Of the numbers printed beside the plot.
+    xlabel, heading : str
+        What the axis shows, and what stands over the numbers printed beside it.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        When a column is missing, or a ratio is not above 0.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"term": ["age"], "hazard_ratio": [2.0], "lower": [1.0],
+    ...     "upper": [4.0]})
+    >>> [text.get_text() for text in plot_forest(table).get_yticklabels()]
+    ['age']
+    """
+    columns_of(table, [term, estimate, lower, upper, *(columns or {})], "A forest plot")
+    values = table[[estimate, lower, upper]].map(limit)
+    if (values <= 0).to_numpy().any() and (values[estimate] <= 0).any():
+        raise ValueError("A forest plot has a log axis: every ratio must be above 0.")
+    ax = axes(ax, width=7.8, height=1.1 + 0.34 * len(table))
+    ax.set_xscale("log")
+    ends = limits or _ratio_limits(values.to_numpy())
+    ax.set_xlim(*ends)
+    shown = _ROUND_RATIOS[(ends[0] <= _ROUND_RATIOS) & (ends[1] >= _ROUND_RATIOS)]
+    ax.xaxis.set_major_locator(FixedLocator(shown))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
+    ax.axvline(1, color=FAINT, lw=0.9, zorder=0)
+    _draw_rows(ax, table[term], values.to_numpy(), _marked(table, highlight))
+    numbers = [_print_estimate(*row, decimals, 1) for row in values.to_numpy()]
+    printed = {head: _texts(table[name]) for name, head in (columns or {}).items()}
+    text_columns(ax, {heading: numbers, **printed}, range(len(table)))
+    ax.set_xlabel(plain(xlabel))
+    return ax
+
+
+@themed
+def plot_intervals(
+    table,
+    *,
+    label="method",
+    estimate="survival",
+    lower="lower",
+    upper="upper",
+    highlight=None,
+    printed=None,
+    percent=True,
+    decimals=0,
+    xlabel="Survival",
+    heading="Estimate (interval)",
+    ax=None,
+):
+    """Draw estimates with their intervals one below the other on a linear axis.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row an estimate: the same one by several methods, or several cohorts.
+    label, estimate, lower, upper : str
+        Columns with the label, the estimate and its limits.
+    highlight : str, optional
+        Boolean column: rows drawn in the second colour, with a square.
+    printed : float, optional
+        The value a paper prints, as a line through all rows.
+    percent : bool
+        The values are shares (0–1), shown as percentages.
+    decimals : int
+        Of the numbers printed beside the plot.
+    xlabel, heading : str
+        What the axis shows, and what stands over the numbers printed beside it.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"method": ["plain", "log-log"], "survival": [0.6, 0.6],
+    ...     "lower": [0.3, 0.25], "upper": [0.9, 0.82]})
+    >>> len(plot_intervals(table).get_yticks())
+    2
+    """
+    columns_of(table, [label, estimate, lower, upper], "A figure of intervals")
+    values = table[[estimate, lower, upper]].map(limit).to_numpy()
+    ax = axes(ax, height=1.1 + 0.34 * len(table))
+    if percent:
+        ax.set_xlim(min(0, np.nanmin(values)), max(1, np.nanmax(values)))
+        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    if printed is not None:
+        ax.axvline(printed, color=FAINT, lw=1, ls=(0, (4, 2)), zorder=0)
+        ax.annotate(
+            "printed",
+            (printed, 1),
+            (0, 4),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=FAINT,
+        )
+    _draw_rows(ax, table[label], values, _marked(table, highlight))
+    numbers = [_print_estimate(*row, decimals, 100 if percent else 1) for row in values]
+    text_columns(ax, {f"{heading}, %" if percent else heading: numbers}, range(len(table)))
+    ax.set_xlabel(plain(xlabel))
+    return ax
+
+
+@themed
+def plot_multiverse(
+    table,
+    *,
+    readings,
+    estimate="survival",
+    lower="lower",
+    upper="upper",
+    printed=None,
+    percent=True,
+    labels=None,
+    ylabel="Survival",
+    ax=None,
+):
+    """Draw one estimate under every combination of readings, and which reading each one uses.
+
+    Above, the estimates in rising order with their intervals; below, a dot in each column for the
+    reading that was used (Simonsohn, Simmons and Nelson, Nature Human Behaviour 2020;4:1208).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a combination.
+    readings : list of str
+        Columns that hold which reading was used, as text.
+    estimate, lower, upper : str
+        Columns with the estimate and its limits; NA where it cannot be estimated.
+    printed : float, optional
+        The value a paper prints; combinations that give it to the last digit are not singled out.
+    percent : bool
+        The values are shares (0–1), shown as percentages.
+    labels : dict, optional
+        Column of `readings` → text.
+    ylabel : str
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        The upper part; the matrix below is its ``child_axes[0]``.
+
+    Raises
+    ------
+    ValueError
+        When a column is missing or no reading is named.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"patient 4": ["table", "text"], "survival": [0.6, 0.5],
+    ...     "lower": [0.3, 0.2], "upper": [0.8, 0.7]})
+    >>> ax = plot_multiverse(table, readings=["patient 4"])
+    >>> ax.get_lines()[0].get_ydata().tolist()
+    [0.5, 0.6]
+    """
+    if not readings:
+        raise ValueError("A multiverse needs at least one column of readings.")
+    columns_of(table, [*readings, estimate, lower, upper], "A multiverse")
+    table = table.sort_values([estimate, *readings], na_position="last", kind="stable")
+    values = table[[estimate, lower, upper]].map(limit).to_numpy()
+    lines = [(name, level) for name in readings for level in pd.unique(table[name].dropna())]
+    height = 0.19 * (len(lines) + len(readings))
+    ax = axes(ax, height=3.4 + height)
+    across = np.arange(len(table))
+    size = float(np.clip(240 / len(table), 2, 6))
+    ax.plot(across, values[:, 0], "o", ms=size, color=_PLAIN, zorder=3)
+    ax.vlines(across, values[:, 1], values[:, 2], color=_PLAIN, alpha=0.45, lw=size / 2.4)
+    if printed is not None:
+        ax.axhline(printed, color=_MARKED, lw=1.2, ls=(0, (4, 2)), zorder=2)
+        ax.annotate(
+            "printed",
+            (1, printed),
+            (4, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=_MARKED,
+        )
+    if percent:
+        ax.set_ylim(0, 1.02)
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.grid(axis="y")
+    ax.set(xlim=(-1, len(table)), xticks=[], ylabel=plain(ylabel))
+    _draw_matrix(ax, table, readings, labels or {}, size, height)
+    return ax
+
+
+def _draw_rows(ax, labels, values, marked):
+    """Draw each estimate and interval on its own line, the first at the top."""
+    ends = ax.get_xlim()
+    log = ax.get_xscale() == "log"
+    for row, (middle, low, high) in enumerate(values):
+        color = _MARKED if marked[row] else _PLAIN
+        if np.isnan(middle):
+            ax.annotate(
+                "no estimate",
+                (0.5, row),
+                xycoords=("axes fraction", "data"),
+                ha="center",
+                va="center",
+                fontsize=9,
+                style="italic",
+                color=FAINT,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+            )
+            continue
+        if not (np.isnan(low) and np.isnan(high)):
+            low = ends[0] if np.isnan(low) else low
+            high = np.inf if np.isnan(high) else high
+            left, right = (max(low, ends[0]), min(high, ends[1])) if log else (low, high)
+            ax.plot([left, right], [row, row], color=color, lw=1.6, solid_capstyle="butt")
+            if log and low < ends[0]:
+                ax.plot(left, row, "<", color=color, ms=6, clip_on=False)
+            if log and high > ends[1]:
+                ax.plot(right, row, ">", color=color, ms=6, clip_on=False)
+        ax.plot(middle, row, "s" if marked[row] else "o", color=color, ms=6.5, zorder=3)
+    ax.set_yticks(range(len(values)), [plain(text) for text in labels])
+    ax.set_ylim(len(values) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.hlines(np.arange(len(values)), *ends, color="#f0f0f0", lw=0.8, zorder=0)
+
+
+def _draw_matrix(ax, table, readings, labels, size, height):
+    """Draw below the estimates which reading each combination uses."""
+    inches = ax.figure.dpi_scale_trans + ScaledTranslation(0, 0, ax.transAxes)
+    below = blended_transform_factory(ax.transAxes, inches)
+    matrix = ax.inset_axes([0, -height - 0.1, 1, height], transform=below, sharex=ax)
+    ticks, names, line = [], [], 0
+    for reading in readings:
+        matrix.annotate(
+            plain(labels.get(reading, reading)),
+            (0, line),
+            (-6, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=9,
+            weight="bold",
+        )
+        for level in pd.unique(table[reading].dropna()):
+            line += 1
+            used = np.flatnonzero((table[reading] == level).to_numpy())
+            matrix.axhline(line, color="#f0f0f0", lw=0.8, zorder=0)
+            matrix.plot(used, np.full(len(used), line), "o", ms=size * 0.9, color=INK)
+            ticks.append(line)
+            names.append(plain(level))
+        line += 1
+    matrix.set_yticks(ticks, names, fontsize=9)
+    matrix.set_ylim(line - 0.4, -0.6)
+    matrix.tick_params(axis="both", length=0, labelbottom=False)
+    for spine in matrix.spines.values():
+        spine.set_visible(False)
+    matrix.set_xlabel(f"{len(table)} combinations, in order of the estimate")
+
+
+def _marked(table, highlight):
+    if highlight is None:
+        return np.zeros(len(table), dtype=bool)
+    columns_of(table, [highlight], "The highlight")
+    return table[highlight].fillna(False).astype(bool).to_numpy()
+
+
+def _ratio_limits(values):
+    """Return round ends of a log axis that hold the estimates, and 1, but no endless interval."""
+    finite = values[np.isfinite(values) & (values > 0)]
+    low, high = min([0.5, *finite]), max([2, *finite])
+    middle = values[:, 0][np.isfinite(values[:, 0])]
+    low = max(low, min([0.05, *(middle / 2)]))
+    high = min(high, max([20, *(middle * 2)]))
+    return (
+        _ROUND_RATIOS[low * 1.001 >= _ROUND_RATIOS].max(initial=0.01),
+        _ROUND_RATIOS[high * 0.999 <= _ROUND_RATIOS].min(initial=100),
+    )
+
+
+def _print_estimate(middle, low, high, decimals, scale):
+    if np.isnan(middle):
+        return "–"
+    limits = print_interval(low * scale, high * scale, decimals)
+    return f"{print_number(middle * scale, decimals)} ({limits})"
+
+
+def _texts(column):
+    return ["–" if pd.isna(value) else str(value) for value in column]
