@@ -18,7 +18,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from vlms.event_table import (
     TIE_TOLERANCE,
@@ -353,19 +353,19 @@ def restricted_mean_difference(curve, horizon, *, reference=None):
             f"reference: no group {reference!r}. The groups are {list(means.index)}."
         )
     base, others = means.loc[reference], means.drop(index=reference)
-    difference = others["rmst"] - base["rmst"]
-    error = np.hypot(others["std_error"], base["std_error"])
+    difference = (others["rmst"] - base["rmst"]).to_numpy()
+    error = np.hypot(others["std_error"], base["std_error"]).to_numpy()
     z = _normal_quantile(curve)
     return pd.DataFrame(
         {
             "group": others.index,
             "reference": reference,
             "horizon": horizon,
-            "difference": difference.to_numpy(),
-            "std_error": error.to_numpy(),
-            "lower": (difference - z * error).to_numpy(),
-            "upper": (difference + z * error).to_numpy(),
-            "p_value": 2 * stats.norm.sf(np.abs(difference / error.replace(0, np.nan))),
+            "difference": difference,
+            "std_error": error,
+            "lower": difference - z * error,
+            "upper": difference + z * error,
+            "p_value": 2 * special.ndtr(-np.abs(difference / np.where(error > 0, error, np.nan))),
         }
     )
 
@@ -497,7 +497,7 @@ def _check_columns(frame, columns):
 
 
 def _normal_quantile(curve):
-    return stats.norm.ppf(1 - (1 - curve.attrs.get("confidence", 0.95)) / 2)
+    return special.ndtri(1 - (1 - curve.attrs.get("confidence", 0.95)) / 2)
 
 
 def _estimate(at_risk, events, censored, interval, confidence):

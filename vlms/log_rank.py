@@ -5,18 +5,23 @@ its expected ones, summed, tell how it differs. `rho` weights each event time by
 G-rho family of Harrington and Fleming 1982): 0 is the log-rank test, 1 Peto and Peto's version of
 Wilcoxon's.
 
+For small groups the chi-square distribution is a poor guide. There the P value comes from the
+permutation distribution: the observed minus expected events of a group are a sum of its patients'
+log-rank scores, event weight minus cumulative weighted hazard, and the scores stay as they are
+when the group labels are dealt out anew.
+
 Own code rather than lifelines: that has no strata, and its "peto" weights are not R's rho = 1.
 The numbers are those of R's `survdiff` (package survival).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
+from scipy import special
 
+from vlms.allocations import count_allocations, exact_share, random_share, share_interval
 from vlms.curves import group_slices
 from vlms.event_table import (
     Observations,
@@ -26,6 +31,7 @@ from vlms.event_table import (
     observations,
 )
 
+METHODS = ("asymptotic", "exact", "permutation")
 ADJUSTMENTS = {"holm": "holm", "bonferroni": "bonferroni", "BH": "fdr_bh", "none": None}
 
 
@@ -36,15 +42,20 @@ class LogRank:
     Attributes
     ----------
     statistic : float
-        Chi-square.
+        Chi-square, that of the asymptotic test whatever the method. NaN when every event time
+        takes all who are left, so that nothing varies; 0 when there is nothing to compare.
     df : int
-        Degrees of freedom.
+        Degrees of freedom: groups with an expected event, less one.
     p_value : float
-        Two-sided P value.
+        Two-sided P value; NaN without degrees of freedom.
     table : DataFrame
         ``group, n, observed, expected``; weighted sums when rho is not 0.
     method : str
         How the P value was found.
+    allocations : int
+        Allocations that were counted (exact) or drawn (permutation); 0 otherwise.
+    p_lower, p_upper : float
+        95% Monte-Carlo limits of a permutation P value; the P value itself otherwise.
     """
 
     statistic: float
@@ -52,9 +63,22 @@ class LogRank:
     p_value: float
     table: pd.DataFrame
     method: str
+    allocations: int = 0
+    p_lower: float = np.nan
+    p_upper: float = np.nan
 
 
-def log_rank(time, event, group, *, strata=None, rho=0, method="asymptotic"):
+def log_rank(
+    time,
+    event,
+    group,
+    *,
+    strata=None,
+    rho=0,
+    method="asymptotic",
+    resamples=100_000,
+    seed=1,
+):
     """Compare the survival of two groups or more.
 
     Parameters
@@ -69,8 +93,17 @@ def log_rank(time, event, group, *, strata=None, rho=0, method="asymptotic"):
         Compare within strata only, then add up.
     rho : float
         Weight S(t-)^rho of an event time.
-    method : {"asymptotic"}
-        Chi-square distribution.
+    method : {"asymptotic", "exact", "permutation"}
+        Where the P value comes from. Asymptotic: chi-square distribution. Exact: all ways of
+        dealing the patients to groups of these sizes (within strata) are counted; P is the share
+        whose distance between observed and expected is at least the one seen. Permutation: as
+        exact, from random allocations; P is (extreme + 1) / (resamples + 1). The distance is
+        \\|O - E\\| for two groups, and for more the quadratic form of O - E in its covariance under
+        permutation.
+    resamples : int
+        Random allocations, for the permutation method.
+    seed : int
+        Seed of the random allocations: the same seed gives the same P value.
 
     Returns
     -------
@@ -79,23 +112,67 @@ def log_rank(time, event, group, *, strata=None, rho=0, method="asymptotic"):
     Raises
     ------
     SurvivalInputError
-        For what `event_table` refuses, one group only, or an unknown method.
+        For what `event_table` refuses, one group only, an unknown method, or too many patients
+        for the exact method (about 40, more with ties).
 
     Notes
     -----
-    R: ``survdiff(Surv(time, event) ~ group + strata(strata), rho = rho)``.
+    R: ``survdiff(Surv(time, event) ~ group + strata(strata), rho = rho)``; for the exact method
+    ``coin::logrank_test(..., distribution = "exact")``.
 
     Examples
     --------
     >>> test = log_rank([1, 2, 3, 4], [1, 1, 1, 1], ["a", "a", "b", "b"])
     >>> round(test.statistic, 4), test.df, round(test.p_value, 4)
     (2.8824, 1, 0.0896)
+    >>> exact = log_rank([1, 2, 3, 4], [1, 1, 1, 1], ["a", "a", "b", "b"], method="exact")
+    >>> exact.allocations, round(exact.p_value, 4)
+    (6, 0.3333)
     """
+    if method not in METHODS:
+        raise SurvivalInputError(f"method: {method!r} is unknown. Use one of {METHODS}.")
     checked = observations(time, event, group)
     _refuse_one_group(checked)
     stratum, names = group_codes(strata, checked.time.size, "strata")
     tables = [count_events(_subset(checked, stratum == code)) for code in range(len(names))]
-    return _asymptotic(tables, checked.labels, rho)
+    test = _asymptotic(tables, checked.labels, rho)
+    if method == "asymptotic":
+        return test
+    subsets = [_subset(checked, stratum == code) for code in range(len(names))]
+    scores = [_scores(subset, rho) for subset in subsets]
+    return _permuted(test, scores, [subset.code for subset in subsets], method, resamples, seed)
+
+
+def log_rank_from_table(table, *, rho=0):
+    """Compare groups from counts instead of patients.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `event_table` returns it (without delayed entry), perhaps counted from a registry.
+    rho : float
+        As `log_rank`.
+
+    Returns
+    -------
+    LogRank
+
+    Raises
+    ------
+    SurvivalInputError
+        For one group only.
+
+    Examples
+    --------
+    >>> from vlms.event_table import event_table
+    >>> table = event_table([1, 2, 3, 4], [1, 1, 1, 1], ["a", "a", "b", "b"])
+    >>> round(log_rank_from_table(table).statistic, 4)
+    2.8824
+    """
+    labels = [label for label, _ in group_slices(table)]
+    if len(labels) < 2:
+        raise SurvivalInputError(f"table: holds the groups {labels}. A comparison needs two.")
+    return _asymptotic([table], labels, rho)
 
 
 def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
@@ -130,6 +207,9 @@ def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
     """
     if adjust not in ADJUSTMENTS:
         raise SurvivalInputError(f"adjust: {adjust!r} is unknown. Use one of {list(ADJUSTMENTS)}.")
+    # Here, because importing it takes longer than everything else in this module.
+    from statsmodels.stats.multitest import multipletests
+
     checked = observations(time, event, group)
     _refuse_one_group(checked)
     stratum, names = group_codes(strata, checked.time.size, "strata")
@@ -174,8 +254,40 @@ def _asymptotic(tables, labels, rho):
     table = pd.DataFrame(
         {"group": list(labels), "n": n, "observed": observed, "expected": expected}
     )
-    p_value = float(stats.chi2.sf(statistic, df)) if df else np.nan
-    return LogRank(statistic, df, p_value, table, "asymptotic")
+    p_value = float(special.chdtrc(df, statistic)) if df else np.nan
+    return LogRank(statistic, df, p_value, table, "asymptotic", 0, p_value, p_value)
+
+
+def _permuted(test, scores, codes, method, resamples, seed):
+    groups = len(test.table)
+    if method == "exact":
+        p_value = lower = upper = exact_share(scores, codes, groups)
+        allocations = count_allocations(codes, groups)
+    else:
+        if resamples != int(resamples) or resamples < 1:
+            raise SurvivalInputError(f"resamples: {resamples!r} is no number of allocations.")
+        allocations = int(resamples)
+        extreme = random_share(scores, codes, groups, draws=allocations, seed=seed)
+        p_value = (extreme + 1) / (allocations + 1)
+        lower, upper = share_interval(extreme, allocations)
+    return replace(
+        test,
+        p_value=p_value,
+        method=method,
+        allocations=allocations,
+        p_lower=lower,
+        p_upper=upper,
+    )
+
+
+def _scores(checked, rho):
+    """Log-rank score of each patient of one stratum; over a group they add up to O - E."""
+    pooled = count_events(replace(checked, code=np.zeros_like(checked.code), labels=("all",)))
+    at_risk, events = pooled["at_risk"].to_numpy(), pooled["events"].to_numpy()
+    survival = np.cumprod((at_risk - events) / at_risk)
+    weight = np.concatenate([[1.0], survival[:-1]]) ** rho
+    row = np.searchsorted(pooled["time"].to_numpy(), checked.time)
+    return weight[row] * checked.event - np.cumsum(weight * events / at_risk)[row]
 
 
 def _observed_expected(table, labels, rho):

@@ -18,7 +18,7 @@ from vlms.curves import (
     survival_quantile,
 )
 from vlms.event_table import SurvivalInputError, event_table
-from vlms.log_rank import LogRank, log_rank, pairwise_log_rank
+from vlms.log_rank import LogRank, log_rank, log_rank_from_table, pairwise_log_rank
 
 __all__ = [
     "LogRank",
@@ -28,6 +28,7 @@ __all__ = [
     "kaplan_meier",
     "kaplan_meier_from_table",
     "log_rank",
+    "log_rank_from_table",
     "median_follow_up",
     "numbers_at_risk",
     "pairwise_log_rank",
