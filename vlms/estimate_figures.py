@@ -304,7 +304,7 @@ def _draw_matrix(ax, table, readings, labels, size, height):
         matrix.annotate(
             plain(labels.get(reading, reading)),
             (0, line),
-            (-6, 0),
+            (-3.5, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             ha="right",

@@ -4,8 +4,28 @@ The drawing itself stands in `curve_figures`, `patient_figures`, `estimate_figur
 `claim_figures`, their common look in `drawing`.
 """
 
-from vlms.curve_figures import plot_survival
+from vlms.claim_figures import (
+    plot_attainable,
+    plot_claim_against,
+    plot_parts,
+    plot_printed_survival,
+)
+from vlms.curve_figures import plot_cumulative_incidence, plot_death_by_death, plot_survival
 from vlms.drawing import use_theme
 from vlms.estimate_figures import plot_forest, plot_intervals, plot_multiverse
+from vlms.patient_figures import plot_swimmer
 
-__all__ = ["plot_forest", "plot_intervals", "plot_multiverse", "plot_survival", "use_theme"]
+__all__ = [
+    "plot_attainable",
+    "plot_claim_against",
+    "plot_cumulative_incidence",
+    "plot_death_by_death",
+    "plot_forest",
+    "plot_intervals",
+    "plot_multiverse",
+    "plot_parts",
+    "plot_printed_survival",
+    "plot_survival",
+    "plot_swimmer",
+    "use_theme",
+]
