@@ -90,11 +90,12 @@ if [ ! -x $(VENV)/bin/python ] || ! $(VENV)/bin/python -c '' 2>/dev/null; then \
     echo "$$python cannot make a virtual environment; install its venv module." >&2; exit 1; }; fi; \
 awk '/^[^ #]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.txt; \
 if $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-     --requirement $(VENV)/uv.txt 2>/dev/null; then \
-  echo "Installing the locked packages into $(VENV) with uv ($$($(VENV)/bin/uv --version))."; \
-  $(VENV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python $(VENV) requirements.lock; \
+     --requirement $(VENV)/uv.txt 2>/dev/null \
+   && echo "Installing the locked packages into $(VENV) with $$($(VENV)/bin/uv --version)." \
+   && $(VENV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python $(VENV) \
+     requirements.lock; then :; \
 else \
-  echo "Installing the locked packages into $(VENV) with pip (uv could not be installed)."; \
+  echo "Installing the locked packages into $(VENV) with pip: uv could not be used."; \
   $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
     --requirement requirements.lock; fi; \
 $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
