@@ -1,0 +1,395 @@
+"""From the bytes of a file to a table of text cells, or a list of everything that is wrong.
+
+The file is opened only if it is a plain one, decoded strictly, and every row must have as many
+fields as the header. Nothing is typed here. A column is kept as its distinct texts and a code per
+row, so that a million rows cost a parser no more than the few thousand texts among them.
+
+The separator is the one under which the header names the columns that are looked for, not the
+one that occurs most often: a decimal comma never decides it.
+"""
+
+import csv
+import io
+import itertools
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252")
+LONGEST_LINE = 1_000_000  # characters; a longer one is damage or an attack
+LONGEST_CELL = 100_000
+MOST_COLUMNS = 2_000
+MOST_ROWS = 5_000_000
+
+_BLOCK = 20_000
+_SHOWN = 160
+_NOT_TEXT = {
+    b"PK\x03\x04": "an Excel or OpenDocument workbook, or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "a gzip archive",
+    b"%PDF": "a PDF",
+    b"PAR1": "a Parquet file",
+    b"SQLite": "a database",
+}
+
+
+class CohortError(ValueError):
+    """A table that cannot be used, with every problem found in it.
+
+    Attributes
+    ----------
+    problems : pandas.DataFrame
+        file, line, patient_id, column, raw, problem, remedy; one row a problem.
+    """
+
+    def __init__(self, problems: pd.DataFrame):
+        self.problems = problems
+        super().__init__(_describe(problems))
+
+    def __reduce__(self):
+        return type(self), (self.problems,)
+
+
+@dataclass
+class Findings:
+    """What is found while a file is read: errors, and warnings, in the order of their lines."""
+
+    file: str
+    errors: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)
+    patients: pd.Series = field(default_factory=lambda: pd.Series(dtype="string"))
+
+    def error(self, problem, remedy, *, line=None, patient=None, column="", raw=""):
+        """Note a problem that forbids any computation."""
+        self.errors.append((line, patient, column, _shorten(raw), problem, remedy))
+
+    def warn(self, problem, action, *, line=None, patient=None, column="", raw=""):
+        """Note a decision that the reader of the table should know of."""
+        self.warnings.append((line, patient, column, _shorten(raw), problem, action))
+
+    def name_patients(self, lines, identifiers: pd.Series):
+        """Say which patient stands on which line, so that findings can name the patient."""
+        self.patients = pd.Series(identifiers.array, index=lines, dtype="string")
+
+    def stop_if_any(self):
+        """Raise `CohortError` with everything found so far, if there is an error."""
+        if self.errors:
+            problems = _frame(self.errors, "remedy", self.patients)
+            problems.insert(0, "file", self.file)
+            raise CohortError(problems)
+
+    def issues(self) -> pd.DataFrame:
+        """Return the warnings: line, patient_id, column, raw, problem, action."""
+        return _frame(self.warnings, "action", self.patients)
+
+
+@dataclass
+class TextColumn:
+    """One column: its distinct texts, and for every row which of them it holds."""
+
+    texts: list[str]
+    codes: np.ndarray
+
+    def at(self, row: int) -> str:
+        """Return the text of one row."""
+        return self.texts[self.codes[row]]
+
+
+@dataclass
+class TextTable:
+    """A file's header and columns as text, and the line on which each row starts."""
+
+    header: list[str]
+    columns: list[TextColumn]
+    lines: np.ndarray
+    separator: str
+
+
+def read_table(path, findings: Findings, *, wanted=(), encoding=None) -> TextTable:
+    """Read a delimited text file into columns of text.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A plain file on this machine; an address on the network is refused.
+    findings : Findings
+        Takes up each row that has too few or too many fields; such rows are left out.
+    wanted : iterable of str
+        Names by which the header is recognised, as `plain_name` writes them.
+    encoding : str, optional
+        One of `ENCODINGS`; by default UTF-8, or UTF-16 if the file begins with its mark.
+
+    Returns
+    -------
+    TextTable
+
+    Raises
+    ------
+    CohortError
+        If the file cannot be opened, decoded or split at all.
+    """
+    try:
+        with _open(path, findings) as binary:
+            text = _decode(binary, encoding, findings)
+            return _read(text, frozenset(wanted), findings)
+    except OSError as error:
+        findings.error(f"cannot be read: {error.strerror or error}", "give the path of a CSV file")
+    findings.stop_if_any()
+    raise AssertionError("a file that cannot be read has a problem")
+
+
+def plain_name(printed: str) -> str:
+    """Write a column's name in small letters and underscores, to recognise it by.
+
+    Examples
+    --------
+    >>> plain_name(" Time (Months)")
+    'time_months'
+    """
+    return re.sub(r"[\W_]+", "_", printed.casefold()).strip("_")
+
+
+def printable(text, longest: int = _SHOWN) -> str:
+    """Show any text on one line of a terminal: control characters are written as escapes."""
+    text = _shorten(str(text), longest)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _open(path, findings):
+    try:
+        name = os.fspath(path)
+    except TypeError:
+        name = ""
+        findings.error("not the path of a file", "give the path of a CSV file")
+    name = os.fsdecode(name)
+    if re.match(r"[a-z][a-z0-9+.-]+:/", name, re.IGNORECASE):
+        findings.error(
+            "an address on a network, which is never fetched", "save the file on this machine"
+        )
+    elif "\0" in name or not name:
+        findings.error("not the path of a file", "give the path of a CSV file")
+    findings.stop_if_any()
+    kind = Path(name).stat().st_mode
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "a device, pipe or socket"
+        findings.error(f"{what}, not a file", "give the path of a CSV file")
+        findings.stop_if_any()
+    # Not to wait for ever, should the file turn into a pipe in between.
+    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        findings.error("changed while it was opened", "try again")
+        findings.stop_if_any()
+    return os.fdopen(descriptor, "rb")
+
+
+def _decode(binary, encoding, findings) -> io.TextIOWrapper:
+    start = binary.read(64)
+    binary.seek(0)
+    for magic, what in _NOT_TEXT.items():
+        if start.startswith(magic):
+            findings.error(f"{what}, not text", "save the sheet as CSV (UTF-8)")
+    if not start:
+        findings.error("the file is empty", "`vlms template` writes one to fill in")
+    marked = None
+    if start.startswith(b"\xef\xbb\xbf"):
+        marked = "utf-8"
+    elif start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        marked = "utf-16"
+    asked = str(encoding or marked or "utf-8").casefold().replace("_", "-")
+    asked = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16"}.get(asked, asked)
+    asked = {"latin1": "latin-1", "iso-8859-1": "latin-1", "windows-1252": "cp1252"}.get(
+        asked, asked
+    )
+    if asked not in ENCODINGS:
+        findings.error(f"unknown encoding {encoding!r}", f"use one of {', '.join(ENCODINGS)}")
+    elif marked and asked != marked:
+        findings.error(
+            f"asked to be read as {asked}, but it begins with the mark of {marked}",
+            "leave the encoding out",
+        )
+    elif asked == "utf-16" and not marked:
+        findings.error("UTF-16 without its mark", "save the file as UTF-8")
+    findings.stop_if_any()
+    codec = "utf-8-sig" if asked == "utf-8" else asked
+    return io.TextIOWrapper(binary, encoding=codec, errors="strict", newline="")
+
+
+def _lines(text, findings):
+    """Yield lines, never holding more than one of a bounded length."""
+    number = 0
+    try:
+        while line := text.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                findings.error(
+                    f"a line of more than {LONGEST_LINE} characters",
+                    "is this a table?",
+                    line=number,
+                )
+            elif "\0" in line:
+                findings.error(
+                    "a NUL byte: the file is damaged, or UTF-16 without its mark",
+                    "save the file as CSV (UTF-8)",
+                    line=number,
+                )
+            if findings.errors and findings.errors[-1][0] == number:
+                findings.stop_if_any()
+            yield line
+    except UnicodeError as error:
+        found = getattr(error, "object", b"")[getattr(error, "start", 0) :][:4]
+        findings.error(
+            f"not {text.encoding.replace('-sig', '').upper()}: the bytes {found!r}",
+            "save the file as CSV (UTF-8), or say --encoding latin-1 if that is what it is",
+            line=number + 1,
+        )
+        findings.stop_if_any()
+
+
+def _read(text, wanted, findings) -> TextTable:
+    lines = _lines(text, findings)
+    skipped, declared, first = 0, None, next(lines, "")
+    if match := re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE):
+        skipped, declared, first = 1, match[1], next(lines, "")
+        if declared not in SEPARATORS:
+            findings.error("an unknown separator", "use , ; tab or |", line=1, raw=declared)
+            findings.stop_if_any()
+    while first and not first.strip(" \t\r\n,;|"):
+        skipped, first = skipped + 1, next(lines, "")
+    if not first:
+        findings.error("the file holds no header", "`vlms template` writes one to fill in")
+        findings.stop_if_any()
+    separator = declared or _choose_separator(first, wanted)
+    previous = csv.field_size_limit(LONGEST_CELL)
+    try:
+        rows = csv.reader(itertools.chain([first], lines), delimiter=separator, strict=True)
+        header, columns, starts = _split(rows, skipped, findings)
+    except csv.Error as error:
+        findings.error(
+            f"cannot be split into cells: {error}",
+            "check the quotation marks, and the length of the cells",
+            line=skipped + rows.line_num,
+        )
+        findings.stop_if_any()
+    finally:
+        csv.field_size_limit(previous)
+    table = TextTable(header, columns, np.array(starts, dtype=np.int64), separator)
+    return _drop_nameless(table, skipped + 1, findings)
+
+
+def _choose_separator(first: str, wanted: frozenset) -> str:
+    def worth(separator):
+        try:
+            names = next(csv.reader([first], delimiter=separator))
+        except csv.Error:
+            names = []
+        return len(wanted.intersection(map(plain_name, names))), len(names)
+
+    return max(SEPARATORS, key=worth)
+
+
+class _Codes(dict):
+    """A number for each distinct text, given out in order of appearance."""
+
+    def __missing__(self, text):
+        self[text] = code = len(self)
+        return code
+
+
+def _split(rows, skipped, findings):
+    header = next(rows)
+    width = len(header)
+    if width > MOST_COLUMNS:
+        findings.error(f"{width} columns", f"at most {MOST_COLUMNS} are read", line=skipped + 1)
+        findings.stop_if_any()
+    seen = [_Codes() for _ in header]
+    codes = [[] for _ in header]
+    starts, block = [], []
+    begins = skipped + rows.line_num + 1
+
+    def empty_block():
+        for known, blocks, column in zip(seen, codes, zip(*block, strict=True), strict=True):
+            found = map(known.__getitem__, column)
+            blocks.append(np.fromiter(found, dtype=np.int32, count=len(block)))
+        block.clear()
+
+    for row in rows:
+        if len(row) == width and (row[0].strip() or "".join(row).strip()):
+            block.append(row)
+            starts.append(begins)
+            if len(block) == _BLOCK:
+                empty_block()
+        elif "".join(row).strip():
+            findings.error(
+                f"{len(row)} fields, but the header has {width}",
+                "is a separator, a decimal comma or a quotation mark too many or missing?",
+                line=begins,
+                raw=row[0],
+                patient=row[0].strip() or None,
+            )
+        begins = skipped + rows.line_num + 1
+        if len(starts) > MOST_ROWS:
+            findings.error(f"more than {MOST_ROWS} rows", "is this a cohort?")
+            findings.stop_if_any()
+    if block:
+        empty_block()
+    columns = [
+        TextColumn(list(known), np.concatenate(blocks) if blocks else np.empty(0, np.int32))
+        for known, blocks in zip(seen, codes, strict=True)
+    ]
+    return header, columns, starts
+
+
+def _drop_nameless(table: TextTable, line: int, findings) -> TextTable:
+    """Drop columns that have neither name nor content, as spreadsheets leave behind."""
+    kept = []
+    for place, (name, column) in enumerate(zip(table.header, table.columns, strict=True)):
+        if plain_name(name):
+            kept.append(place)
+        elif name.strip() or any(text.strip() for text in column.texts):
+            findings.error("a column without a name", "name it in the header", line=line, raw=name)
+    names = pd.Series([plain_name(table.header[place]) for place in kept], dtype=object)
+    for name in names[names.duplicated()].unique():
+        findings.error(
+            "a column name that stands there twice", "give each its own", line=line, column=name
+        )
+    table.header = [table.header[place].strip() for place in kept]
+    table.columns = [table.columns[place] for place in kept]
+    return table
+
+
+def _frame(found, last, patients) -> pd.DataFrame:
+    names = ["line", "patient_id", "column", "raw", "problem", last]
+    frame = pd.DataFrame(found, columns=names).drop_duplicates(ignore_index=True)
+    named = frame["patient_id"].isna() & frame["line"].isin(patients.index)
+    frame.loc[named, "patient_id"] = patients.loc[frame.loc[named, "line"]].to_numpy(object)
+    frame["line"] = frame["line"].astype("Int64")
+    text = dict.fromkeys(names[1:], "string")
+    return frame.astype(text).sort_values("line", kind="stable", ignore_index=True)
+
+
+def _shorten(text: str, longest: int = _SHOWN) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _describe(problems: pd.DataFrame, most: int = 200) -> str:
+    count = len(problems)
+    lines = [f"{count} problem{'s' if count != 1 else ''}, so nothing is computed:"]
+    for row in problems.head(most).itertuples():
+        where = [printable(row.file)]
+        where += [] if pd.isna(row.line) else [f"line {row.line}"]
+        where += [] if pd.isna(row.patient_id) else [f"patient {printable(row.patient_id)}"]
+        where += [f"column {printable(row.column)}"] if row.column else []
+        raw = f" “{printable(row.raw)}”" if row.raw else ""
+        lines.append(f"{', '.join(where)}:{raw} {row.problem}; {row.remedy}.")
+    if count > most:
+        lines.append(f"… and {count - most} more; all are in .problems")
+    return "\n".join(lines)
