@@ -2,21 +2,23 @@
 
 A printed number stands for the box of all values that print like it. These figures draw the box
 against what is possible: the values that a cohort of this size can yield, the range that another
-statement allows, the parts of a total, and the curve that cannot rise.
+statement allows, and the curve that cannot rise.
 """
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from vlms.drawing import (
     DASHES,
     FAINT,
     INK,
     PALETTE,
+    above,
     axes,
     columns_of,
     limit,
+    month_ticks,
     name_handles,
     plain,
     text_columns,
@@ -25,7 +27,6 @@ from vlms.drawing import (
 from vlms.rounding import Printed
 
 _HOLDS, _FAILS = PALETTE[2], PALETTE[1]
-_PARTS = ("#0173B2", "#56B4E9", "#CA9161", "#ECE133", "#949494", "#FBAFE4")
 
 
 @themed
@@ -59,7 +60,7 @@ def plot_attainable(
     Returns
     -------
     matplotlib Axes
-        Its collections are the dots outside the box, then those inside.
+        Its collections are the marks outside the box, then the dots inside.
 
     Examples
     --------
@@ -71,15 +72,18 @@ def plot_attainable(
     columns_of(table, [value, row], "A figure of attainable values")
     printed = printed if isinstance(printed, Printed) else Printed.parse(printed)
     shares = table[value].astype(float)
+    # Values too close to be told apart are drawn once: there can be very many of them.
+    distinct = ~pd.DataFrame({"row": table[row], "share": shares.round(4)}).duplicated()
     # Float noise must not move a value that lies on the edge of the box out of it.
-    inside = shares.between(printed.lower - 1e-12, printed.upper + 1e-12)
+    inside = shares.between(printed.lower - 1e-12, printed.upper + 1e-12) & distinct
+    outside = distinct & ~inside
     steps = sorted(table[row].unique())
     heights = table[row].map({step: number for number, step in enumerate(steps)})
     ax = axes(ax, height=1.5 + 0.3 * len(steps))
     ax.axvspan(printed.lower, printed.upper, color=_FAILS, alpha=0.2, lw=0)
-    ax.scatter(shares[~inside], heights[~inside], s=20, color=FAINT, zorder=3)
+    ax.scatter(shares[outside], heights[outside], s=70, marker="|", color=FAINT, lw=0.9, zorder=3)
     ax.scatter(shares[inside], heights[inside], s=46, color=_HOLDS, ec=INK, lw=0.6, zorder=4)
-    _above(ax, (printed.lower + printed.upper) / 2, f"printed {printed.text}", _FAILS)
+    above(ax, (printed.lower + printed.upper) / 2, f"printed {printed.text}", _FAILS)
     ax.set_yticks(range(len(steps)), [plain(step) for step in steps])
     ax.set_ylim(len(steps) - 0.5, -0.5)
     ax.set_xlim(*limits)
@@ -140,7 +144,7 @@ def plot_claim_against(
     color = _HOLDS if agree else _FAILS
     ax.axvspan(*sorted((highest, lowest)), color=color, alpha=0.18, lw=0)
     said = "what all of them allow" if agree else "no value satisfies all"
-    _above(ax, (highest + lowest) / 2, said, color)
+    above(ax, (highest + lowest) / 2, said, color)
     for row, (low, high) in enumerate(ranges):
         left = ends[0] if np.isnan(low) else low
         right = ends[1] if np.isnan(high) else high
@@ -162,69 +166,6 @@ def plot_claim_against(
         for name, head in (columns or {}).items()
     }
     text_columns(ax, printed, range(len(table)))
-    return ax
-
-
-@themed
-def plot_parts(
-    table,
-    *,
-    bar="variable",
-    part="level",
-    count="n",
-    total=None,
-    xlabel="Patients",
-    ax=None,
-):
-    """Draw counts that should add up to a total, one stacked bar a variable.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a part.
-    bar, part, count : str
-        Columns with the bar it belongs to, its name, and how many patients it counts.
-    total : int, optional
-        What each bar should reach, as a line. What is lacking or too much is printed beside.
-    xlabel : str
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        When a column or a count is missing, or a count is below 0.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"variable": "grade", "level": ["1", "2"], "n": [5, 6]})
-    >>> ax = plot_parts(table, total=12)
-    >>> [text.get_text() for text in ax.texts][-1]
-    '11 of 12: 1 too few'
-    """
-    columns_of(table, [bar, part, count], "A figure of parts")
-    if table[count].isna().any() or (table[count] < 0).any():
-        raise ValueError("A part has a count of 0 or more: leave parts out that are not counted.")
-    bars = list(dict.fromkeys(table[bar]))
-    ax = axes(ax, height=1.3 + 0.42 * len(bars))
-    sums = [int(table.loc[table[bar] == name, count].sum()) for name in bars]
-    widest = max([*sums, total or 0])
-    for row, name in enumerate(bars):
-        _stack(ax, row, table.loc[table[bar] == name, [part, count]].to_numpy(), widest)
-    if total is not None:
-        ax.axvline(total, color=INK, lw=1.3, ls=(0, (4, 2)), zorder=4)
-        _above(ax, total, f"total {total}", INK)
-        text_columns(ax, {"": [_compare(number, total) for number in sums]}, range(len(bars)))
-    ax.set_yticks(range(len(bars)), [plain(name) for name in bars])
-    ax.set_ylim(len(bars) - 0.4, -0.6)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.set_xlim(0, widest * 1.02)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel(plain(xlabel))
     return ax
 
 
@@ -273,6 +214,7 @@ def plot_printed_survival(
     ax = axes(ax)
     names = table[group] if group else pd.Series("", index=table.index)
     handles = {}
+    words = {"fontsize": 9, "bbox": {"fc": "white", "ec": "none", "pad": 0.8, "alpha": 0.85}}
     for number, name in enumerate(dict.fromkeys(names)):
         rows = table[names == name].sort_values(time, kind="stable")
         points = rows[[time, lower, upper]].map(limit).to_numpy()
@@ -285,11 +227,13 @@ def plot_printed_survival(
         _join_rising(ax, points, middle)
         if label:
             for x, y, text in zip(points[:, 0], middle, rows[label], strict=True):
-                ax.annotate(plain(text), (x, y), (7, 6), textcoords="offset points", fontsize=9)
+                ax.annotate(plain(text), (x, y), (7, 6), textcoords="offset points", **words)
     if len(handles) > 1:
         name_handles(ax, list(handles.values()), handles, loc="best")
     ax.set_ylim(0, 1.02)
-    ax.set_xlim(0, table[time].astype(float).max() * 1.12)
+    last = table[time].astype(float).max()
+    ax.set_xticks(month_ticks(last))
+    ax.set_xlim(0, last * 1.12)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y")
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel))
@@ -304,46 +248,6 @@ def _join_rising(ax, points, middle):
             if later and points[second, 1] > points[first, 2] + 1e-12:
                 ends = [first, second]
                 ax.plot(points[ends, 0], middle[ends], color=_FAILS, ls=DASHES[1], zorder=1)
-
-
-def _stack(ax, row, parts, widest):
-    left = 0
-    for number, (name, count) in enumerate(parts):
-        color = _PARTS[number % len(_PARTS)]
-        ax.barh(row, count, left=left, height=0.62, color=color, ec="white", lw=1)
-        text = f"{name}: {count}" if count / widest > 0.018 * len(f"{name}: {count}") else count
-        dark = number % len(_PARTS) == 0
-        if count / widest > 0.03:
-            ax.text(
-                left + count / 2,
-                row,
-                plain(text),
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="white" if dark else INK,
-            )
-        left += count
-
-
-def _compare(number, total):
-    if number == total:
-        return f"{number} of {total}"
-    return f"{number} of {total}: {abs(total - number)} too {'few' if number < total else 'many'}"
-
-
-def _above(ax, x, text, color):
-    ax.annotate(
-        plain(text),
-        (x, 1),
-        (0, 6),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="center",
-        fontsize=9,
-        color=color,
-        annotation_clip=False,
-    )
 
 
 def _round_ends(ranges):

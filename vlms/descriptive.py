@@ -4,6 +4,7 @@ Counts, shares, means and medians stand in `summaries`, Table 1 in `table_one`, 
 small tables in `exact_tests`.
 """
 
+from vlms.exact_tests import cross_table, detectable_share, exact_power, fisher_test
 from vlms.summaries import (
     count_levels,
     difference_of_shares,
@@ -15,8 +16,12 @@ from vlms.table_one import spread_groups, table_one
 
 __all__ = [
     "count_levels",
+    "cross_table",
+    "detectable_share",
     "difference_of_shares",
     "events_per_variable",
+    "exact_power",
+    "fisher_test",
     "share_interval",
     "spread_groups",
     "summarise",

@@ -189,3 +189,18 @@ def _beside(ax, height, text, offset, along, size, **style):
         annotation_clip=False,
         **style,
     )
+
+
+def above(ax, x, text, color):
+    """Write a word over the axes, at a place along them."""
+    ax.annotate(
+        plain(text),
+        (x, 1),
+        (0, 6),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="center",
+        fontsize=9,
+        color=color,
+        annotation_clip=False,
+    )

@@ -1,18 +1,15 @@
 """The figures, in one place to import them from; each takes results and returns its Axes.
 
-The drawing itself stands in `curve_figures`, `patient_figures`, `estimate_figures` and
-`claim_figures`, their common look in `drawing`.
+The drawing itself stands in `curve_figures`, `patient_figures`, `estimate_figures`,
+`multiverse_figures`, `count_figures` and `claim_figures`, their common look in `drawing`.
 """
 
-from vlms.claim_figures import (
-    plot_attainable,
-    plot_claim_against,
-    plot_parts,
-    plot_printed_survival,
-)
+from vlms.claim_figures import plot_attainable, plot_claim_against, plot_printed_survival
+from vlms.count_figures import plot_parts
 from vlms.curve_figures import plot_cumulative_incidence, plot_death_by_death, plot_survival
 from vlms.drawing import use_theme
-from vlms.estimate_figures import plot_forest, plot_intervals, plot_multiverse
+from vlms.estimate_figures import plot_forest, plot_intervals
+from vlms.multiverse_figures import plot_multiverse
 from vlms.patient_figures import plot_swimmer
 
 __all__ = [

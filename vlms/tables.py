@@ -1,0 +1,188 @@
+"""Tables for the reader, their numbers rounded, and the same rows whole as CSV for a program."""
+
+import csv
+import html
+import io
+
+import numpy as np
+import pandas as pd
+
+from vlms.rounding import print_number, print_p
+from vlms.shown import Shown, check_label, check_text, is_real, one_line
+
+TABLE_MIME = "application/vnd.vlms.table+json"
+
+_UNITS = {"months": "months", "years": "years", "cm": "cm", "mm": "mm", "gy": "Gy"}
+# What a spreadsheet would run as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def show_table(
+    frame, *, label, caption, columns=None, formats=None, digits=None, missing="–", headers=None
+):
+    """Show a frame as a table, its numbers rounded for the reader and kept whole in a CSV.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row a line; the first column becomes the row headings. A named index becomes columns.
+    label : str
+        What the prose calls it by: ``tbl-`` and lower-case letters, digits or hyphens.
+    caption : str
+        What the table holds.
+    columns : list of str, optional
+        Which columns to show, in this order; the CSV holds the same.
+    formats : dict, optional
+        Column → a format specification (``".0%"``) or a function of one value.
+    digits : int or dict, optional
+        Decimals of all float columns, or column → decimals. Without it each column gets as many
+        as its values need for three significant digits, and a column ``p_value`` is printed as P.
+    missing : str or dict
+        What stands for NA, for all columns or column → text (``{"time": "not reached"}``).
+    headers : dict, optional
+        Column → heading. Without it ``size_cm`` is headed "size (cm)".
+
+    Returns
+    -------
+    Shown
+        An HTML ``figure`` with the table, and the CSV under ``application/vnd.vlms.table+json``.
+
+    Raises
+    ------
+    ValueError
+        When the label has another form, the caption is empty, or a named column is not there.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"sex": ["f", "m"], "n": [9, 3], "share": [0.75, 0.25]})
+    >>> print(show_table(frame, label="tbl-sex", caption="Sex.", formats={"share": ".0%"}))
+    Table tbl-sex: Sex.
+    sex | n | share
+    f | 9 | 75%
+    m | 3 | 25%
+    """
+    label = check_label(label, "tbl")
+    caption = check_text(caption, f"The caption of {label}")
+    frame = _flat(frame, label, [*(columns or []), *(formats or {}), *(headers or {})], columns)
+    headings = [one_line((headers or {}).get(name, _heading(name))) for name in frame]
+    numeric = [_is_number(frame[name]) for name in frame]
+    cells = [_cells(frame[name], formats, digits, missing) for name in frame]
+    rows = list(zip(*cells, strict=True))
+    head = "".join(
+        _cell("th", text, right, ' scope="col"')
+        for text, right in zip(headings, numeric, strict=True)
+    )
+    body = "\n".join(
+        "<tr>"
+        + _cell("th", row[0], numeric[0], ' scope="row"')
+        + "".join(
+            _cell("td", text, right) for text, right in zip(row[1:], numeric[1:], strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    markup = (
+        f'<figure id="{label}" class="vlms-table"><figcaption>{html.escape(caption)}</figcaption>'
+        '<div class="table-scroll" tabindex="0" role="region"'
+        f' aria-label="{html.escape(caption)}" style="overflow-x:auto"><table>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div></figure>"
+    )
+    plain = "\n".join([f"Table {label}: {caption}", *(" | ".join(r) for r in [headings, *rows])])
+    return Shown(
+        {
+            "text/html": markup,
+            "text/plain": plain,
+            TABLE_MIME: {"label": label, "csv": _csv(frame)},
+        }
+    )
+
+
+def _flat(frame, label, named, columns):
+    """Return the columns to show; an index that carries a name or text is one of them."""
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"{label}: a table is shown from a DataFrame, not {type(frame)}.")
+    if any(frame.index.names) or frame.index.dtype == object:
+        frame = frame.reset_index()
+    absent = [name for name in named if name not in frame.columns]
+    if absent:
+        raise ValueError(f"{label}: no column {absent}; there are {list(frame.columns)}.")
+    return frame[columns] if columns else frame
+
+
+def _cells(column, formats, digits, missing):
+    """Return the text of each cell of one column."""
+    form = (formats or {}).get(column.name)
+    places = digits.get(column.name) if isinstance(digits, dict) else digits
+    absent = missing.get(column.name, "–") if isinstance(missing, dict) else missing
+    if form is None:
+        form = _default_format(column, places)
+    return [one_line(_print_cell(value, form, absent)) for value in column]
+
+
+def _print_cell(value, form, absent):
+    if not isinstance(value, (list, tuple, set, np.ndarray)) and pd.isna(value):
+        return absent
+    if callable(form):
+        return form(value)
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple, set, np.ndarray)):
+        return ", ".join(str(item) for item in value)
+    text = format(value, form or "")
+    return text.replace("-", "−") if is_real(value) else text
+
+
+def _default_format(column, places):
+    if not pd.api.types.is_float_dtype(column):
+        return None
+    if places is None and column.name == "p_value":
+        return print_p
+    if places is None:
+        sizes = column.dropna().astype(float).abs()
+        sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+        whole = bool((sizes % 1 == 0).all())
+        places = 0 if whole else int(np.clip(2 - np.floor(np.log10(sizes.median())), 0, 4))
+    return lambda value: _print_float(value, places)
+
+
+def _print_float(value, places):
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return print_number(value, places).replace("-", "−")
+
+
+def _heading(name):
+    words = str(name).split("_")
+    if len(words) > 1 and words[-1] in _UNITS:
+        return f"{' '.join(words[:-1])} ({_UNITS[words[-1]]})"
+    return {"p value": "P"}.get(" ".join(words), " ".join(words))
+
+
+def _cell(tag, text, right, scope=""):
+    side = "right" if right else "left"
+    return f'<{tag}{scope} style="text-align:{side}">{html.escape(text)}</{tag}>'
+
+
+def _csv(frame):
+    """Return the frame as CSV in which no text begins as a spreadsheet formula does."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow([_unarmed(str(name)) for name in frame])
+    for row in frame.itertuples(index=False, name=None):
+        writer.writerow(["" if _is_missing(value) else _unarmed(value) for value in row])
+    return lines.getvalue()
+
+
+def _unarmed(value):
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _is_number(column):
+    kind = pd.api.types
+    return kind.is_numeric_dtype(column) and not kind.is_bool_dtype(column)
+
+
+def _is_missing(value):
+    return np.ndim(value) == 0 and bool(pd.isna(value))
