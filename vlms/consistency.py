@@ -5,8 +5,10 @@ all true values that could have been printed like this, a sentence for a report,
 the assumptions. This module holds no code; it is the one place to import the checks from.
 """
 
+from vlms.attainable import attainable_survival, fitting_group_sizes, survival_check
+from vlms.comparisons import which_comparison
 from vlms.counts import overlap_bounds, overlap_check, sum_check
-from vlms.findings import VERDICTS, Finding, together
+from vlms.findings import VERDICTS, Finding, printed_box, printed_share, together
 from vlms.hazards import (
     direction_check,
     hazard_ratio_check,
@@ -15,24 +17,46 @@ from vlms.hazards import (
     wald_p_check,
 )
 from vlms.information import events_needed, information_check, narrowest_interval, smallest_p
+from vlms.medians import (
+    curve_check,
+    median_ratio_check,
+    median_reading_check,
+    pooled_median_check,
+)
+from vlms.mixtures import mixture_check
+from vlms.moments import binary_sd_check, mean_check, sd_check
 from vlms.shares import percentage_check, possible_totals
 
 __all__ = [
     "VERDICTS",
     "Finding",
+    "attainable_survival",
+    "binary_sd_check",
+    "curve_check",
     "direction_check",
     "events_needed",
+    "fitting_group_sizes",
     "hazard_ratio_check",
     "identical_rows",
     "information_check",
     "log_symmetry_check",
+    "mean_check",
+    "median_ratio_check",
+    "median_reading_check",
+    "mixture_check",
     "narrowest_interval",
     "overlap_bounds",
     "overlap_check",
     "percentage_check",
+    "pooled_median_check",
     "possible_totals",
+    "printed_box",
+    "printed_share",
+    "sd_check",
     "smallest_p",
     "sum_check",
+    "survival_check",
     "together",
     "wald_p_check",
+    "which_comparison",
 ]
