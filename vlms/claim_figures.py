@@ -72,11 +72,11 @@ def plot_attainable(
     columns_of(table, [value, row], "A figure of attainable values")
     printed = printed if isinstance(printed, Printed) else Printed.parse(printed)
     shares = table[value].astype(float)
-    # Values too close to be told apart are drawn once: there can be very many of them.
-    distinct = ~pd.DataFrame({"row": table[row], "share": shares.round(4)}).duplicated()
     # Float noise must not move a value that lies on the edge of the box out of it.
-    inside = shares.between(printed.lower - 1e-12, printed.upper + 1e-12) & distinct
-    outside = distinct & ~inside
+    inside = shares.between(printed.lower - 1e-12, printed.upper + 1e-12)
+    # Values too close to be told apart are drawn once: there can be very many of them.
+    near = pd.DataFrame({"row": table[row], "share": shares.round(4), "inside": inside})
+    inside, outside = inside & ~near.duplicated(), ~inside & ~near.duplicated()
     steps = sorted(table[row].unique())
     heights = table[row].map({step: number for number, step in enumerate(steps)})
     ax = axes(ax, height=1.5 + 0.3 * len(steps))

@@ -111,6 +111,8 @@ def _image_source(figure):
     if kind == "svg":
         points = float(re.search(rb'<svg[^>]*? width="([0-9.]+)pt"', data).group(1))
         mime, width = "image/svg+xml", points / 72 * 96
+        # Comments repeat each label, and indentation is a tenth of the file.
+        data = re.sub(rb"\n\s+", b"\n", re.sub(rb"<!--.*?-->", b"", data, flags=re.DOTALL))
     else:
         mime, width = "image/png", int.from_bytes(data[16:20], "big") / _PNG_DPI * 96
     return f"data:{mime};base64,{base64.b64encode(data).decode()}", round(width)

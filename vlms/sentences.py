@@ -82,9 +82,8 @@ class _Sentence(string.Formatter):
             return "yes" if value else "no"
         if spec == "p":
             return self.escape(print_p(value))
-        if isinstance(value, str):
-            return self.escape(format(value, spec))
-        return format(value, spec).replace("-", "−") if is_real(value) else format(value, spec)
+        text = format(value, spec)
+        return text.replace("-", "−") if is_real(value) else self.escape(text)
 
 
 def _escape_markdown(text):

@@ -14,7 +14,7 @@ TABLE_MIME = "application/vnd.vlms.table+json"
 
 _UNITS = {"months": "months", "years": "years", "cm": "cm", "mm": "mm", "gy": "Gy"}
 # What a spreadsheet would run as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def show_table(
@@ -103,6 +103,8 @@ def _flat(frame, label, named, columns):
         raise TypeError(f"{label}: a table is shown from a DataFrame, not {type(frame)}.")
     if any(frame.index.names) or frame.index.dtype == object:
         frame = frame.reset_index()
+    if not frame.columns.is_unique:
+        raise ValueError(f"{label}: two columns have one name; there are {list(frame.columns)}.")
     absent = [name for name in named if name not in frame.columns]
     if absent:
         raise ValueError(f"{label}: no column {absent}; there are {list(frame.columns)}.")
@@ -174,9 +176,11 @@ def _csv(frame):
 
 
 def _unarmed(value):
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    """Return text on one line, which csv does not see to for a carriage return, and disarmed."""
+    if not isinstance(value, str):
+        return value
+    line = one_line(value)
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def _is_number(column):
