@@ -1,62 +1,32 @@
 """One parser for each kind of cell: text in, value out, or a `CellError` that says why.
 
-A parser never looks beyond its cell, and matches it whole: "not dead" holds "dead", but it is
-not in any list. It has three outcomes. A value without doubt comes back as ``Cell(value)``, a
-value that took some reading as ``Cell(value, note)``, and anything else is refused. Columns that
-hold outcomes (`Rules.outcome`) are read more strictly than others: a range, a question mark or
-a unit other than the column's own is refused there, because a guess could move an event.
-
-The names of the parsers (`PARSERS`) are what a codebook writes in its column ``parser``.
+A parser never looks beyond its cell, and matches it whole: "not dead" holds "dead", but stands
+in no list. The names of the parsers (`PARSERS`) are what a codebook writes in its column
+``parser``.
 """
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
-DAYS_PER_MONTH = 365.25 / 12
-MONTHS_PER_UNIT = {
-    "months": 1.0,
-    "days": 1 / DAYS_PER_MONTH,
-    "weeks": 7 / DAYS_PER_MONTH,
-    "years": 12.0,
-}
-CM_PER_UNIT = {"cm": 1.0, "mm": 0.1}
-UNITS = {"months": MONTHS_PER_UNIT, "years": MONTHS_PER_UNIT, "cm": CM_PER_UNIT}
-LONGEST_MONTHS = 720  # sixty years: no patient is followed longer, so it is another unit
-
-_UNIT_WORDS = {
-    "days": "d day days tag tage tagen jour jours",
-    "weeks": "w wk wks week weeks woche wochen semaine semaines",
-    "months": "m mo mos mon mth mths month months monat monate monaten mois",
-    "years": "y yr yrs year years jahr jahre jahren a an ans",
-    "cm": "cm",
-    "mm": "mm",
-    "gy": "gy gray",
-}
-_UNIT_OF_WORD = {word: unit for unit, words in _UNIT_WORDS.items() for word in words.split()}
-
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-_DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
-_TIMES = re.compile("[\u00d7\u2715\u2716\u2a2f*]")
-_SPACES = re.compile(r"\s+")
-_DAMAGED = re.compile(r"#(n/a|value!|ref!|div/0!|name\?|null!|num!|spill!|nv|wert!|bezug!)|#{3,}")
-_NUMBER = r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:e[+-]?[0-9]+)?"
-_QUANTITY = re.compile(rf"({_NUMBER})\s*([a-z]*)\.?", re.ASCII)
-_RANGE = re.compile(rf"({_NUMBER})\s*[a-z]*\s*(?:-|to|bis)\s*({_NUMBER})\s*([a-z]*)\.?", re.ASCII)
-_MONTH_NAME = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
-_DATE = re.compile(
-    r"[0-9]{4}[-/.][0-9]{1,2}([-/.][0-9]{1,2})?([ t].*)?"
-    r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2})?([ t].*)?"
-    r"|[0-9]{1,2}/[0-9]{2,4}"
-    rf"|.*\b({_MONTH_NAME})[a-z]*\b.*[0-9].*|[0-9].*\b({_MONTH_NAME})[a-z]*\b.*"
+from vlms.cells import (
+    CM_PER_UNIT,
+    LONGEST_MONTHS,
+    MONTHS_PER_UNIT,
+    NONE_SEEN,
+    NOT_KNOWN,
+    NUMBER,
+    PLAIN,
+    Cell,
+    CellError,
+    Rules,
+    absence,
+    hazards,
+    read_number,
+    read_quantity,
+    tidy,
+    visible,
 )
-_ABOUT = re.compile(r"^(ca\.?|circa|about|approx\.?|approximately|around|etwa|~|≈)\s*")
 
-_NOT_KNOWN = frozenset(
-    "na n/a n.a. nan null none? nil? ? ?? . .. x unknown unk unbekannt missing nd n.d. nk n.k."
-    " #n/a".split()
-) | {"not known", "not available", "not applicable", "not done", "not recorded", "k. a.", "k.a."}
-_NONE_SEEN = frozenset("no none nil never kein keine nein".split())
+_DAMAGED = re.compile(r"#(n/a|value!|ref!|div/0!|name\?|null!|num!|spill!|nv|wert!|bezug!)|#{3,}")
 
 _STATUS = {
     "alive": "alive",
@@ -100,66 +70,6 @@ _GRADES = {
 }
 
 
-class CellError(ValueError):
-    """A cell that cannot be read: what is wrong with it, and what to write instead."""
-
-    def __init__(self, problem: str, remedy: str):
-        super().__init__(f"{problem}; {remedy}")
-        self.problem = problem
-        self.remedy = remedy
-
-
-class Cell(NamedTuple):
-    """What a cell holds (None where missing), and a note where reading it took a decision."""
-
-    value: Any
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the parser of a cell may know about its column.
-
-    Parameters
-    ----------
-    unit : str
-        Unit of the bare numbers in the column; empty for the parser's own.
-    outcome, required : bool
-        Whether a guess could move, make or lose an event; whether a blank is refused.
-    comma_is_decimal : bool
-        Whether the file's separator leaves the comma free to be a decimal mark.
-    comma_seen : bool
-        Whether some number in the column has a comma, so that a point may mark thousands.
-    missing : frozenset of str
-        Further texts that mean missing, tidied and casefolded.
-    levels : dict
-        What a code means: tidied and casefolded text to canonical text.
-    """
-
-    unit: str = ""
-    outcome: bool = False
-    required: bool = False
-    comma_is_decimal: bool = False
-    comma_seen: bool = False
-    missing: frozenset = frozenset()
-    levels: dict = field(default_factory=dict)
-
-
-PLAIN = Rules()
-
-
-def tidy(text: str) -> str:
-    """Drop what cannot be seen, and write every dash as "-" and every times sign as "x".
-
-    Examples
-    --------
-    >>> tidy(" 7.6\u00a0× 8 –\u200b3 ")
-    '7.6 x 8 -3'
-    """
-    text = _DASHES.sub("-", _INVISIBLE.sub("", text))
-    return _SPACES.sub(" ", _TIMES.sub("x", text)).strip()
-
-
 def clean_cell(text: str, parser, rules: Rules = PLAIN) -> Cell:
     """Read one cell: the codebook's own missing words and levels first, then the parser.
 
@@ -175,22 +85,22 @@ def clean_cell(text: str, parser, rules: Rules = PLAIN) -> Cell:
         return Cell(None)
     if key in rules.levels:
         return parser(rules.levels[key], rules)
-    if _DAMAGED.fullmatch(key):
-        raise CellError(
-            "is an error value of the spreadsheet", "write the value itself, or a blank"
-        )
+    if key.startswith("#") and _DAMAGED.fullmatch(key):
+        raise CellError("an error value of the spreadsheet", "write the value, or a blank")
     return parser(text, rules)
 
 
 def parse_identifier(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a patient's identifier, kept as it is written but for the spaces around it."""
+    if text.isalnum() and text.isascii() and text.casefold() not in NOT_KNOWN:
+        return Cell(text)
     shown = tidy(text)
-    if not shown or shown.strip("-") == "" or shown.casefold() in _NOT_KNOWN:
+    if not shown.strip("-") or shown.casefold() in NOT_KNOWN:
         raise CellError("no patient identifier", "give every patient an identifier of its own")
-    kept = _SPACES.sub(" ", _INVISIBLE.sub("", text)).strip()
+    kept = visible(text)
     if re.fullmatch(r"[0-9][.,][0-9]+e[+-]?[0-9]+", kept.casefold()):
         return Cell(kept, "looks like a number that a spreadsheet has shortened")
-    return Cell(kept, _unsafe(kept))
+    return Cell(kept, hazards(kept))
 
 
 def parse_text(text: str, rules: Rules = PLAIN) -> Cell:
@@ -198,10 +108,10 @@ def parse_text(text: str, rules: Rules = PLAIN) -> Cell:
     shown = tidy(text)
     if shown.strip("-") == "":
         return Cell(None)
-    kept = _INVISIBLE.sub("", text.replace("\u00a0", " ")).strip()
-    if shown.casefold() in _NOT_KNOWN:
+    kept = visible(text)
+    if shown.casefold() in NOT_KNOWN:
         return Cell(kept, "kept as text; leave the cell blank if it means that this is not known")
-    return Cell(kept, _unsafe(kept))
+    return Cell(kept, hazards(kept))
 
 
 def parse_number(text: str, rules: Rules = PLAIN) -> Cell:
@@ -213,7 +123,7 @@ def parse_number(text: str, rules: Rules = PLAIN) -> Cell:
     Cell(value=8.5, note='')
     """
     shown = tidy(text).casefold()
-    return _absent(shown, rules) or Cell(*_number(shown, rules))
+    return absence(shown, rules) or Cell(*read_number(shown, rules))
 
 
 def parse_months(text: str, rules: Rules = PLAIN) -> Cell:
@@ -224,12 +134,12 @@ def parse_months(text: str, rules: Rules = PLAIN) -> Cell:
     Examples
     --------
     >>> parse_months("2years ?")
-    Cell(value=24.0, note='the question mark is ignored; years turned into months')
+    Cell(value=24.0, note='read without the mark of doubt in “2years ?”; years turned into months')
     """
     shown = tidy(text).casefold()
     if not rules.outcome and shown in {"immediate", "immediately", "at once"}:
         return Cell(0.0, "read as 0 months")
-    cell = _absent(shown, rules) or _quantity(shown, MONTHS_PER_UNIT, "months", rules)
+    cell = absence(shown, rules) or read_quantity(shown, MONTHS_PER_UNIT, "months", rules)
     if cell.value is not None and cell.value < 0:
         raise CellError("a time below 0", "write the time since diagnosis or operation")
     if cell.value is not None and cell.value > LONGEST_MONTHS:
@@ -246,7 +156,7 @@ def parse_age(text: str, rules: Rules = PLAIN) -> Cell:
     shown = tidy(text).casefold()
     pair = re.fullmatch(r"([0-9]+(?:[.,][0-9]+)?)\s*/\s*[a-z]+", shown)
     shown = pair[1] if pair else shown
-    cell = _absent(shown, rules) or _quantity(shown, MONTHS_PER_UNIT, "years", rules)
+    cell = absence(shown, rules) or read_quantity(shown, MONTHS_PER_UNIT, "years", rules)
     if cell.value is not None and not 0 <= cell.value <= 120:
         raise CellError("not an age between 0 and 120", "write the age at diagnosis in years")
     if cell.value is not None and (cell.value < 1 or cell.value >= 99) and not cell.note:
@@ -257,7 +167,7 @@ def parse_age(text: str, rules: Rules = PLAIN) -> Cell:
 def parse_sex(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a sex as f or m; "66/f" gives the f."""
     shown = re.sub(r"^[0-9.,]+\s*/\s*", "", tidy(text).casefold())
-    if absent := _absent(shown, rules):
+    if absent := absence(shown, rules):
         return absent
     if shown in {"w", "weiblich"}:
         return Cell("f", "read as f")
@@ -277,13 +187,13 @@ def parse_size(text: str, rules: Rules = PLAIN) -> Cell:
     Cell(value=8.0, note='')
     """
     shown = tidy(text).casefold()
-    if absent := _absent(shown, rules):
+    if absent := absence(shown, rules):
         return absent
     unit = re.search(r"(?<![a-z])(cm|mm)$", shown)
     parts = [part.strip() for part in shown.split("x")]
     if unit and len(parts) > 1:
         parts = [part if part.endswith(unit[1]) else part + unit[1] for part in parts]
-    cells = [_quantity(part, CM_PER_UNIT, "cm", rules) for part in parts]
+    cells = [read_quantity(part, CM_PER_UNIT, "cm", rules) for part in parts]
     largest = max(cell.value for cell in cells)
     if min(cell.value for cell in cells) <= 0 or largest > 60 or len(cells) > 3:
         raise CellError("not a tumour's size in cm", 'write the largest diameter, or "a x b x c"')
@@ -317,12 +227,12 @@ def parse_m_stage(text: str, rules: Rules = PLAIN) -> Cell:
 def parse_grade(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a grade from 1 to 3, alone or out of a TNM cell."""
     shown = tidy(text).casefold()
-    if absent := _absent(shown, rules):
+    if absent := absence(shown, rules):
         return absent
     if re.match(r"[pcyr]*[tnm]\s?[0-4x]", shown):
         grade = _tnm(shown)["g"]
         return Cell(int(grade) if grade in {"1", "2", "3"} else None)
-    bare = re.sub(r"^(grade|grad|g)\s*|\.0+$", "", shown)
+    bare = re.sub(r"^(grade|grad|g)\s*|[.,]0+$", "", shown)
     if bare == "x":
         return Cell(None, "read as missing")
     if bare not in _GRADES:
@@ -333,7 +243,7 @@ def parse_grade(text: str, rules: Rules = PLAIN) -> Cell:
 def parse_margin(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a resection margin as R0, R1 or R2."""
     shown = tidy(text).casefold().replace(" ", "")
-    if absent := _absent(shown, rules):
+    if absent := absence(shown, rules):
         return absent
     if shown == "rx":
         return Cell(None, "read as missing")
@@ -351,21 +261,21 @@ def parse_yes_no(text: str, rules: Rules = PLAIN) -> Cell:
         return Cell(None, "a dash is read as missing; write no if it means no")
     if shown in _YES or shown in _NO:
         return Cell({**_YES, **_NO}[shown])
-    if absent := _absent(shown, rules):
+    if absent := absence(shown, rules):
         return absent
     if shown in {"0", "1"}:
         return Cell(shown == "1", "read as yes" if shown == "1" else "read as no")
     if shown in _TREATMENT:
         return Cell(True, "read as yes")
-    if re.fullmatch(rf"{_NUMBER}\s*(gy|gray)", shown):
-        return Cell(_number(shown.rstrip("gray "), rules)[0] > 0, "a dose, read as yes or no")
+    if re.fullmatch(rf"{NUMBER}\s*(gy|gray)", shown):
+        return Cell(read_number(shown.rstrip("gray "), rules)[0] > 0, "a dose, read as yes or no")
     raise CellError("neither yes nor no", "write yes or no, or map the code in a codebook")
 
 
 def parse_dose(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a dose of radiation in Gy."""
     shown = tidy(text).casefold()
-    return _absent(shown, rules) or _quantity(shown, {"gy": 1.0}, "gy", rules)
+    return absence(shown, rules) or read_quantity(shown, {"gy": 1.0}, "gy", rules)
 
 
 def parse_occurred(text: str, rules: Rules = PLAIN) -> Cell:
@@ -377,9 +287,9 @@ def parse_occurred(text: str, rules: Rules = PLAIN) -> Cell:
     (True, False)
     """
     shown = tidy(text).casefold()
-    if shown and (shown.strip("-") == "" or shown in _NONE_SEEN or shown in _NO):
+    if shown and (shown.strip("-") == "" or shown in NONE_SEEN or shown in _NO):
         return Cell(False)
-    if absent := _absent(shown, rules):
+    if absent := absence(shown, rules):
         return absent
     if shown in {"0", "1", "2"}:
         raise CellError("a code without a meaning", "map the code to yes or no in a codebook")
@@ -390,7 +300,7 @@ def parse_occurred(text: str, rules: Rules = PLAIN) -> Cell:
 
 def parse_status(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a patient's status: alive, dead_of_disease or dead_other; no code is guessed."""
-    shown = _SPACES.sub(" ", re.sub(r"[_,-]", " ", tidy(text).casefold())).strip()
+    shown = " ".join(re.sub(r"[_,-]", " ", tidy(text).casefold()).split())
     remedy = "write alive, dead_of_disease or dead_other, or map the code in a codebook"
     if not shown:
         raise CellError("no status", remedy)
@@ -427,105 +337,25 @@ PARSERS = {
 }
 
 
-def _absent(shown: str, rules: Rules) -> Cell | None:
-    """Say what a cell without a value means, or None where it has one."""
-    dash = shown != "" and shown.strip("-") == ""
-    if rules.required and (shown == "" or dash or shown in _NOT_KNOWN):
-        raise CellError("no value", "every patient needs a value here")
-    if shown == "":
-        return Cell(None)
-    if dash:
-        return Cell(None, "a dash is read as: none was seen" if rules.outcome else "")
-    if rules.outcome and not rules.required and shown in _NONE_SEEN:
-        return Cell(None, "read as: none was seen")
-    if shown not in _NOT_KNOWN:
-        return None
-    if rules.outcome:
-        raise CellError(
-            "not known, or none seen?", "leave it blank if none was seen, else write the months"
-        )
-    return Cell(None, "read as missing")
-
-
-def _number(shown: str, rules: Rules) -> tuple[float, str]:
-    """Read a number whole, and say which decision it took."""
-    notes = []
-    if shown.startswith("'"):
-        shown, notes = shown[1:], ["the apostrophe is ignored"]
-    if shown.startswith(("=", "@")):
-        raise CellError("a formula, not a number", "write the number itself")
-    if _DATE.fullmatch(shown):
-        raise CellError("looks like a date", "write a number")
-    if not re.fullmatch(_NUMBER, shown, re.ASCII):
-        raise CellError("not a number", "write a number such as 18 or 18.5")
-    if "," in shown:
-        thousands = re.fullmatch(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", shown)
-        if thousands and not rules.comma_is_decimal:
-            raise CellError("the comma may mark thousands or decimals", "write a decimal point")
-        if thousands or not rules.comma_is_decimal:
-            notes.append("the comma is read as a decimal mark")
-    elif rules.comma_seen and re.fullmatch(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}", shown):
-        raise CellError("the point may mark thousands or decimals", "use one decimal mark")
-    if "e" in shown:
-        notes.append("written with an exponent, so digits may be lost")
-    if shown.startswith("+"):
-        notes.append("the plus sign is ignored")
-    return float(shown.replace(",", ".")), "; ".join(notes)
-
-
-def _quantity(shown: str, factors: dict, own_unit: str, rules: Rules) -> Cell:
-    """Read a number with or without a unit, and turn it into the parser's own unit."""
-    if _DATE.fullmatch(shown):
-        raise CellError("looks like a date", f"write a number of {own_unit}")
-    notes = []
-    bare = _ABOUT.sub("", re.sub(r"\s*\?+$", "", shown))
-    if bare != shown:
-        notes.append("the question mark is ignored" if "?" in shown else "the word is ignored")
-    ends = _RANGE.fullmatch(bare)
-    if rules.outcome and (notes or ends):
-        raise CellError("not one certain number", f"write one number of {own_unit}")
-    if ends:
-        low, high = (_number(end, rules)[0] for end in ends.groups()[:2])
-        value, word = (low + high) / 2, ends[3]
-        notes.append(f"a range, read as its middle {value:g}")
-        if low > high:
-            raise CellError("a range that runs backwards", "write one number")
-    else:
-        whole = _QUANTITY.fullmatch(bare)
-        value, note = _number(whole[1] if whole else bare, rules)
-        word = whole[2] if whole else ""
-        notes += [note] if note else []
-    column_unit = rules.unit or own_unit
-    unit = _UNIT_OF_WORD.get(word) if word else column_unit
-    if unit not in factors:
-        raise CellError(f"“{word}” is not a unit that fits", f"write a number of {own_unit}")
-    if unit != column_unit:
-        if rules.outcome:
-            raise CellError(
-                f"in {unit}, but the column is in {column_unit}", f"write it in {column_unit}"
-            )
-        notes.append(f"{unit} turned into {own_unit}")
-    # Without a conversion the number must come back bit for bit.
-    scaled = value if unit == own_unit else value * factors[unit] / factors[own_unit]
-    return Cell(scaled, "; ".join(notes))
-
-
 def _stage(text: str, rules: Rules, letter: str) -> Cell:
     shown = tidy(text).casefold()
-    if absent := _absent(shown, rules):
+    if absent := absence(shown, rules):
         return absent
     if re.fullmatch(r"[0-4][a-d]?", shown):
         return Cell((letter + shown[0]).upper() + shown[1:], f"read as {letter.upper()}{shown}")
     stage = _tnm(shown)[letter]
     if stage is None and len(shown) <= 4:
         raise CellError(f"not {letter.upper()}", f"write a stage such as {letter.upper()}1")
-    return Cell(None if stage in {None, "x"} else letter.upper() + stage)
+    if stage in {None, "x"}:
+        return Cell(None, f"holds no {letter.upper()}, read as missing")
+    return Cell(letter.upper() + stage)
 
 
 def _tnm(shown: str) -> dict:
     """Take a TNM cell apart; every character of it must be understood."""
     parts = dict.fromkeys("tnmg")
     rest = re.sub(r"\([^()]*\)", " ", shown)
+    rest = re.sub(r"\b(r|l|v|pn)[0-2x]\b", " ", rest)  # margins and invasion often stand there
     for letter, stage in re.findall(r"[pcyra]*([tnmg])\s?(is|[0-4][a-d]?|x)", rest):
         if parts[letter] is not None and parts[letter] != stage:
             raise CellError(f"two different {letter.upper()} stages", "write one stage of each")
@@ -534,17 +364,3 @@ def _tnm(shown: str) -> dict:
     if rest.strip(" ,;/") or not any(parts.values()):
         raise CellError("not a stage that can be read", "write it like T2 N0 M0 G2")
     return parts
-
-
-def _unsafe(kept: str) -> str:
-    """Name what in a text is harmless here but dangerous elsewhere."""
-    notes = []
-    if kept.startswith(("=", "+", "-", "@")):
-        notes.append("starts like a spreadsheet formula; kept as text")
-    if re.search(r"<\s*[a-z/!]", kept, re.IGNORECASE):
-        notes.append("holds HTML; kept as text")
-    if not kept.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
-        notes.append("holds characters that cannot be seen")
-    if "\ufffd" in kept:
-        notes.append("holds a character that was lost when the file was saved")
-    return "; ".join(notes)

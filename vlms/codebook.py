@@ -15,7 +15,8 @@ label, description   for readers
 
 from dataclasses import dataclass
 
-from vlms.cleaning import CM_PER_UNIT, MONTHS_PER_UNIT, PARSERS, Rules, clean_cell, tidy
+from vlms.cells import CM_PER_UNIT, MONTHS_PER_UNIT, Rules, tidy
+from vlms.cleaning import PARSERS, clean_cell
 from vlms.table_reading import Findings, plain_name, read_table
 
 

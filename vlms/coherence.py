@@ -5,12 +5,10 @@ recurrence at 0 months (in most tables a code for "none"), times that cannot be 
 warning is listed: what is possible, but more often a slip.
 """
 
-import re
-
 import numpy as np
 import pandas as pd
 
-from vlms.cleaning import tidy
+from vlms.cells import tidy
 
 RECURRENCES = ("local_recurrence_months", "distant_recurrence_months")
 OLDEST_YEARS = 115
@@ -41,7 +39,7 @@ def incoherences(patients: pd.DataFrame):
 
 def _repeated_patients(patients):
     def same(text):
-        return re.sub(r"\s", "", tidy(text)).casefold()
+        return text.casefold() if text.isalnum() else "".join(tidy(text).split()).casefold()
 
     if "patient_id" not in patients:
         return

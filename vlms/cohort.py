@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vlms.cleaning import Cell, CellError, Rules, tidy
+from vlms.cells import Cell, CellError, Rules, tidy
 from vlms.codebook import (
     CANONICAL,
     OUTCOMES,
@@ -37,7 +37,7 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 __all__ = ["DATA", "Cohort", "CohortError", "read_cohort", "read_paper"]
 
-_DECIMAL_COMMA = re.compile(r"[0-9],[0-9]")
+_DECIMAL_COMMA = re.compile(r"[0-9]*,[0-9]+")
 _LIKE_AN_OUTCOME = re.compile(
     "status|vital|dead|death|died|alive|surviv|follow|recur|relaps|metasta|progress|time|months|days"
 )
@@ -175,11 +175,13 @@ def _plan(table: TextTable, book: list[Use], findings: Findings) -> list[tuple[i
     if "tnm" in places and "tnm" not in mapped:
         plan += [(places["tnm"], use) for use in tnm_uses(table.header[places["tnm"]])]
     _require(named, table.header, findings)
+    marks = _decimal_marks(table)
     for key, place in places.items():
         if key not in mapped:
             _warn_of_likeness(key, named, findings)
-            further = _further(table.columns[place], table.header[place], table, findings)
+            further = _further(table.columns[place], table.header[place], marks, findings)
             plan.append((place, further))
+    plan = [(place, replace(use, rules=replace(use.rules, **marks))) for place, use in plan]
     rank = {name: place for place, name in enumerate(CANONICAL)}
     return sorted(plan, key=lambda item: rank.get(item[1].name, len(rank)))
 
@@ -197,7 +199,7 @@ def _require(named: set, header: list[str], findings: Findings):
 
 def _warn_of_likeness(key: str, named: set, findings: Findings):
     """Refuse what is nearly a recurrence column, for its events would be lost; warn of others."""
-    likeness = {name: _likeness(key, name) for name in CANONICAL if name not in named}
+    likeness = {name: _likeness(key[:60], name) for name in CANONICAL if name not in named}
     name = max(likeness, key=likeness.get, default=None)
     if name in OUTCOMES and name not in REQUIRED and likeness[name] >= 0.8:
         findings.error(
@@ -216,10 +218,10 @@ def _likeness(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one, other).ratio()
 
 
-def _further(column: TextColumn, printed: str, table: TextTable, findings: Findings) -> Use:
+def _further(column: TextColumn, printed: str, marks: dict, findings: Findings) -> Use:
     """Take a column without a canonical name as numbers if all its cells are, else as text."""
     as_text = Use(printed, printed, "parse_text", Rules())
-    as_number = Use(printed, printed, "parse_number", _rules(Rules(), column, table))
+    as_number = Use(printed, printed, "parse_number", Rules(**marks))
     cells = [text for text in column.texts if tidy(text).strip("-")]
     if any(re.match(r"0[0-9]", text.strip()) for text in cells):  # "007" is a code
         return as_text
@@ -236,11 +238,12 @@ def _further(column: TextColumn, printed: str, table: TextTable, findings: Findi
     return as_text
 
 
-def _rules(rules: Rules, column: TextColumn, table: TextTable) -> Rules:
-    """Add to the rules of a column what the file tells about decimal marks."""
+def _decimal_marks(table: TextTable) -> dict:
+    """Find out what a comma and a point in a number can mean in this file."""
     free = table.separator != ","
-    seen = free and any("," in text and _DECIMAL_COMMA.search(text) for text in column.texts)
-    return replace(rules, comma_is_decimal=free, comma_seen=seen)
+    texts = (text for column in table.columns for text in column.texts if "," in text)
+    seen = free and any(_DECIMAL_COMMA.fullmatch(text.strip()) for text in texts)
+    return {"comma_is_decimal": free, "comma_seen": seen}
 
 
 def _type(table: TextTable, plan: list, findings: Findings) -> pd.DataFrame:
@@ -248,7 +251,7 @@ def _type(table: TextTable, plan: list, findings: Findings) -> pd.DataFrame:
     typed: dict[str, pd.Series] = {}
     for place, use in plan:
         column = table.columns[place]
-        values, wrong = _read_column(column, replace(use, rules=_rules(use.rules, column, table)))
+        values, wrong = _read_column(column, use)
         series = pd.Series(pd.array(values, dtype=use.kind).take(column.codes))
         if use.name == "patient_id":
             findings.name_patients(table.lines, series)

@@ -11,6 +11,7 @@ one that occurs most often: a decimal comma never decides it.
 import csv
 import io
 import itertools
+import operator
 import os
 import re
 import stat
@@ -29,6 +30,7 @@ MOST_ROWS = 5_000_000
 
 _BLOCK = 20_000
 _SHOWN = 160
+_LINE_BREAK = re.compile("\r\n|\r|\n")
 _NOT_TEXT = {
     b"PK\x03\x04": "an Excel or OpenDocument workbook, or another zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -229,19 +231,15 @@ def _lines(text, findings):
     try:
         while line := text.readline(LONGEST_LINE + 1):
             number += 1
-            if len(line) > LONGEST_LINE:
+            if len(line) > LONGEST_LINE or "\0" in line:
+                nul = "\0" in line[:LONGEST_LINE]
                 findings.error(
-                    f"a line of more than {LONGEST_LINE} characters",
-                    "is this a table?",
+                    "a NUL byte: damaged, or UTF-16 without its mark"
+                    if nul
+                    else f"a line of more than {LONGEST_LINE} characters",
+                    "save the sheet as CSV (UTF-8)" if nul else "is this a table?",
                     line=number,
                 )
-            elif "\0" in line:
-                findings.error(
-                    "a NUL byte: the file is damaged, or UTF-16 without its mark",
-                    "save the file as CSV (UTF-8)",
-                    line=number,
-                )
-            if findings.errors and findings.errors[-1][0] == number:
                 findings.stop_if_any()
             yield line
     except UnicodeError as error:
@@ -281,7 +279,7 @@ def _read(text, wanted, findings) -> TextTable:
         findings.stop_if_any()
     finally:
         csv.field_size_limit(previous)
-    table = TextTable(header, columns, np.array(starts, dtype=np.int64), separator)
+    table = TextTable(header, columns, starts, separator)
     return _drop_nameless(table, skipped + 1, findings)
 
 
@@ -312,40 +310,53 @@ def _split(rows, skipped, findings):
         findings.stop_if_any()
     seen = [_Codes() for _ in header]
     codes = [[] for _ in header]
-    starts, block = [], []
+    starts = [np.empty(0, dtype=np.int64)]
     begins = skipped + rows.line_num + 1
-
-    def empty_block():
-        for known, blocks, column in zip(seen, codes, zip(*block, strict=True), strict=True):
+    while block := list(itertools.islice(rows, _BLOCK)):
+        ends = skipped + rows.line_num + 1
+        # A row a line, all of one width and none blank: no need to look at each of them.
+        if (
+            ends - begins == len(block)
+            and {*map(len, block)} == {width}
+            and all(map(str.strip, map(operator.itemgetter(0), block)))
+        ):
+            starts.append(np.arange(begins, ends))
+        else:
+            block, places = _sift(block, width, begins, findings)
+            starts.append(np.array(places, dtype=np.int64))
+        begins = ends
+        for known, blocks, column in zip(seen, codes, zip(*block, strict=True), strict=False):
             found = map(known.__getitem__, column)
             blocks.append(np.fromiter(found, dtype=np.int32, count=len(block)))
-        block.clear()
-
-    for row in rows:
-        if len(row) == width and (row[0].strip() or "".join(row).strip()):
-            block.append(row)
-            starts.append(begins)
-            if len(block) == _BLOCK:
-                empty_block()
-        elif "".join(row).strip():
-            findings.error(
-                f"{len(row)} fields, but the header has {width}",
-                "is a separator, a decimal comma or a quotation mark too many or missing?",
-                line=begins,
-                raw=row[0],
-                patient=row[0].strip() or None,
-            )
-        begins = skipped + rows.line_num + 1
-        if len(starts) > MOST_ROWS:
-            findings.error(f"more than {MOST_ROWS} rows", "is this a cohort?")
+        if begins > MOST_ROWS:
+            findings.error(f"more than {MOST_ROWS} lines", "is this a cohort?")
             findings.stop_if_any()
-    if block:
-        empty_block()
     columns = [
         TextColumn(list(known), np.concatenate(blocks) if blocks else np.empty(0, np.int32))
         for known, blocks in zip(seen, codes, strict=True)
     ]
-    return header, columns, starts
+    return header, columns, np.concatenate(starts)
+
+
+def _sift(block, width, begins, findings):
+    """Keep the rows of the right width that are not blank, with the line each begins on."""
+    kept, places = [], []
+    for row in block:
+        joined = " ".join(row)
+        if joined.strip():
+            if len(row) == width:
+                kept.append(row)
+                places.append(begins)
+            else:
+                findings.error(
+                    f"{len(row)} fields, but the header has {width}",
+                    "is a separator, a decimal comma or a quotation mark too many or missing?",
+                    line=begins,
+                    raw=row[0],
+                    patient=row[0].strip() or None,
+                )
+        begins += 1 + len(_LINE_BREAK.findall(joined))
+    return kept, places
 
 
 def _drop_nameless(table: TextTable, line: int, findings) -> TextTable:
