@@ -1,0 +1,220 @@
+"""What is stale, decided by content: what a report was made from, and whether that still holds.
+
+A report depends on its notebook, its parameters, the data folders that it names, the modules of
+the package that it imports (and those that they import), the page template, the locked packages
+and the version of Python. The build writes their SHA-256, and those of what it published, to
+``reports/.cache/<report>.json``; a report is fresh while all of them are as they were.
+"""
+
+import hashlib
+import json
+import platform
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CACHE = Path("reports/.cache")
+CHECKSUMS = CACHE / "checksums"
+SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
+
+_PACKAGE = "vlms"
+_RENDERS = ("render",)
+_IGNORED = {"__pycache__", ".ipynb_checkpoints", ".cache"}
+_MODULE = re.compile(rf"\b{_PACKAGE}\.([a-z_]+)")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One report that is to be there: a notebook under some parameters.
+
+    Attributes
+    ----------
+    stem : str
+        Name of the report's files.
+    notebook : str
+        Path from the root.
+    parameters : dict
+    data : tuple of str
+        Paths from the root of the data folders or files that the notebook reads.
+    """
+
+    stem: str
+    notebook: str
+    parameters: dict = field(default_factory=dict)
+    data: tuple = ()
+
+
+def plan_reports(root):
+    """Find the notebooks and what each makes.
+
+    Parameters
+    ----------
+    root : path-like
+        The project's folder.
+
+    Returns
+    -------
+    list of Plan
+        ``notebooks/*.ipynb``, then ``notebooks/lessons/*.ipynb``, each in alphabetical order.
+    """
+    root = Path(root)
+    folder = root / "notebooks"
+    notebooks = [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("lessons/*.ipynb"))]
+    plans = []
+    for path in notebooks:
+        about = _metadata(path)
+        folders = about.get("data", [path.stem])
+        plans.append(
+            Plan(
+                stem=about.get("stem")
+                or ("cohort-example" if path.stem == "cohort" else path.stem),
+                notebook=path.relative_to(root).as_posix(),
+                data=tuple(f"data/{name}" for name in folders if (root / "data" / name).exists()),
+            )
+        )
+    return plans
+
+
+def inputs_of(plan, root, hashes):
+    """What a report is made from.
+
+    Parameters
+    ----------
+    plan : Plan
+    root : path-like
+    hashes : dict of str to str
+        As `hash_files` gives them.
+
+    Returns
+    -------
+    dict of str to str
+        Path from the root → SHA-256, in the order of the paths.
+    """
+    modules = {f"{_PACKAGE}/{name}.py" for name in _modules(plan, Path(root), hashes)}
+    template = f"{_PACKAGE}/template/"
+    chosen = {
+        path: digest
+        for path, digest in hashes.items()
+        if path in (plan.notebook, "requirements.lock")
+        or path in modules
+        or path.startswith(template)
+        or any(path == source or path.startswith(f"{source}/") for source in plan.data)
+    }
+    return dict(sorted(chosen.items()))
+
+
+def reasons_to_build(plan, inputs, hashes, root):
+    """Why a report is stale.
+
+    Parameters
+    ----------
+    plan : Plan
+    inputs : dict of str to str
+        As `inputs_of` gives them.
+    hashes : dict of str to str
+        As `hash_files` gives them, what is published included.
+    root : path-like
+
+    Returns
+    -------
+    list of str
+        Empty when the report is fresh.
+    """
+    record = read_record(plan.stem, root)
+    if record is None:
+        return ["never built"]
+    reasons = []
+    if record["parameters"] != plan.parameters:
+        reasons.append("parameters changed")
+    if record["python"] != platform.python_version():
+        reasons.append(f"Python was {record['python']}, is {platform.python_version()}")
+    was = record["inputs"]
+    reasons += [f"{path} is new" for path in inputs if path not in was]
+    reasons += [f"{path} is gone" for path in was if path not in inputs]
+    reasons += [f"{path} changed" for path in inputs if was.get(path, inputs[path]) != inputs[path]]
+    for path, digest in record["outputs"].items():
+        if path not in hashes:
+            reasons.append(f"{path} is missing")
+        elif hashes[path] != digest:
+            reasons.append(f"{path} is not as it was built")
+    return reasons
+
+
+def read_record(stem, root):
+    """Read what the last build wrote of a report.
+
+    Returns
+    -------
+    dict or None
+        None when there is none, or it cannot be read.
+    """
+    try:
+        record = json.loads((Path(root) / CACHE / f"{stem}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    wanted = {"stem", "notebook", "parameters", "python", "inputs", "outputs"}
+    return record if isinstance(record, dict) and wanted <= record.keys() else None
+
+
+def hash_files(root):
+    """SHA-256 of every file that the reports are made from, and of all that is published.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Returns
+    -------
+    dict of str to str
+        Path from the root → SHA-256.
+    """
+    root, hashes = Path(root), {}
+    for source in SOURCES:
+        start = root / source
+        found = [start] if start.is_file() else sorted(start.rglob("*"))
+        for path in found:
+            name = path.relative_to(root).as_posix()
+            if path.name.startswith(".") or _IGNORED & set(path.relative_to(root).parts):
+                continue
+            if path.is_file() and not path.is_symlink():
+                hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashes
+
+
+def checksum_lines(hashes):
+    """The hashes as ``sha256sum`` prints them, sorted as ``LC_ALL=C sort`` sorts them.
+
+    Examples
+    --------
+    >>> checksum_lines({"b": "1f", "a": "2e"})
+    '1f  b\\n2e  a\\n'
+    """
+    lines = sorted(f"{digest}  {path}\n".encode() for path, digest in hashes.items())
+    return b"".join(lines).decode()
+
+
+def _modules(plan, root, hashes):
+    """Modules that the notebook imports, that they import, and that make the page."""
+    wanted = [*_RENDERS, *_named_modules(root / plan.notebook)]
+    found = set()
+    while wanted:
+        name = wanted.pop()
+        path = f"{_PACKAGE}/{name}.py"
+        if name in found or path not in hashes:
+            continue
+        found.add(name)
+        wanted += _named_modules(root / path)
+    return found | {"__init__"}
+
+
+def _named_modules(path):
+    """Every module of the package that a file speaks of: at times too many, never too few."""
+    return set(_MODULE.findall(path.read_text(encoding="utf-8", errors="replace")))
+
+
+def _metadata(path):
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        return dict(notebook["metadata"].get("vlms", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # the render says what is wrong with the notebook

@@ -1,0 +1,470 @@
+"""Render one notebook: parameters → papermill → checks → HTML, all of it or nothing.
+
+A report appears only when its notebook ran to the end, every cell, without error, under
+parameters that the notebook declares. Its files are written beside their targets, forced to disk
+and moved into place, so that a failure of any kind leaves the last good report.
+"""
+
+import ast
+import contextlib
+import csv
+import hashlib
+import importlib.metadata
+import io
+import os
+import platform
+import re
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from vlms.kernels import OwnKernelManager
+
+# nbformat and papermill import jsonschema, which vlms.kernels has made quick to import.
+import nbformat
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import execute_notebook
+
+from vlms.page import PageError, count_verdicts, make_page
+
+LEDGER_MIME = "application/vnd.vlms.ledger+json"
+TABLE_MIME = "application/vnd.vlms.table+json"
+CARD_MIME = "application/vnd.vlms.card+json"
+CELL_SECONDS = 600
+
+_PACKAGES = (
+    "firthmodels lifelines matplotlib numpy pandas papermill nbconvert scipy seaborn statsmodels"
+).split()
+
+
+class RenderError(RuntimeError):
+    """A notebook that cannot become a report; the message names the cell and what to do."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What one notebook gave.
+
+    Attributes
+    ----------
+    title, kind : str
+        From the notebook's ``metadata.vlms``, or its first heading and ``"report"``.
+    files : dict of str to bytes
+        File name in the reports folder → content.
+    claims : list of dict
+        The rows of the ledger; empty without one.
+    card : dict
+        What the index page shows: patients, findings, figure (an ``img`` source and its alt text).
+    seconds : float
+        How long it took.
+    """
+
+    title: str
+    kind: str
+    files: dict
+    claims: list = field(default_factory=list)
+    card: dict = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def render(
+    notebook, stem=None, *, parameters=None, inputs=None, root=".", cell_seconds=CELL_SECONDS
+):
+    """Run a notebook and turn it into the files of its report, without writing any.
+
+    Parameters
+    ----------
+    notebook : path-like
+        The notebook; it is not changed.
+    stem : str, optional
+        Name of the report, by default that of the notebook.
+    parameters : dict, optional
+        Values for names that the cell tagged ``parameters`` assigns.
+    inputs : dict of str to str, optional
+        Path → SHA-256 of what the report was made from, for its colophon.
+    root : path-like
+        The project's folder.
+    cell_seconds : float
+        Time limit for a cell.
+
+    Returns
+    -------
+    Rendered
+
+    Raises
+    ------
+    RenderError
+        When a parameter is unknown or of another type, the kernel is not Python's, a cell fails,
+        runs too long, ends its kernel or is not run, or the text refers to what is not there.
+    """
+    started = time.perf_counter()
+    notebook, parameters = Path(notebook), dict(parameters or {})
+    stem = stem or notebook.stem
+    source = read_notebook(notebook)
+    check_parameters(source, parameters, notebook.name)
+    executed = _execute(source, parameters, notebook, cell_seconds)
+    _check_every_cell(executed, notebook.name)
+    ledgers, tables, cards = (_take(executed, m) for m in (LEDGER_MIME, TABLE_MIME, CARD_MIME))
+    claims = [claim for ledger in ledgers for claim in ledger["claims"]]
+    colophon = {
+        "notebook": notebook.name,
+        "commit": commit(root),
+        "parameters": {name: repr(value) for name, value in parameters.items()} or "as declared",
+        "versions": versions(),
+        "SHA-256 of each input": inputs or {notebook.name: sha256(notebook.read_bytes())},
+        "built": "",
+    }
+    colophon["built"] = built_line(time.perf_counter() - started)
+    try:
+        page = make_page(executed, colophon=colophon, claims=claims, root=root)
+    except PageError as error:
+        raise RenderError(f"{notebook.name}: {error}") from error
+    files = {f"{stem}.html": page.encode()}
+    if claims:
+        files[f"{stem}_verdicts.csv"] = _csv(claims).encode()
+    for table in tables:
+        files[f"{stem}_tables/{table['label']}.csv"] = table["csv"].encode()
+    about = executed.metadata.get("vlms", {})
+    return Rendered(
+        title=about.get("title") or re.search(r"<title>(.*?)</title>", page)[1],
+        kind=about.get("kind", "report"),
+        files=files,
+        claims=claims,
+        card=_card(cards, page),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def publish(files, folder):
+    """Write files beside their targets, force them to disk, then move all into place.
+
+    Parameters
+    ----------
+    files : dict of str to bytes
+        Path inside the folder → content.
+    folder : path-like
+
+    Raises
+    ------
+    RenderError
+        When the disk is full or the folder cannot be written; nothing was replaced then.
+    """
+    folder, written = Path(folder), []
+    try:
+        for name, content in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+            written.append((beside, target))
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(file.fileno(), 0o666 & ~_UMASK)
+                os.fsync(file.fileno())
+        for beside, target in written:
+            os.replace(beside, target)
+    except OSError as error:
+        raise RenderError(
+            f"Cannot write to {folder}: {error.strerror or error}. The last good reports are"
+            " unchanged; make room or make the folder writable, then build again."
+        ) from error
+    finally:
+        for beside, _ in written:
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
+
+
+def read_notebook(path):
+    """Read a notebook of format 4 and see that it is one for Python.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    nbformat.NotebookNode
+
+    Raises
+    ------
+    RenderError
+        When the file is not a notebook, or asks for another kernel than ``python3``.
+    """
+    path = Path(path)
+    try:
+        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    except OSError as error:
+        raise RenderError(f"{path}: cannot be read ({error.strerror}).") from error
+    except Exception as error:  # nbformat raises several kinds
+        raise RenderError(f"{path}: not a Jupyter notebook ({error}).") from error
+    kernel = notebook.metadata.get("kernelspec", {}).get("name", "python3")
+    if kernel != "python3":
+        raise RenderError(
+            f"{path.name}: it asks for the kernel {kernel!r}; reports run on 'python3'. Set"
+            " metadata.kernelspec.name to python3 (in JupyterLab: Kernel, Change Kernel)."
+        )
+    return notebook
+
+
+def declared_parameters(notebook):
+    """Names and default values that the cell tagged ``parameters`` assigns.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+
+    Returns
+    -------
+    dict or None
+        None when no cell has the tag. A default that is not a literal is given as `NotImplemented`.
+
+    Examples
+    --------
+    >>> from nbformat.v4 import new_code_cell, new_notebook
+    >>> cell = new_code_cell("month = 36  # landmark", metadata={"tags": ["parameters"]})
+    >>> declared_parameters(new_notebook(cells=[cell]))
+    {'month': 36}
+    """
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ()):
+            break
+    else:
+        return None
+    declared = {}
+    for node in ast.parse(cell.source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                try:
+                    declared[target.id] = ast.literal_eval(node.value)
+                except ValueError:
+                    declared[target.id] = NotImplemented
+    return declared
+
+
+def check_parameters(notebook, parameters, name):
+    """Refuse a parameter that the notebook does not declare or whose default has another type.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    parameters : dict
+    name : str
+        Of the notebook, for the message.
+
+    Raises
+    ------
+    RenderError
+    """
+    if not parameters:
+        return
+    declared = declared_parameters(notebook)
+    if declared is None:
+        raise RenderError(
+            f"{name} has no cell tagged 'parameters', so it takes none; given: "
+            f"{', '.join(parameters)}."
+        )
+    unknown = [given for given in parameters if given not in declared]
+    if unknown:
+        raise RenderError(
+            f"{name} has no parameter {', '.join(map(repr, unknown))}; it declares "
+            f"{', '.join(declared) or 'none'}."
+        )
+    for given, value in parameters.items():
+        default = declared[given]
+        if not _same_type(value, default):
+            raise RenderError(
+                f"{name}: parameter {given} must be {type(default).__name__}, as in "
+                f"{given} = {default!r}; found {value!r} ({type(value).__name__})."
+            )
+
+
+def commit(root):
+    """The commit that the project stands at, for a colophon.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Returns
+    -------
+    str
+        Twelve digits and the date of the commit, whether sources differ from it, or
+        ``"not under version control"``.
+    """
+    log = _git(root, "log", "-1", "--format=%H %cs")
+    if not log:
+        return "not under version control"
+    digits, date = log.split()
+    sources = ["data", "notebooks", "vlms", "requirements.lock"]
+    changed = _git(root, "status", "--porcelain", "--", *sources)
+    return f"{digits[:12]} of {date}" + (" with uncommitted changes" if changed else "")
+
+
+def versions():
+    """Versions of Python and of the packages that a number may depend on."""
+    found = {"Python": platform.python_version()}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def built_line(seconds):
+    """The one line of a page that differs between two builds of the same sources."""
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    return f"Built on {now} in {seconds:.1f} s."
+
+
+def sha256(content):
+    """SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+class _Client(PapermillNotebookClient):
+    """Papermill's client, which remembers the cell it is at and stops its kernel at once."""
+
+    at = None
+
+    async def async_execute_cell(self, cell, cell_index, **options):
+        type(self).at = (cell_index, cell)
+        return await super().async_execute_cell(cell, cell_index, **options)
+
+
+class _Engine(NBClientEngine):
+    """Papermill's engine with kernels of our own."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, **options):
+        _Client.at = None
+        client = _Client(
+            nb_man,
+            km=None,
+            kernel_manager_class=OwnKernelManager,
+            kernel_name="python3",
+            timeout=options["cell_seconds"],
+            startup_timeout=60,
+            shutdown_kernel="immediate",
+            # A tag or a setting that allows errors would let a broken report pass.
+            force_raise_errors=True,
+            resources={"metadata": {"path": options["folder"]}},
+        )
+        return client.execute()
+
+
+papermill_engines.register("vlms", _Engine)
+
+
+def _execute(notebook, parameters, path, cell_seconds):
+    """Run all cells in the notebook's own folder, as JupyterLab does."""
+    try:
+        # papermill takes a path for a format string, which a brace in it would break.
+        return execute_notebook(
+            nbformat.from_dict(notebook),
+            None,
+            parameters=parameters,
+            engine_name="vlms",
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            autosave_cell_every=0,
+            cell_seconds=cell_seconds,
+            folder=str(path.resolve().parent),
+        )
+    except PapermillExecutionError as error:
+        what = "\n".join(error.traceback) or f"{error.ename}: {error.evalue}"
+        raise _cell_error(path.name, error.cell_index, error.source, what) from error
+    except CellTimeoutError as error:
+        index, cell = _Client.at
+        what = (
+            f"The cell did not end within {cell_seconds:g} s. Make it quicker, or allow it more"
+            " time with --cell-seconds."
+        )
+        raise _cell_error(path.name, index, cell.source, what) from error
+    except DeadKernelError as error:
+        index, cell = _Client.at
+        what = "The kernel died while it ran this cell (killed, out of memory, or a crash)."
+        raise _cell_error(path.name, index, cell.source, what) from error
+
+
+def _check_every_cell(notebook, name):
+    """Every code cell ran, and none gave an error, whatever its tags allow."""
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        for output in cell.outputs:
+            if output.output_type == "error":
+                what = "\n".join(output.traceback) or f"{output.ename}: {output.evalue}"
+                raise _cell_error(name, index, cell.source, what)
+        if cell.execution_count is None:
+            what = "The cell was not run: one before it ended the kernel (exit, quit or os._exit)."
+            raise _cell_error(name, index, cell.source, what)
+
+
+def _cell_error(name, index, source, what):
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", what).strip()
+    shown = "\n".join(f"    {line}" for line in source.splitlines())
+    return RenderError(f"{name}, cell {index + 1}:\n\n{shown}\n\n{plain}")
+
+
+def _take(notebook, mime):
+    """Take all outputs of one of our MIME types out of a notebook, in reading order."""
+    return [
+        output.data.pop(mime)
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if mime in output.get("data", {})
+    ]
+
+
+def _card(cards, page):
+    """What the notebook says for the index, with the figure it names taken from the page."""
+    if not cards:
+        return {}
+    card = dict(cards[-1])
+    label = re.escape(card.get("figure", ""))
+    image = re.search(rf'<figure id="{label}"[^>]*><img alt="([^"]*)" src="([^"]*)"', page)
+    card["image"] = {"alt": image[1], "src": image[2]} if image else None
+    return card
+
+
+def _csv(rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _same_type(value, default):
+    if default is None or default is NotImplemented or value is None:
+        return True
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    if isinstance(default, (list, tuple)):
+        return isinstance(value, (list, tuple))
+    return isinstance(value, type(default))
+
+
+def _git(root, *arguments):
+    """What git prints, or nothing where there is no git, no repository or no commit."""
+    try:
+        answer = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+_UMASK = os.umask(0)
+os.umask(_UMASK)
