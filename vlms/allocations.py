@@ -11,17 +11,19 @@ draw is one look-up a block.
 Under the null hypothesis scores have mean 0 within each stratum; patients are dealt within strata.
 """
 
+from functools import partial
 from math import comb, factorial, prod
 
 import numpy as np
 from scipy import special
 
 from vlms.event_table import SurvivalInputError
+from vlms.spreading import spread
 
 MOST_SUMS = 1 << 22
 MOST_ALLOCATIONS = 3_000_000
 BLOCK = 13
-DRAWS_AT_ONCE = 1 << 17
+DRAWS_AT_ONCE = 1 << 15
 # Sums that differ by rounding noise only are the same sum.
 NOISE = 1e-9
 
@@ -95,7 +97,7 @@ def exact_share(scores, codes, groups):
     return float(np.mean(distance(sums) >= reach * (1 - NOISE)))
 
 
-def random_share(scores, codes, groups, *, draws, seed):
+def random_share(scores, codes, groups, *, draws, seed, jobs=None):
     """Count random allocations at least as far from 0 as the one seen.
 
     Parameters
@@ -106,6 +108,8 @@ def random_share(scores, codes, groups, *, draws, seed):
         Random allocations.
     seed : int
         Seed of numpy's default generator: the same seed gives the same count.
+    jobs : int, optional
+        Workers, as `vlms.spreading.spread`.
 
     Returns
     -------
@@ -119,29 +123,10 @@ def random_share(scores, codes, groups, *, draws, seed):
     >>> 300 < random_share(scores, codes, 2, draws=1000, seed=1) < 370
     True
     """
-    rng = np.random.default_rng(seed)
-    distance = _distances(scores, codes, groups)
-    reach = distance(_seen(scores, codes, groups)) * (1 - NOISE)
-    tables = None
-    if groups == 2:
-        tables = [_block_tables(score) for score in scores]
-        reach = reach - NOISE
-    extreme = 0
-    for start in range(0, draws, DRAWS_AT_ONCE):
-        count = min(DRAWS_AT_ONCE, draws - start)
-        if tables is not None:
-            sums = sum(
-                _draw_sums(table, int((code == 0).sum()), count, rng)
-                for table, code in zip(tables, codes, strict=True)
-            )
-            extreme += int(np.count_nonzero(np.abs(sums) >= reach))
-        else:
-            sums = sum(
-                _shuffle_sums(score, code, groups, count, rng)
-                for score, code in zip(scores, codes, strict=True)
-            )
-            extreme += int(np.count_nonzero(distance(sums) >= reach))
-    return extreme
+    count = _count_two if groups == 2 else _count_more
+    tables = [_block_tables(score) for score in scores] if groups == 2 else scores
+    draw = partial(count, tables, scores, codes, groups)
+    return sum(spread(draw, draws, seed=seed, jobs=jobs, chunk=DRAWS_AT_ONCE))
 
 
 def share_interval(extreme, draws, *, confidence=0.95):
@@ -189,8 +174,6 @@ def _seen(scores, codes, groups):
 
 def _distances(scores, codes, groups):
     """Return the function that turns sums a group (last axis) into a distance from 0."""
-    if groups == 2:
-        return lambda sums: np.abs(sums[..., 0])
     covariance = np.zeros((groups, groups))
     for score, code in zip(scores, codes, strict=True):
         n = np.bincount(code, minlength=groups)
@@ -203,7 +186,7 @@ def _distances(scores, codes, groups):
 
 def _count_two_groups(scores, codes, total):
     reach = abs(_seen(scores, codes, 2)[0])
-    noise = NOISE * max(1.0, max(np.abs(score).sum() for score in scores))
+    noise = _noise(scores)
     largest = max(range(len(scores)), key=lambda stratum: scores[stratum].size)
     # The other strata join the first half: their sums, with how often each occurs.
     values, times = np.zeros(1), np.ones(1, dtype=np.int64)
@@ -280,6 +263,29 @@ def _all_sums(score, sizes):
                     grown.setdefault(key, []).append(moved)
         states = {key: np.concatenate(rows) for key, rows in grown.items()}
     return next(iter(states.values()))
+
+
+def _count_two(tables, scores, codes, groups, draws, rng):
+    reach = abs(_seen(scores, codes, groups)[0]) - _noise(scores)
+    sums = sum(
+        _draw_sums(table, int((code == 0).sum()), draws, rng)
+        for table, code in zip(tables, codes, strict=True)
+    )
+    return int(np.count_nonzero(np.abs(sums) >= reach))
+
+
+def _count_more(_, scores, codes, groups, draws, rng):
+    distance = _distances(scores, codes, groups)
+    reach = distance(_seen(scores, codes, groups)) * (1 - NOISE)
+    sums = sum(
+        _shuffle_sums(score, code, groups, draws, rng)
+        for score, code in zip(scores, codes, strict=True)
+    )
+    return int(np.count_nonzero(distance(sums) >= reach))
+
+
+def _noise(scores):
+    return NOISE * max(1.0, *(float(np.abs(score).sum()) for score in scores))
 
 
 def _block_tables(score):

@@ -229,7 +229,7 @@ def observations(time, event, group=None, *, entry=None):
             "A patient must enter before the observation ends; check for swapped columns.",
             started,
         )
-    months, started = _merge_noise(months, started)
+    months, started = merge_noise(months, started)
     if started is not None:
         refuse_rows(
             entry,
@@ -240,6 +240,43 @@ def observations(time, event, group=None, *, entry=None):
             started,
         )
     return Observations(months, happened, code, labels, started)
+
+
+def merge_noise(months, started=None):
+    """Give times that differ by rounding noise only one value, as R's `aeqSurv` does.
+
+    Parameters
+    ----------
+    months : ndarray of float
+        Times.
+    started : ndarray of float, optional
+        Times of delayed entry, judged together with them.
+
+    Returns
+    -------
+    (ndarray, ndarray or None)
+        Both, each time of a tied run replaced by the first of the run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> merge_noise(np.array([0.3, 0.1 + 0.2]))[0].tolist()
+    [0.3, 0.3]
+    """
+    both = months if started is None else np.concatenate([months, started])
+    if _is_whole(both):
+        return months, started
+    distinct = np.unique(both)
+    gaps = np.diff(distinct)
+    # A relative gap is measured against the mean of the distinct times, as aeqSurv does.
+    tied = (gaps <= TIE_TOLERANCE) | (gaps <= TIE_TOLERANCE * distinct.mean())
+    if not tied.any():
+        return months, started
+    starts = distinct[np.concatenate([[True], ~tied])]
+    months = starts[np.searchsorted(starts, months, side="right") - 1]
+    if started is not None:
+        started = starts[np.searchsorted(starts, started, side="right") - 1]
+    return months, started
 
 
 def checked_times(values, name):
@@ -403,11 +440,36 @@ def group_codes(group, n, name="group"):
     if isinstance(values, pd.Categorical):
         order = np.arange(len(labels))
     else:
-        order = _sorted_positions(labels)
+        order = sorted_positions(labels)
     present = order[np.isin(order, np.unique(code))]
     rank = np.full(len(labels), -1, dtype=np.intp)
     rank[present] = np.arange(present.size)
     return rank[code], tuple(labels[position] for position in present)
+
+
+def sorted_positions(labels):
+    """Order in which group labels are listed: sorted, mixed kinds by kind and text.
+
+    Parameters
+    ----------
+    labels : sequence
+        Distinct labels.
+
+    Returns
+    -------
+    ndarray of int
+
+    Examples
+    --------
+    >>> sorted_positions(["b", "a"]).tolist()
+    [1, 0]
+    """
+    try:
+        return np.argsort(np.asarray(labels), kind="stable")
+    except TypeError:
+        # Mixed kinds have no order of their own: by kind, then by how they print.
+        keys = [(type(label).__name__, str(label)) for label in labels]
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
 def one_dimensional(values, name):
@@ -542,32 +604,6 @@ def _object_numbers(values, array, name):
     )
     refuse_rows(values, bad, name, "not a number", "Times are numbers of months.", array)
     return pd.to_numeric(pd.Series(array, dtype=object), errors="coerce").to_numpy(dtype=float)
-
-
-def _sorted_positions(labels):
-    try:
-        return np.argsort(np.asarray(labels), kind="stable")
-    except TypeError:
-        # Mixed kinds have no order of their own: by kind, then by how they print.
-        keys = [(type(label).__name__, str(label)) for label in labels]
-        return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
-
-
-def _merge_noise(months, started):
-    both = months if started is None else np.concatenate([months, started])
-    if _is_whole(both):
-        return months, started
-    distinct = np.unique(both)
-    gaps = np.diff(distinct)
-    # A relative gap is measured against the mean of the distinct times, as aeqSurv does.
-    tied = (gaps <= TIE_TOLERANCE) | (gaps <= TIE_TOLERANCE * distinct.mean())
-    if not tied.any():
-        return months, started
-    starts = distinct[np.concatenate([[True], ~tied])]
-    months = starts[np.searchsorted(starts, months, side="right") - 1]
-    if started is not None:
-        started = starts[np.searchsorted(starts, started, side="right") - 1]
-    return months, started
 
 
 def _is_whole(values):

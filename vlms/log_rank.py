@@ -78,6 +78,7 @@ def log_rank(
     method="asymptotic",
     resamples=100_000,
     seed=1,
+    jobs=None,
 ):
     """Compare the survival of two groups or more.
 
@@ -104,6 +105,9 @@ def log_rank(
         Random allocations, for the permutation method.
     seed : int
         Seed of the random allocations: the same seed gives the same P value.
+    jobs : int, optional
+        Workers that share the random allocations through joblib (and so, within
+        ``joblib.parallel_config(backend="dask")``, a cluster). The P value does not depend on it.
 
     Returns
     -------
@@ -140,7 +144,9 @@ def log_rank(
         return test
     subsets = [_subset(checked, stratum == code) for code in range(len(names))]
     scores = [_scores(subset, rho) for subset in subsets]
-    return _permuted(test, scores, [subset.code for subset in subsets], method, resamples, seed)
+    return _permuted(
+        test, scores, [subset.code for subset in subsets], method, resamples, seed, jobs
+    )
 
 
 def log_rank_from_table(table, *, rho=0):
@@ -258,16 +264,14 @@ def _asymptotic(tables, labels, rho):
     return LogRank(statistic, df, p_value, table, "asymptotic", 0, p_value, p_value)
 
 
-def _permuted(test, scores, codes, method, resamples, seed):
+def _permuted(test, scores, codes, method, resamples, seed, jobs):
     groups = len(test.table)
     if method == "exact":
         p_value = lower = upper = exact_share(scores, codes, groups)
         allocations = count_allocations(codes, groups)
     else:
-        if resamples != int(resamples) or resamples < 1:
-            raise SurvivalInputError(f"resamples: {resamples!r} is no number of allocations.")
         allocations = int(resamples)
-        extreme = random_share(scores, codes, groups, draws=allocations, seed=seed)
+        extreme = random_share(scores, codes, groups, draws=allocations, seed=seed, jobs=jobs)
         p_value = (extreme + 1) / (allocations + 1)
         lower, upper = share_interval(extreme, allocations)
     return replace(

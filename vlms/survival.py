@@ -19,14 +19,28 @@ from vlms.curves import (
 )
 from vlms.event_table import SurvivalInputError, event_table
 from vlms.log_rank import LogRank, log_rank, log_rank_from_table, pairwise_log_rank
+from vlms.registry import event_table_from_dask, event_table_from_parquet
+from vlms.resampling import (
+    bootstrap_hazard_ratio,
+    bootstrap_survival,
+    log_hazard_ratio_draws,
+    log_hazard_ratios,
+    survival_draws,
+)
 
 __all__ = [
     "LogRank",
     "SurvivalInputError",
+    "bootstrap_hazard_ratio",
+    "bootstrap_survival",
     "cumulative_hazard",
     "event_table",
+    "event_table_from_dask",
+    "event_table_from_parquet",
     "kaplan_meier",
     "kaplan_meier_from_table",
+    "log_hazard_ratio_draws",
+    "log_hazard_ratios",
     "log_rank",
     "log_rank_from_table",
     "median_follow_up",
@@ -35,5 +49,6 @@ __all__ = [
     "restricted_mean",
     "restricted_mean_difference",
     "survival_at",
+    "survival_draws",
     "survival_quantile",
 ]
