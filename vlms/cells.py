@@ -132,16 +132,16 @@ def absence(shown: str, rules: Rules) -> Cell | None:
     if shown == "":
         return Cell(None)
     if dash:
-        return Cell(None, "a dash is read as: none was seen" if rules.outcome else "")
+        return Cell(None, "a dash, taken to mean that none was seen" if rules.outcome else "")
     if rules.outcome and not rules.required and shown in NONE_SEEN:
-        return Cell(None, "read as: none was seen")
+        return Cell(None, "taken to mean that none was seen")
     if shown not in NOT_KNOWN:
         return None
     if rules.outcome:
         raise CellError(
             "not known, or none seen?", "leave it blank if none was seen, else write the months"
         )
-    return Cell(None, "read as missing")
+    return Cell(None, "says that it is not known")
 
 
 def read_number(shown: str, rules: Rules) -> tuple[float, str]:

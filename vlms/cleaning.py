@@ -138,7 +138,7 @@ def parse_months(text: str, rules: Rules = PLAIN) -> Cell:
     """
     shown = tidy(text).casefold()
     if not rules.outcome and shown in {"immediate", "immediately", "at once"}:
-        return Cell(0.0, "read as 0 months")
+        return Cell(0.0, "a word for no time at all")
     cell = absence(shown, rules) or read_quantity(shown, MONTHS_PER_UNIT, "months", rules)
     if cell.value is not None and cell.value < 0:
         raise CellError("a time below 0", "write the time since diagnosis or operation")
@@ -170,9 +170,9 @@ def parse_sex(text: str, rules: Rules = PLAIN) -> Cell:
     if absent := absence(shown, rules):
         return absent
     if shown in {"w", "weiblich"}:
-        return Cell("f", "read as f")
+        return Cell("f", "a word for female")
     if shown in {"männlich", "maennlich"}:
-        return Cell("m", "read as m")
+        return Cell("m", "a word for male")
     if shown not in _SEX:
         raise CellError("not a sex that can be read", "write f or m, or map the code in a codebook")
     return Cell(_SEX[shown])
@@ -234,10 +234,10 @@ def parse_grade(text: str, rules: Rules = PLAIN) -> Cell:
         return Cell(int(grade) if grade in {"1", "2", "3"} else None)
     bare = re.sub(r"^(grade|grad|g)\s*|[.,]0+$", "", shown)
     if bare == "x":
-        return Cell(None, "read as missing")
+        return Cell(None, "not graded")
     if bare not in _GRADES:
         raise CellError("not a grade from 1 to 3", "write 1, 2 or 3, or map the code in a codebook")
-    return Cell(_GRADES[bare], "" if bare.isdigit() else f"read as {_GRADES[bare]}")
+    return Cell(_GRADES[bare], "" if bare.isdigit() else "a word for a grade")
 
 
 def parse_margin(text: str, rules: Rules = PLAIN) -> Cell:
@@ -246,9 +246,9 @@ def parse_margin(text: str, rules: Rules = PLAIN) -> Cell:
     if absent := absence(shown, rules):
         return absent
     if shown == "rx":
-        return Cell(None, "read as missing")
+        return Cell(None, "not assessed")
     if shown in {"negative", "clear", "free"}:
-        return Cell("R0", "read as R0")
+        return Cell("R0", "a word for R0")
     if shown not in {"r0", "r1", "r2"}:
         raise CellError("not a margin", "write R0, R1 or R2, or map the code in a codebook")
     return Cell(shown.upper())
@@ -258,15 +258,15 @@ def parse_yes_no(text: str, rules: Rules = PLAIN) -> Cell:
     """Read whether a treatment was given; a dose or a word such as "adjuvant" means yes."""
     shown = tidy(text).casefold().replace("-", " ").strip()
     if shown == "" and tidy(text):
-        return Cell(None, "a dash is read as missing; write no if it means no")
+        return Cell(None, "a dash; write no if it means no")
     if shown in _YES or shown in _NO:
         return Cell({**_YES, **_NO}[shown])
     if absent := absence(shown, rules):
         return absent
     if shown in {"0", "1"}:
-        return Cell(shown == "1", "read as yes" if shown == "1" else "read as no")
+        return Cell(shown == "1", "taken for 1 = yes, 0 = no")
     if shown in _TREATMENT:
-        return Cell(True, "read as yes")
+        return Cell(True, "a kind of treatment, taken to mean yes")
     if re.fullmatch(rf"{NUMBER}\s*(gy|gray)", shown):
         return Cell(read_number(shown.rstrip("gray "), rules)[0] > 0, "a dose, read as yes or no")
     raise CellError("neither yes nor no", "write yes or no, or map the code in a codebook")
@@ -294,7 +294,7 @@ def parse_occurred(text: str, rules: Rules = PLAIN) -> Cell:
     if shown in {"0", "1", "2"}:
         raise CellError("a code without a meaning", "map the code to yes or no in a codebook")
     if "?" in shown or re.search(r"\b(no|not|without|suspected|possible|possibly)\b", shown):
-        return Cell(None, "not certain, so read as missing")
+        return Cell(None, "not certain")
     return Cell(True)
 
 
@@ -311,7 +311,7 @@ def parse_status(text: str, rules: Rules = PLAIN) -> Cell:
     if shown not in _STATUS:
         raise CellError("not a status that can be read", remedy)
     value = _STATUS[shown]
-    return Cell(value, "" if shown in _STATUS_WITHOUT_DOUBT else f"read as {value}")
+    return Cell(value, "" if shown in _STATUS_WITHOUT_DOUBT else "not one of the three words")
 
 
 PARSERS = {
@@ -342,12 +342,12 @@ def _stage(text: str, rules: Rules, letter: str) -> Cell:
     if absent := absence(shown, rules):
         return absent
     if re.fullmatch(r"[0-4][a-d]?", shown):
-        return Cell((letter + shown[0]).upper() + shown[1:], f"read as {letter.upper()}{shown}")
+        return Cell((letter + shown[0]).upper() + shown[1:], "a stage without its letter")
     stage = _tnm(shown)[letter]
     if stage is None and len(shown) <= 4:
         raise CellError(f"not {letter.upper()}", f"write a stage such as {letter.upper()}1")
     if stage in {None, "x"}:
-        return Cell(None, f"holds no {letter.upper()}, read as missing")
+        return Cell(None, f"holds no {letter.upper()}")
     return Cell(letter.upper() + stage)
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from vlms.cells import CM_PER_UNIT, MONTHS_PER_UNIT, Rules, tidy
 from vlms.cleaning import PARSERS, clean_cell
-from vlms.table_reading import Findings, plain_name, read_table
+from vlms.problems import Findings
+from vlms.table_reading import plain_name, read_table
 
 
 @dataclass(frozen=True)

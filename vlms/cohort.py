@@ -24,21 +24,15 @@ from vlms.codebook import (
     tnm_uses,
 )
 from vlms.coherence import incoherences
-from vlms.table_reading import (
-    CohortError,
-    Findings,
-    TextColumn,
-    TextTable,
-    plain_name,
-    read_table,
-)
+from vlms.problems import CohortError, Findings
+from vlms.table_reading import TextColumn, TextTable, plain_name, read_table
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 __all__ = ["DATA", "Cohort", "CohortError", "read_cohort", "read_paper"]
 
 _DECIMAL_COMMA = re.compile(r"[0-9]*,[0-9]+")
-_LIKE_AN_OUTCOME = re.compile(
+LIKE_AN_OUTCOME = re.compile(
     "status|vital|dead|death|died|alive|surviv|follow|recur|relaps|metasta|progress|time|months|days"
 )
 
@@ -210,7 +204,7 @@ def _warn_of_likeness(key: str, named: set, findings: Findings):
         )
     elif name and likeness[name] >= 0.85:
         findings.warn(f"not quite {name}", "kept as a further column", line=1, column=key)
-    elif _LIKE_AN_OUTCOME.search(key):
+    elif LIKE_AN_OUTCOME.search(key):
         findings.warn("may be an outcome", "kept as a further column", line=1, column=key)
 
 
@@ -272,7 +266,8 @@ def _read_column(column: TextColumn, use: Use):
             cell, said[code] = Cell(None), ("error", error.problem, error.remedy)
         else:
             if cell.note:
-                said[code] = ("warning", cell.note, "kept" if cell.value == text else "read")
+                action = "read as missing" if cell.value is None else f"read as {cell.value}"
+                said[code] = ("warning", cell.note, action)
         values.append(np.nan if cell.value is None and use.kind == "float64" else cell.value)
     return values, said
 

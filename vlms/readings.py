@@ -13,7 +13,8 @@ import pandas as pd
 from vlms.codebook import CANONICAL
 from vlms.coherence import incoherences
 from vlms.cohort import DATA, Cohort, paper_folder
-from vlms.table_reading import Findings, plain_name, read_table
+from vlms.problems import Findings
+from vlms.table_reading import plain_name, read_table
 
 READING_COLUMNS = ["patient_id", "name", "reading", "value", "where"]
 
