@@ -147,8 +147,8 @@ def plot_intervals(
     columns_of(table, [label, estimate, lower, upper], "A figure of intervals")
     values = table[[estimate, lower, upper]].map(limit).to_numpy()
     ax = axes(ax, height=1.1 + 0.34 * len(table))
+    ax.set_xlim(*_linear_limits(values, percent))
     if percent:
-        ax.set_xlim(min(0, np.nanmin(values)), max(1, np.nanmax(values)))
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     if printed is not None:
         ax.axvline(printed, color=FAINT, lw=1, ls=(0, (4, 2)), zorder=0)
@@ -172,7 +172,6 @@ def plot_intervals(
 def _draw_rows(ax, labels, values, marked):
     """Draw each estimate and interval on its own line, the first at the top."""
     ends = ax.get_xlim()
-    log = ax.get_xscale() == "log"
     for row, (middle, low, high) in enumerate(values):
         color = _MARKED if marked[row] else _PLAIN
         if np.isnan(middle):
@@ -189,15 +188,17 @@ def _draw_rows(ax, labels, values, marked):
             )
             continue
         if not (np.isnan(low) and np.isnan(high)):
-            low = ends[0] if np.isnan(low) else low
+            # A limit that does not exist leaves the interval open: an arrow at the end of the axis.
+            low = -np.inf if np.isnan(low) else low
             high = np.inf if np.isnan(high) else high
-            left, right = (max(low, ends[0]), min(high, ends[1])) if log else (low, high)
+            left, right = np.clip([low, high], *ends)
             ax.plot([left, right], [row, row], color=color, lw=1.6, solid_capstyle="butt")
-            if log and low < ends[0]:
+            if low < ends[0]:
                 ax.plot(left, row, "<", color=color, ms=6, clip_on=False)
-            if log and high > ends[1]:
+            if high > ends[1]:
                 ax.plot(right, row, ">", color=color, ms=6, clip_on=False)
-        ax.plot(middle, row, "s" if marked[row] else "o", color=color, ms=6.5, zorder=3)
+        if ends[0] <= middle <= ends[1]:
+            ax.plot(middle, row, "s" if marked[row] else "o", color=color, ms=6.5, zorder=3)
     ax.set_yticks(range(len(values)), [plain(text) for text in labels])
     ax.set_ylim(len(values) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
@@ -223,6 +224,13 @@ def _ratio_limits(values):
         _ROUND_RATIOS[low * 1.001 >= _ROUND_RATIOS].max(initial=0.01),
         _ROUND_RATIOS[high * 0.999 <= _ROUND_RATIOS].min(initial=100),
     )
+
+
+def _linear_limits(values, percent):
+    """Return ends of the axis that hold every estimate and limit, and all shares from 0 to 1."""
+    finite = [*values[np.isfinite(values)], *([0, 1] if percent else [])] or [0, 1]
+    margin = 0 if percent else 0.08 * (max(finite) - min(finite) or 1)
+    return min(finite) - margin, max(finite) + margin
 
 
 def _print_estimate(middle, low, high, decimals, scale):
