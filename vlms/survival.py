@@ -19,7 +19,11 @@ from vlms.curves import (
 )
 from vlms.event_table import SurvivalInputError, event_table
 from vlms.log_rank import LogRank, log_rank, log_rank_from_table, pairwise_log_rank
+
+# Regression on time and event
+from vlms.proportional_hazards import proportional_hazards_test
 from vlms.registry import event_table_from_dask, event_table_from_parquet
+from vlms.regression import cox, cox_from_table
 from vlms.resampling import (
     bootstrap_hazard_ratio,
     bootstrap_survival,
@@ -33,6 +37,8 @@ __all__ = [
     "SurvivalInputError",
     "bootstrap_hazard_ratio",
     "bootstrap_survival",
+    "cox",
+    "cox_from_table",
     "cumulative_hazard",
     "event_table",
     "event_table_from_dask",
@@ -46,6 +52,7 @@ __all__ = [
     "median_follow_up",
     "numbers_at_risk",
     "pairwise_log_rank",
+    "proportional_hazards_test",
     "restricted_mean",
     "restricted_mean_difference",
     "survival_at",

@@ -1,0 +1,266 @@
+"""Fitting a Cox model to checked data: which terms can be estimated, where the likelihood ends.
+
+Between the frame (`covariates`) and the partial likelihood stands the question whether there is
+an answer at all. A column that does not vary within the risk sets carries no information; a
+column that repeats others adds none; a coefficient along which the likelihood rises for ever has
+no finite estimate. Each is found here, left out or marked, and said in words.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from vlms.covariates import ModelFrame
+from vlms.event_table import count_events
+from vlms.firth import FirthLikelihood
+from vlms.partial_likelihood import (
+    Maximum,
+    PartialLikelihood,
+    RiskSets,
+    maximise,
+    risk_sets,
+)
+
+# A column whose information, given the columns before it, is below this share of what one event
+# could give at most is a combination of them.
+COLLINEAR = 1e-11
+# Patients with equal covariates are counted together from this many rows on.
+FEWEST_COLLAPSED = 2000
+MOST_PATTERNS = 64
+
+
+@dataclass(frozen=True)
+class CoxFit:
+    """A fitted Cox model.
+
+    Attributes
+    ----------
+    data : vlms.covariates.ModelFrame
+    sets : vlms.partial_likelihood.RiskSets
+    likelihood : vlms.partial_likelihood.PartialLikelihood or None
+        Of the usable columns, centred and scaled to range 1; None when there are none.
+    objective : callable or None
+        What was maximised, as `maximise` wants it.
+    usable : ndarray of bool, shape (p,)
+        The columns that were estimated.
+    finite : ndarray of bool, shape (p,)
+        The columns that have a finite estimate.
+    scale : ndarray of float
+        Range of each usable column; coefficients per unit are the scaled ones over it.
+    peak : vlms.partial_likelihood.Maximum or None
+    null : tuple
+        Log-likelihood, score and information with all coefficients 0.
+    n, events : int
+    warnings : list of str
+    """
+
+    data: ModelFrame
+    sets: RiskSets
+    likelihood: PartialLikelihood | None
+    objective: object
+    usable: np.ndarray
+    finite: np.ndarray
+    scale: np.ndarray
+    peak: Maximum | None
+    null: tuple
+    n: int
+    events: int
+    warnings: list
+
+
+def fit_rows(data, *, ties, penalty=None, collapse=True):
+    """Fit the model to patients.
+
+    Parameters
+    ----------
+    data : vlms.covariates.ModelFrame
+    ties : {"efron", "breslow"}
+    penalty : {None, "firth"}
+    collapse : bool
+        Count patients with equal covariates together where there are many.
+
+    Returns
+    -------
+    CoxFit
+    """
+    outcome = data.outcome
+    found = _patterns(data.matrix) if collapse else None
+    if found is None:
+        sets = risk_sets(outcome, stratum=data.stratum)
+        return fit_patterns(
+            data, sets, data.matrix, np.ones(outcome.time.size), ties=ties, penalty=penalty
+        )
+    code, patterns = found
+    if data.stratum is None and outcome.entry is None:
+        table = count_events(replace(outcome, code=code, labels=tuple(range(len(patterns)))))
+        sets = sets_from_counts(table, len(patterns))
+    else:
+        sets = risk_sets(outcome, stratum=data.stratum, pattern=code, patterns=len(patterns))
+    counts = np.bincount(code, minlength=len(patterns))
+    return fit_patterns(data, sets, patterns, counts, ties=ties, penalty=penalty)
+
+
+def sets_from_counts(table, patterns):
+    """Make risk sets from an event table whose groups 0, 1, … are the covariate patterns.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `vlms.event_table.event_table`, without delayed entry.
+    patterns : int
+        Number of patterns.
+
+    Returns
+    -------
+    vlms.partial_likelihood.RiskSets
+
+    Examples
+    --------
+    >>> from vlms.event_table import event_table
+    >>> sets_from_counts(event_table([1, 2, 3], [1, 0, 1], [0, 1, 0]), 2).at_risk.tolist()
+    [[2.0, 1.0], [1.0, 0.0]]
+    """
+    group, time = table["group"].to_numpy(), table["time"].to_numpy()
+    at_risk, events = table["at_risk"].to_numpy(), table["events"].to_numpy()
+    times = np.unique(time[events > 0])
+    risk, died = np.zeros((times.size, patterns)), np.zeros((times.size, patterns))
+    for pattern in range(patterns):
+        mine = group == pattern
+        still = np.append(at_risk[mine], 0)
+        risk[:, pattern] = still[np.searchsorted(time[mine], times, side="left")]
+        happened = mine & (events > 0)
+        died[np.searchsorted(times, time[happened]), pattern] = events[happened]
+    return RiskSets(times, risk, sparse.csr_array(died))
+
+
+def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
+    """Fit the model to covariate patterns and their risk sets.
+
+    Parameters
+    ----------
+    data : vlms.covariates.ModelFrame
+        For the names of terms and the notes.
+    sets : vlms.partial_likelihood.RiskSets
+    patterns : ndarray, shape (k, p)
+        Covariates of each pattern.
+    counts : ndarray of int, shape (k,)
+        Patients of each pattern.
+    ties : {"efron", "breslow"}
+    penalty : {None, "firth"}
+
+    Returns
+    -------
+    CoxFit
+    """
+    n, events = int(counts.sum()), int(sets.died.sum())
+    warnings = list(data.notes)
+    width = len(data.terms)
+    span = np.ptp(patterns, axis=0) if len(patterns) else np.zeros(width)
+    size = np.abs(patterns).max(axis=0, initial=0)
+    varies = span > 1e-12 * size
+    scale = np.where(varies, span, 1.0)
+    centre = counts @ patterns / n if n else np.zeros(width)
+    scaled = np.where(varies, (patterns - centre) / scale, 0.0)
+    usable = np.zeros(width, dtype=bool)
+    if events == 0:
+        warnings.append(f"no event among the {n} rows analysed: nothing can be estimated")
+    else:
+        everything = PartialLikelihood(sets, scaled, ties)
+        _, _, information = everything.value(np.zeros(width))
+        usable = _estimable(information, events)
+        for column in np.flatnonzero(~usable):
+            warnings.append(_why_unusable(data, patterns, varies, information, column))
+    if not usable.any():
+        return CoxFit(
+            data, sets, None, None, usable, usable.copy(), scale[usable], None,
+            (_null_value(sets, ties), None, None), n, events, warnings,
+        )  # fmt: skip
+    likelihood = PartialLikelihood(sets, scaled[:, usable], ties)
+    objective = FirthLikelihood(likelihood).value if penalty == "firth" else likelihood.value
+    zero = np.zeros(int(usable.sum()))
+    null = objective(zero)
+    peak = maximise(objective, zero)
+    finite = usable.copy()
+    if not peak.converged:
+        # Where nothing is known to rise the whole fit is unsettled, and none of it is shown.
+        finite[usable] = ~peak.rising & peak.rising.any()
+        for column in np.flatnonzero(usable & ~finite):
+            warnings.append(
+                _why_infinite(data, patterns, likelihood, column, peak.rising.any(), penalty)
+            )
+    return CoxFit(
+        data, sets, likelihood, objective, usable, finite, scale[usable], peak, null, n, events,
+        warnings,
+    )  # fmt: skip
+
+
+def _estimable(information, events):
+    """Take the columns in order; keep those that add information to the ones kept before."""
+    kept = []
+    for column in range(len(information)):
+        own = information[column, column]
+        left = own
+        if kept:
+            shared = information[kept, column]
+            left = own - shared @ np.linalg.solve(information[np.ix_(kept, kept)], shared)
+        if own > COLLINEAR * events * 1e-3 and left > max(COLLINEAR * own, 1e-14 * events):
+            kept.append(column)
+    usable = np.zeros(len(information), dtype=bool)
+    usable[kept] = True
+    return usable
+
+
+def _why_unusable(data, patterns, varies, information, column):
+    term = data.terms[column]
+    if not varies[column]:
+        if "[" in term and not patterns[:, column].any():
+            return f"{term}: no patient has this level; no estimate"
+        return f"{term}: the same value in every row analysed; no estimate"
+    if information[column, column] <= 1e-14 * max(1.0, np.abs(information).max()):
+        return f"{term}: does not differ among those at risk at any event; no estimate"
+    return f"{term}: follows from the terms before it (collinear); no estimate"
+
+
+def _why_infinite(data, patterns, likelihood, column, rises, penalty):
+    term = data.terms[column]
+    if not rises:
+        return f"{term}: the fit did not converge; no estimate"
+    values = patterns[:, column]
+    reason = "the likelihood rises for ever as the coefficient grows (monotone likelihood)"
+    if np.isin(values, (0, 1)).all():
+        with_it = likelihood.events @ (values == 1)
+        without = likelihood.events @ (values == 0)
+        if not with_it:
+            reason += f": no event among those with {term}"
+        elif not without:
+            reason += f": no event among those without {term}"
+    remedy = "" if penalty else '; penalty="firth" gives a finite estimate'
+    return f"{term}: {reason}; no estimate{remedy}"
+
+
+def _null_value(sets, ties):
+    if not sets.died.sum():
+        return 0.0
+    return PartialLikelihood(sets, np.zeros((sets.deaths.shape[1], 1)), ties).value(np.zeros(1))[0]
+
+
+def _patterns(matrix):
+    """Code of each row's covariate pattern and the patterns; None where there are too many."""
+    n = len(matrix)
+    if n < FEWEST_COLLAPSED:
+        return None
+    code = np.zeros(n, dtype=np.int64)
+    for column in matrix.T:
+        if np.unique(column[:: n // FEWEST_COLLAPSED]).size > MOST_PATTERNS:
+            return None
+        part, values = pd.factorize(column)
+        if values.size > MOST_PATTERNS:
+            return None
+        code, distinct = pd.factorize(code * values.size + part)
+        if distinct.size > MOST_PATTERNS:
+            return None
+    first = np.full(code.max() + 1, -1)
+    first[code[::-1]] = np.arange(n)[::-1]
+    return code, matrix[first]

@@ -1,0 +1,139 @@
+"""Firth's penalised partial likelihood: finite hazard ratios from separated and small cohorts.
+
+The penalty is half the log determinant of the information (Jeffreys' prior). It removes the
+first-order bias and has a maximum where the partial likelihood itself keeps rising.
+
+Why own code: firthmodels 0.7 has Breslow ties only, neither strata nor delayed entry, and stops at
+a gradient of 10⁻⁴; where both apply the two agree, which a test holds.
+
+Sources: Firth, Biometrika 1993;80:27; Heinze & Schemper, Biometrics 2001;57:114 (Cox);
+Venzon & Moolgavkar, Appl Stat 1988;37:87 (profile-likelihood limits).
+"""
+
+import numpy as np
+from scipy.optimize import brentq
+
+from vlms.partial_likelihood import maximise
+
+
+class FirthLikelihood:
+    """The penalised log partial likelihood over a `PartialLikelihood`.
+
+    Parameters
+    ----------
+    likelihood : vlms.partial_likelihood.PartialLikelihood
+    """
+
+    def __init__(self, likelihood):
+        self.likelihood = likelihood
+
+    def value(self, beta):
+        """Penalised log-likelihood, penalised score and information, as `maximise` wants them."""
+        point = self.likelihood.evaluate(beta)
+        if not np.isfinite(point.log_likelihood):
+            return -np.inf, np.zeros(beta.size), np.eye(beta.size)
+        score, information = point.weighted()
+        sign, log_determinant = np.linalg.slogdet(information)
+        if sign <= 0:
+            return -np.inf, score, information
+        return (
+            point.log_likelihood + log_determinant / 2,
+            score + _penalty_slope(point, information) / 2,
+            information,
+        )
+
+
+def _penalty_slope(point, information):
+    """Slope of the log determinant: the trace of I⁻¹ ∂I/∂βₖ, a third central moment.
+
+    With q = (x - x̄)' I⁻¹ (x - x̄), it is the sum over the tied terms of E[q (x - x̄)]. Expanded in
+    powers of x̄ every piece is a sum over patterns or over terms, none over both.
+    """
+    likelihood = point.likelihood
+    covariates, mean = likelihood.covariates, point.mean
+    inverse = np.linalg.inv(information)
+    quadratic = np.einsum("ij,jk,ik->i", covariates, inverse, covariates)
+    turned = mean @ inverse
+    spread = np.einsum("ij,ij->i", turned, mean)
+    weight = point.hazard[:, None]
+    met = point.risk * point.expected(point.hazard)
+    met_turned = point.risk[:, None] * point.expected(weight * turned)
+    cross = np.einsum("ij,ij->i", covariates, met_turned)
+    mean_quadratic = _term_means(point, quadratic)
+    pull = likelihood.weight * (2 * spread - mean_quadratic)
+    return covariates.T @ (quadratic * met - 2 * cross) + pull @ mean
+
+
+def _term_means(point, values):
+    """Risk-weighted mean of a value of the patterns, for each tied term."""
+    likelihood, sets = point.likelihood, point.likelihood.sets
+    weighted = point.risk * values
+    sums = sets.total(weighted)[likelihood.at]
+    if likelihood.tied:
+        sums = sums - likelihood.gone * (sets.deaths @ weighted)[likelihood.at]
+    return sums * point.hazard / likelihood.weight
+
+
+def profile(value, peak, which, *, drop):
+    """Limits of one coefficient where its profile log-likelihood lies `drop` below the maximum.
+
+    Parameters
+    ----------
+    value : callable
+        The log-likelihood, as for `maximise`.
+    peak : vlms.partial_likelihood.Maximum
+        Its maximum.
+    which : int
+        Position of the coefficient.
+    drop : float
+        Half the chi-squared quantile (1.92 for 95 %).
+
+    Returns
+    -------
+    lower, upper : float
+        NaN where the profile never falls that far.
+    """
+    error = np.sqrt(np.linalg.inv(peak.information)[which, which])
+    centre = peak.beta[which]
+    near = {centre: peak.beta}
+
+    def height(at):
+        closest = near[min(near, key=lambda known: abs(known - at))].copy()
+        closest[which] = at
+        best = maximise(value, closest, held=[which])
+        near[at] = best.beta
+        return best.value - (peak.value - drop)
+
+    limits = []
+    for side in (-1, 1):
+        inner, outer = centre, centre + side * error * np.sqrt(2 * drop)
+        for _ in range(12):
+            if height(outer) < 0:
+                limits.append(brentq(height, inner, outer, xtol=1e-11, rtol=1e-12))
+                break
+            inner, outer = outer, centre + 2 * (outer - centre)
+        else:
+            limits.append(np.nan)
+    return tuple(limits)
+
+
+def likelihood_ratio(value, peak, which):
+    """Twice the fall of the log-likelihood when one coefficient is held at 0.
+
+    Parameters
+    ----------
+    value : callable
+        The log-likelihood, as for `maximise`.
+    peak : vlms.partial_likelihood.Maximum
+        Its maximum.
+    which : int
+        Position of the coefficient.
+
+    Returns
+    -------
+    float
+        Chi-squared with one degree of freedom under the null hypothesis.
+    """
+    start = peak.beta.copy()
+    start[which] = 0.0
+    return max(0.0, 2 * (peak.value - maximise(value, start, held=[which]).value))
