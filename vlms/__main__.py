@@ -13,6 +13,9 @@ class _LazyGroup(click.Group):
 
     commands_at = {
         "audit": "vlms.audit:audit",
+        "build": "vlms.commands:build",
+        "render": "vlms.commands:render",
+        "status": "vlms.commands:status",
     }
 
     def list_commands(self, ctx):

@@ -156,12 +156,14 @@ def read_record(stem, root):
     return record if isinstance(record, dict) and wanted <= record.keys() else None
 
 
-def hash_files(root):
+def hash_files(root, *, sources=SOURCES):
     """SHA-256 of every file that the reports are made from, and of all that is published.
 
     Parameters
     ----------
     root : path-like
+    sources : iterable of str
+        Files and folders under the root.
 
     Returns
     -------
@@ -169,7 +171,7 @@ def hash_files(root):
         Path from the root → SHA-256.
     """
     root, hashes = Path(root), {}
-    for source in SOURCES:
+    for source in sources:
         start = root / source
         found = [start] if start.is_file() else sorted(start.rglob("*"))
         for path in found:

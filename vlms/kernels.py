@@ -21,10 +21,6 @@ import tempfile
 import time
 from pathlib import Path
 
-# jsonschema would import rfc3987_syntax (part of JupyterLab's extras) to check a format that no
-# notebook uses; it compiles a grammar for almost a second. None makes that import fail quietly.
-sys.modules.setdefault("rfc3987_syntax", None)
-
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner

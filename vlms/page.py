@@ -6,14 +6,10 @@ them resolved, formulas written as MathML, and all is set into the page with its
 script, the only ones that the page's Content-Security-Policy lets run.
 """
 
-import base64
-import functools
-import hashlib
 import html
 import re
 from pathlib import Path
 
-import jinja2
 import nh3
 from latex2mathml.converter import convert as mathml
 from nbconvert.exporters.templateexporter import TemplateExporter
@@ -21,9 +17,8 @@ from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.v4 import new_markdown_cell
 
-
-VERDICTS = ("reproduced", "rounding", "conditional", "contradicted", "not checkable")
-TEMPLATE = Path(__file__).with_name("template")
+import vlms.quick_imports  # noqa: F401  # isort: split
+from vlms.layout import TEMPLATE, count_verdicts, fill
 
 # In what nh3 writes, attribute values stand in double quotes and may hold < and >.
 _TAG = re.compile(r"""(<(?:"[^"]*"|[^"<>])*>)""")
@@ -40,12 +35,10 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 _KINDS = {"fig": "Figure", "tbl": "Table"}
 _NOT_PROSE = {"a", "code", "pre", "math", "script", "style"}
 
-_MATH_TAGS = {
-    *(
-        "math mi mn mo ms mtext mspace mrow mfrac msqrt mroot mstyle menclose mpadded mphantom".split()
-    ),
-    *("msub msup msubsup munder mover munderover mtable mtr mtd mfenced semantics".split()),
-}
+_MATH_TAGS = set(
+    "math mi mn mo ms mtext mspace mrow mfrac msqrt mroot mstyle menclose mpadded mphantom msub"
+    " msup msubsup munder mover munderover mtable mtr mtd mfenced semantics".split()
+)
 _MATH_ATTRIBUTES = set(
     "display mathvariant stretchy fence form separator lspace rspace largeop movablelimits accent"
     " accentunder columnalign rowspacing columnspacing displaystyle scriptlevel linethickness width"
@@ -57,7 +50,7 @@ _TAGS = (
 _ANYWHERE = {"id", "class", "role", "tabindex", "lang", "aria-label", "aria-hidden", "title"}
 _ATTRIBUTES = {
     **{tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()},
-    **{tag: _MATH_ATTRIBUTES for tag in _MATH_TAGS},
+    **dict.fromkeys(_MATH_TAGS, _MATH_ATTRIBUTES),
     "*": _ANYWHERE,
     "img": {"src", "alt", "width", "height"},
     "th": {"scope", "colspan", "rowspan"},
@@ -112,30 +105,6 @@ def make_page(notebook, *, colophon, claims=(), root=None):
         colophon=colophon,
         home="../index.html" if about["kind"] == "nested" else "index.html",
     )
-
-
-def fill(template, **values):
-    """Fill one of the page templates, with style, script and the policy that admits only them.
-
-    Parameters
-    ----------
-    template : str
-        The name of a file in the template folder.
-    **values
-        What the template uses.
-
-    Returns
-    -------
-    str
-    """
-    style = (TEMPLATE / "style.css").read_text(encoding="utf-8")
-    script = (TEMPLATE / "page.js").read_text(encoding="utf-8")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}';"
-        f" script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
-    )
-    page = _templates().get_template(template)
-    return page.render(style=style, script=script, policy=policy, **values)
 
 
 def sanitise(body):
@@ -213,28 +182,6 @@ def number_and_link(body):
         return _DOI.sub(r'<a href="https://doi.org/\1" rel="noopener noreferrer">doi:\1</a>', text)
 
     return _map_prose(_LABELLED.sub(number, body), link)
-
-
-def count_verdicts(claims):
-    """Count the claims under each verdict.
-
-    Parameters
-    ----------
-    claims : iterable of dict
-        Rows of a ledger.
-
-    Returns
-    -------
-    dict of str to int
-        In the order of the verdicts; empty when there are no claims.
-
-    Examples
-    --------
-    >>> count_verdicts([{"verdict": "rounding"}, {"verdict": "reproduced"}])
-    {'reproduced': 1, 'rounding': 1}
-    """
-    given = [claim["verdict"] for claim in claims]
-    return {verdict: given.count(verdict) for verdict in VERDICTS if verdict in given}
 
 
 class _Exporter(TemplateExporter):
@@ -381,18 +328,3 @@ def _first_heading(body):
 def _slug(text):
     plain = html.unescape(re.sub("<[^>]+>", "", text)).lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "section"
-
-
-def _digest(text):
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@functools.cache
-def _templates():
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )

@@ -6,24 +6,13 @@ and moved into place, so that a failure of any kind leaves the last good report.
 """
 
 import ast
-import contextlib
 import csv
-import hashlib
-import importlib.metadata
 import io
-import os
-import platform
 import re
-import subprocess
-import tempfile
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 
-from vlms.kernels import OwnKernelManager
-
-# nbformat and papermill import jsonschema, which vlms.kernels has made quick to import.
 import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
@@ -31,16 +20,15 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
 
-from vlms.page import PageError, count_verdicts, make_page
+import vlms.quick_imports  # noqa: F401  # isort: split
+from vlms.kernels import OwnKernelManager
+from vlms.page import PageError, make_page
+from vlms.publishing import built_line, commit, sha256, versions
 
 LEDGER_MIME = "application/vnd.vlms.ledger+json"
 TABLE_MIME = "application/vnd.vlms.table+json"
 CARD_MIME = "application/vnd.vlms.card+json"
 CELL_SECONDS = 600
-
-_PACKAGES = (
-    "firthmodels lifelines matplotlib numpy pandas papermill nbconvert scipy seaborn statsmodels"
-).split()
 
 
 class RenderError(RuntimeError):
@@ -55,6 +43,8 @@ class Rendered:
     ----------
     title, kind : str
         From the notebook's ``metadata.vlms``, or its first heading and ``"report"``.
+    order : float
+        Where it stands on the index page; from the same metadata.
     files : dict of str to bytes
         File name in the reports folder → content.
     claims : list of dict
@@ -68,13 +58,21 @@ class Rendered:
     title: str
     kind: str
     files: dict
+    order: float = 100
     claims: list = field(default_factory=list)
     card: dict = field(default_factory=dict)
     seconds: float = 0.0
 
 
 def render(
-    notebook, stem=None, *, parameters=None, inputs=None, root=".", cell_seconds=CELL_SECONDS
+    notebook,
+    stem=None,
+    *,
+    parameters=None,
+    inputs=None,
+    root=".",
+    cell_seconds=CELL_SECONDS,
+    on_cell=None,
 ):
     """Run a notebook and turn it into the files of its report, without writing any.
 
@@ -92,6 +90,8 @@ def render(
         The project's folder.
     cell_seconds : float
         Time limit for a cell.
+    on_cell : callable, optional
+        Called with the number of each cell before it runs, and how many there are.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def render(
     stem = stem or notebook.stem
     source = read_notebook(notebook)
     check_parameters(source, parameters, notebook.name)
-    executed = _execute(source, parameters, notebook, cell_seconds)
+    executed = _execute(source, parameters, notebook, cell_seconds, on_cell)
     _check_every_cell(executed, notebook.name)
     ledgers, tables, cards = (_take(executed, m) for m in (LEDGER_MIME, TABLE_MIME, CARD_MIME))
     claims = [claim for ledger in ledgers for claim in ledger["claims"]]
@@ -135,49 +135,11 @@ def render(
         title=about.get("title") or re.search(r"<title>(.*?)</title>", page)[1],
         kind=about.get("kind", "report"),
         files=files,
+        order=about.get("order", 100),
         claims=claims,
         card=_card(cards, page),
         seconds=time.perf_counter() - started,
     )
-
-
-def publish(files, folder):
-    """Write files beside their targets, force them to disk, then move all into place.
-
-    Parameters
-    ----------
-    files : dict of str to bytes
-        Path inside the folder → content.
-    folder : path-like
-
-    Raises
-    ------
-    RenderError
-        When the disk is full or the folder cannot be written; nothing was replaced then.
-    """
-    folder, written = Path(folder), []
-    try:
-        for name, content in files.items():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-            written.append((beside, target))
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fchmod(file.fileno(), 0o666 & ~_UMASK)
-                os.fsync(file.fileno())
-        for beside, target in written:
-            os.replace(beside, target)
-    except OSError as error:
-        raise RenderError(
-            f"Cannot write to {folder}: {error.strerror or error}. The last good reports are"
-            " unchanged; make room or make the folder writable, then build again."
-        ) from error
-    finally:
-        for beside, _ in written:
-            with contextlib.suppress(OSError):
-                os.unlink(beside)
 
 
 def read_notebook(path):
@@ -285,55 +247,16 @@ def check_parameters(notebook, parameters, name):
             )
 
 
-def commit(root):
-    """The commit that the project stands at, for a colophon.
-
-    Parameters
-    ----------
-    root : path-like
-
-    Returns
-    -------
-    str
-        Twelve digits and the date of the commit, whether sources differ from it, or
-        ``"not under version control"``.
-    """
-    log = _git(root, "log", "-1", "--format=%H %cs")
-    if not log:
-        return "not under version control"
-    digits, date = log.split()
-    sources = ["data", "notebooks", "vlms", "requirements.lock"]
-    changed = _git(root, "status", "--porcelain", "--", *sources)
-    return f"{digits[:12]} of {date}" + (" with uncommitted changes" if changed else "")
-
-
-def versions():
-    """Versions of Python and of the packages that a number may depend on."""
-    found = {"Python": platform.python_version()}
-    for name in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
-def built_line(seconds):
-    """The one line of a page that differs between two builds of the same sources."""
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    return f"Built on {now} in {seconds:.1f} s."
-
-
-def sha256(content):
-    """SHA-256 of some bytes, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
-
-
 class _Client(PapermillNotebookClient):
     """Papermill's client, which remembers the cell it is at and stops its kernel at once."""
 
     at = None
+    on_cell = None
 
     async def async_execute_cell(self, cell, cell_index, **options):
-        type(self).at = (cell_index, cell)
+        _Client.at = (cell_index, cell)
+        if self.on_cell:
+            self.on_cell(cell_index + 1, len(self.nb.cells))
         return await super().async_execute_cell(cell, cell_index, **options)
 
 
@@ -355,13 +278,14 @@ class _Engine(NBClientEngine):
             force_raise_errors=True,
             resources={"metadata": {"path": options["folder"]}},
         )
+        client.on_cell = options["on_cell"]
         return client.execute()
 
 
 papermill_engines.register("vlms", _Engine)
 
 
-def _execute(notebook, parameters, path, cell_seconds):
+def _execute(notebook, parameters, path, cell_seconds, on_cell):
     """Run all cells in the notebook's own folder, as JupyterLab does."""
     try:
         # papermill takes a path for a format string, which a brace in it would break.
@@ -377,6 +301,7 @@ def _execute(notebook, parameters, path, cell_seconds):
             autosave_cell_every=0,
             cell_seconds=cell_seconds,
             folder=str(path.resolve().parent),
+            on_cell=on_cell,
         )
     except PapermillExecutionError as error:
         what = "\n".join(error.traceback) or f"{error.ename}: {error.evalue}"
@@ -453,18 +378,3 @@ def _same_type(value, default):
     if isinstance(default, (list, tuple)):
         return isinstance(value, (list, tuple))
     return isinstance(value, type(default))
-
-
-def _git(root, *arguments):
-    """What git prints, or nothing where there is no git, no repository or no commit."""
-    try:
-        answer = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
-
-
-_UMASK = os.umask(0)
-os.umask(_UMASK)

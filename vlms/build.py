@@ -1,0 +1,357 @@
+"""Build all reports in one process: what is stale, in parallel workers, then the index.
+
+The parent imports what the notebooks import, then forks a worker for each stale report; the
+worker forks the kernel (`vlms.kernels`), runs the notebook and hands the finished files back. Only
+the parent writes, and only whole reports, so whatever happens to a worker the last good report
+stays. A lock keeps two builds apart; the system drops it when the process ends, however it ends.
+"""
+
+import contextlib
+import fcntl
+import json
+import multiprocessing
+import os
+import platform
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from vlms.freshness import (
+    CACHE,
+    CHECKSUMS,
+    checksum_lines,
+    hash_files,
+    inputs_of,
+    plan_reports,
+    read_record,
+    reasons_to_build,
+)
+from vlms.kernels import can_fork, die_with_parent, fixed_environment
+from vlms.publishing import PublishingError, built_line, commit, publish, sha256
+
+SECONDS_TO_STOP = 3
+
+_BUILT = "Built on 0000-00-00 00:00 UTC."
+_BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
+
+
+class BuildError(RuntimeError):
+    """A build that could not begin."""
+
+
+@dataclass
+class Outcome:
+    """What a build did: stems of reports built, fresh and removed; failures by stem."""
+
+    built: list = field(default_factory=list)
+    fresh: list = field(default_factory=list)
+    removed: list = field(default_factory=list)
+    failed: dict = field(default_factory=dict)
+
+
+def build(root=".", *, only=(), force=False, jobs=None, cell_seconds=600, progress=None):
+    """Build every report that is stale, and the index.
+
+    Parameters
+    ----------
+    root : path-like
+        The project's folder.
+    only : collection of str
+        Stems of the reports to build; empty for all.
+    force : bool
+        Build the fresh ones too.
+    jobs : int, optional
+        Reports at a time; by default one for each processor.
+    cell_seconds : float
+        Time limit for a cell.
+    progress : vlms.progress.Progress, optional
+        Told of what happens.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    BuildError
+        When another build is running, the folder cannot be written, or a stem is unknown.
+    """
+    root = Path(root).resolve()
+    if not (root / "notebooks").is_dir():
+        raise BuildError(f"{root} has no folder notebooks/: run this in the project's folder.")
+    progress = progress or _Silent()
+    with _lock(root):
+        hashes = hash_files(root)
+        plans = plan_reports(root)
+        _check_only(only, plans)
+        outcome = Outcome()
+        stale = []
+        for plan in plans:
+            inputs = inputs_of(plan, root, hashes)
+            reasons = reasons_to_build(plan, inputs, hashes, root)
+            reasons = reasons or ["asked for"] * force
+            if reasons and (not only or plan.stem in only):
+                stale.append((plan, inputs, reasons))
+            elif not reasons:
+                outcome.fresh.append(plan.stem)
+        _remove_orphans(root, plans, outcome)
+        if stale:
+            _build_stale(root, stale, jobs, cell_seconds, progress, outcome)
+        _finish(root, plans, hashes, outcome)
+    return outcome
+
+
+def status(root="."):
+    """Say of each report whether it is fresh, and if not, why.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Returns
+    -------
+    dict of str to list of str
+        Stem → reasons to build it; none for a fresh one.
+    """
+    root = Path(root).resolve()
+    hashes = hash_files(root)
+    return {
+        plan.stem: reasons_to_build(plan, inputs_of(plan, root, hashes), hashes, root)
+        for plan in plan_reports(root)
+    }
+
+
+def _build_stale(root, stale, jobs, cell_seconds, progress, outcome):
+    """Run the stale reports in workers, the one that took longest last time first."""
+    jobs = min(jobs or _processors(), len(stale))
+    stale = sorted(stale, key=lambda item: -_last_seconds(item[0], root))
+    for plan, _, reasons in stale:
+        progress.stale(plan.stem, reasons)
+    _prepare([plan for plan, _, _ in stale], root)
+    context = multiprocessing.get_context("fork" if can_fork() else "spawn")
+    scratch = tempfile.mkdtemp(prefix="vlms-")
+    waiting, running = list(stale), {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                plan, inputs, _ = waiting.pop(0)
+                ours, theirs = context.Pipe(duplex=False)
+                worker = context.Process(
+                    target=_work,
+                    args=(plan, inputs, root, cell_seconds, scratch, os.getpid(), theirs),
+                )
+                worker.start()
+                theirs.close()
+                running[ours] = (plan, inputs, worker)
+                progress.started(plan.stem)
+            for ours in wait(list(running), timeout=0.1):
+                plan, inputs, worker = running[ours]
+                try:
+                    what, content = ours.recv()
+                except EOFError:
+                    worker.join()
+                    what, content = (
+                        "failed",
+                        (
+                            f"{plan.notebook}: the process that ran it ended by itself"
+                            f" (exit code {worker.exitcode}): killed, or out of memory."
+                        ),
+                    )
+                if what == "cell":
+                    progress.at_cell(plan.stem, *content)
+                    continue
+                del running[ours]
+                ours.close()
+                worker.join()
+                if what == "done":
+                    try:
+                        publish(content.files, root / "reports")
+                        _record(plan, inputs, content, root)
+                    except PublishingError as error:
+                        what, content = "failed", str(error)
+                if what == "failed":
+                    outcome.failed[plan.stem] = content
+                    progress.failed(plan.stem, content, kept=_has_report(plan, root))
+                else:
+                    outcome.built.append(plan.stem)
+                    progress.done(plan.stem, content.seconds)
+            progress.tick()
+    finally:
+        _stop([worker for _, _, worker in running.values()])
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _prepare(plans, root):
+    """Import in this process what every worker and kernel will need."""
+    os.environ.update(fixed_environment())
+    if not can_fork():
+        return
+    from vlms.kernels import preload
+    from vlms.render import RenderError, read_notebook
+
+    notebooks = []
+    for plan in plans:
+        with contextlib.suppress(RenderError):
+            notebooks.append(read_notebook(root / plan.notebook))
+    preload(notebooks)
+
+
+def _work(plan, inputs, root, cell_seconds, scratch, parent, connection):
+    """Render one report and send it to the parent. Runs in a worker."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers itself
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    tempfile.tempdir = scratch
+    from vlms.render import RenderError, render
+
+    try:
+        rendered = render(
+            root / plan.notebook,
+            plan.stem,
+            parameters=plan.parameters,
+            inputs=inputs,
+            root=root,
+            cell_seconds=cell_seconds,
+            on_cell=lambda at, of: connection.send(("cell", (at, of))),
+        )
+        connection.send(("done", rendered))
+    except RenderError as error:
+        connection.send(("failed", str(error)))
+    except Exception as error:  # a fault of ours must not pass for a finished report
+        connection.send(("failed", f"{plan.notebook}: {type(error).__name__}: {error}"))
+        raise
+
+
+def _stop(workers):
+    """End workers, and with them their kernels."""
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    for worker in workers:
+        worker.join(max(0, deadline - time.monotonic()))
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+
+
+def _record(plan, inputs, rendered, root):
+    """Note what a report was made from and what it gave."""
+    record = {
+        "stem": plan.stem,
+        "notebook": plan.notebook,
+        "parameters": plan.parameters,
+        "python": platform.python_version(),
+        "inputs": inputs,
+        "outputs": {f"reports/{name}": sha256(data) for name, data in rendered.files.items()},
+        "title": rendered.title,
+        "kind": rendered.kind,
+        "order": rendered.order,
+        "card": rendered.card,
+        "claims": rendered.claims,
+        "commit": commit(root),
+        "seconds": round(rendered.seconds, 2),
+    }
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    was = read_record(plan.stem, root) or {"outputs": {}}
+    publish({f"{plan.stem}.json": text.encode()}, root / CACHE)
+    for path in was["outputs"].keys() - record["outputs"].keys():
+        (root / path).unlink(missing_ok=True)
+
+
+def _finish(root, plans, hashes, outcome):
+    """Write the index where it is out of date, and the checksums by which make sees a no-op."""
+    from vlms.index import make_index
+
+    records = [record for plan in plans if (record := read_record(plan.stem, root))]
+    index = root / "reports" / "index.html"
+    page = make_index(records, built=_BUILT)
+    was = index.read_text(encoding="utf-8", errors="replace") if index.exists() else ""
+    if _BUILT_LINE.sub(_BUILT, was) != page:
+        page = page.replace(_BUILT, built_line())
+        publish({"index.html": page.encode()}, root / "reports")
+    checksums = root / CHECKSUMS
+    if outcome.failed or len(outcome.fresh) + len(outcome.built) < len(plans):
+        checksums.unlink(missing_ok=True)
+        return
+    # What came in is as it was at the start: an edit made while we built must show as one.
+    now = {path: digest for path, digest in hashes.items() if not path.startswith("reports/")}
+    now |= hash_files(root, sources=["reports"])
+    publish({checksums.name: checksum_lines(now).encode()}, checksums.parent)
+
+
+def _remove_orphans(root, plans, outcome):
+    """Remove the reports of notebooks that are gone."""
+    stems = {plan.stem for plan in plans}
+    for path in sorted((root / CACHE).glob("*.json")):
+        record = read_record(path.stem, root)
+        if path.stem in stems or record is None:
+            continue
+        for output in record["outputs"]:
+            (root / output).unlink(missing_ok=True)
+        path.unlink()
+        outcome.removed.append(path.stem)
+
+
+def _check_only(only, plans):
+    known = [plan.stem for plan in plans]
+    unknown = [stem for stem in only if stem not in known]
+    if unknown:
+        raise BuildError(f"No report {', '.join(unknown)}; there are {', '.join(known)}.")
+
+
+def _last_seconds(plan, root):
+    record = read_record(plan.stem, root) or {}
+    return record.get("seconds", float("inf"))
+
+
+def _processors():
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _has_report(plan, root):
+    return (root / "reports" / f"{plan.stem}.html").exists()
+
+
+@contextlib.contextmanager
+def _lock(root):
+    """Hold the one lock of this project's builds.
+
+    A lock of the POSIX kind is not inherited by a forked worker, so it ends with this process.
+    """
+    path = root / CACHE / "lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise BuildError(
+            f"Cannot write to {path.parent}: {error.strerror}. Make the folder writable; the"
+            " reports there are unchanged."
+        ) from error
+    with file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise BuildError(
+                f"Another build of {root} is running (process {file.read().strip() or '?'});"
+                " wait for it, or stop it, then build again."
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+class _Silent:
+    """Progress that nobody watches."""
+
+    def __getattr__(self, name):
+        return lambda *arguments, **options: None
