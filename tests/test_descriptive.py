@@ -120,7 +120,7 @@ def test_table_one_counts_codes_averages_numbers_and_leaves_the_id_out(patients)
     # ages 50, 60, 71, 59: mean 60, squares 100 + 0 + 121 + 1 = 222, over 3: 74, root 8.6
     assert summaries["age_years", "mean (SD)"] == "60.0 (8.6)"
     # the median of 50, 59, 60, 71 is 59.5
-    assert summaries["age_years", "median (range)"] == "59.5 (50.0–71.0)"
+    assert summaries["age_years", "median (range)"] == "59.5 (50–71)"
     assert summaries["radiotherapy", "yes"] == "3/4 (75%)"
 
 
@@ -149,6 +149,25 @@ def test_groups_stand_side_by_side_with_all_patients_last(patients):
 def test_variables_can_be_named_for_the_reader(patients):
     table = table_one(patients, columns=["age_years"], labels={"age_years": "Age (years)"})
     assert set(table["variable"]) == {"Age (years)"}
+
+
+def test_table_one_takes_labels_as_a_cohort_holds_them(patients):
+    labels = pd.Series({"age_years": "Age at diagnosis"})
+    assert set(table_one(patients, columns=["age_years"], labels=labels)["variable"]) == {
+        "Age at diagnosis"
+    }
+
+
+def test_table_one_leaves_out_times_of_events_and_free_text_unless_asked(patients):
+    more = patients.assign(time_months=1.0, comment=["p", "q", "r", "s", "t"])
+    assert not {"time_months", "comment"} & set(table_one(more)["variable"])
+    assert set(table_one(more, columns=["comment"])["variable"]) == {"comment"}
+
+
+def test_names_of_columns_are_written_for_the_reader_in_the_spread_table(patients):
+    wide = spread_groups(table_one(patients.assign(status="dead_of_disease")))
+    assert {"age (years)", "radiotherapy", "status"} <= set(wide["variable"])
+    assert "dead of disease" in set(wide["level"])
 
 
 def test_a_variable_that_is_not_there_is_named(patients):

@@ -198,6 +198,31 @@ def test_a_named_index_becomes_the_first_column():
     assert cells(table(frame))[1:] == ["sex", "n", "f", "9", "m", "3"]
 
 
+def test_a_heading_that_repeats_spans_its_rows_where_asked():
+    frame = pd.DataFrame({"variable": ["sex", "sex", "age"], "level": ["f", "m", "mean"]})
+    page = Cells(table(frame, grouped=True).bundle["text/html"])
+    heads = [attrs for tag, attrs in page.tags if tag == "th"][2:]
+    assert [(head["scope"], head.get("rowspan")) for head in heads] == [
+        ("rowgroup", "2"),
+        ("row", None),
+        ("row", None),
+        ("row", None),
+        ("row", None),
+    ]
+    assert [text for text in page.texts if text in ("sex", "f", "m", "age", "mean")] == [
+        "sex",
+        "f",
+        "m",
+        "age",
+        "mean",
+    ]
+
+
+def test_an_option_for_a_column_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"no column \['time'\]"):
+        table(pd.DataFrame({"n": [1]}), missing={"time": "not reached"})
+
+
 def test_the_csv_keeps_names_and_numbers_whole():
     shown = table(pd.DataFrame({"size_cm": [1 / 3, np.nan]}), digits=1)
     data = shown.bundle["application/vnd.vlms.table+json"]

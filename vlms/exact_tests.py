@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import gammaln
 
-from vlms.summaries import level_name, levels_of, need_columns
+from vlms.variables import level_name, levels_of, need_columns
 
 # Tables as likely as the observed one count as it does, whatever the last binary digit (as in R).
 _AS_LIKELY = 1 + 1e-7

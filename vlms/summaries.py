@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-EVERYONE = "all"
+from vlms.variables import holds_numbers, level_name, levels_of, need_columns, split_groups
 
 
 def share_interval(count, total, *, method="exact", confidence=0.95):
@@ -222,54 +222,6 @@ def events_per_variable(frame, covariates, *, event="event"):
     ratio = events / needed if needed else np.nan
     names = ["n", "events", "coefficients", "events_per_variable"]
     return pd.DataFrame([(len(known), events, needed, ratio)], columns=names)
-
-
-def split_groups(patients, by):
-    """Return the patients of each group by its name; those of no known group are "missing"."""
-    if by is None:
-        return {EVERYONE: patients}
-    groups = {level_name(v): patients[patients[by] == v] for v in levels_of(patients[by])}
-    if patients[by].isna().any():
-        groups["missing"] = patients[patients[by].isna()]
-    return groups
-
-
-def levels_of(column):
-    """Return the levels of a variable in order: categories, True before False, or sorted."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return list(column.cat.categories)
-    levels = list(column.dropna().unique())
-    if set(map(type, levels)) <= {bool, np.bool_}:
-        return sorted(levels, reverse=True)
-    return sorted(levels, key=lambda level: (isinstance(level, str), level))
-
-
-def level_name(level):
-    """Return a level as text: yes or no, a whole number without its point."""
-    if isinstance(level, (bool, np.bool_)):
-        return "yes" if level else "no"
-    if isinstance(level, (float, np.floating)) and level % 1 == 0:
-        return str(int(level))
-    return str(level)
-
-
-def holds_numbers(column):
-    """Whether a column is of numbers, which True and False are not."""
-    kind = pd.api.types
-    return kind.is_numeric_dtype(column) and not kind.is_bool_dtype(column)
-
-
-def need_columns(frame, names):
-    """Check that a frame has these columns.
-
-    Raises
-    ------
-    ValueError
-        With the columns that are absent and those that are there.
-    """
-    absent = [name for name in names if name not in frame.columns]
-    if absent:
-        raise ValueError(f"No column {absent}; the frame has {list(frame.columns)}.")
 
 
 def _share_row(count, total, method, confidence):

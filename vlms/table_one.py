@@ -4,18 +4,25 @@ import numpy as np
 import pandas as pd
 
 from vlms.rounding import print_number, print_share
-from vlms.summaries import (
+from vlms.variables import (
     EVERYONE,
     holds_numbers,
     level_name,
     levels_of,
     need_columns,
+    readable,
     split_groups,
 )
 
 # Numbers that are codes: counted by level, not averaged.
 CODES = ("grade",)
-_NOT_DESCRIBED = ("patient_id",)
+# An id describes nobody; times of events are censored, so that their mean would mislead.
+_NOT_DESCRIBED = (
+    "patient_id",
+    "time_months",
+    "local_recurrence_months",
+    "distant_recurrence_months",
+)
 _MOST_LEVELS = 12
 
 
@@ -27,12 +34,12 @@ def table_one(patients, *, columns=None, by=None, labels=None, codes=CODES, deci
     patients : pandas.DataFrame
         One row a patient.
     columns : list of str, optional
-        Variables in the order of the table. Default: every column but the id and free text (more
-        than twelve different texts).
+        Variables in the order of the table. Default: every column but the id, times of events
+        and free text (more than twelve different texts, or more than half as many as patients).
     by : str, optional
         Describe each of its groups, then all patients together.
-    labels : dict, optional
-        Variable → text.
+    labels : dict or pandas.Series, optional
+        Variable → text, as ``cohort.columns.set_index("name")["label"]`` has it.
     codes : tuple of str
         Variables that are numbers but are counted by level, as a grade is.
     decimals : int
@@ -65,7 +72,7 @@ def table_one(patients, *, columns=None, by=None, labels=None, codes=CODES, deci
     rows = []
     for column in columns:
         counted = column in codes or not holds_numbers(patients[column])
-        shown = (labels or {}).get(column, column)
+        shown = column if labels is None else labels.get(column, column)
         lines = _level_lines if counted else _number_lines
         lacking = patients[column].isna().any()
         for level, of_group in lines(patients[column], decimals, lacking):
@@ -86,7 +93,8 @@ def spread_groups(table):
     Returns
     -------
     pandas.DataFrame
-        variable, level, then the summary of each group.
+        variable, level, then the summary of each group; names of columns are written for
+        the reader.
 
     Examples
     --------
@@ -99,7 +107,8 @@ def spread_groups(table):
     keys = ["variable", "level"]
     order = list(dict.fromkeys(table["group"]))
     wide = table.set_index([*keys, "group"])["summary"].unstack("group", sort=False)[order]
-    return wide.reset_index().rename_axis(columns=None)
+    wide = wide.reset_index().rename_axis(columns=None)
+    return wide.assign(**{key: wide[key].map(readable) for key in keys})
 
 
 def _level_lines(column, _, lacking):
@@ -139,13 +148,17 @@ def _median_line(values, decimals):
     known = values.dropna().astype(float)
     if known.empty:
         return 0, len(values), np.nan, "–"
-    places = 0 if (known % 1 == 0).all() and known.median() % 1 == 0 else decimals
     numbers = known.median(), known.min(), known.max()
-    middle, low, high = (print_number(number, places) for number in numbers)
+    # Whole months are not given a decimal that nobody measured; their median may fall between two.
+    whole = (known % 1 == 0).all()
+    places = [0 if whole and number % 1 == 0 else decimals for number in numbers]
+    middle, low, high = map(print_number, numbers, places)
     return len(known), len(values), np.nan, f"{middle} ({low}–{high})"
 
 
 def _described(column):
-    return column.name not in _NOT_DESCRIBED and (
-        holds_numbers(column) or column.nunique() <= _MOST_LEVELS
-    )
+    if column.name in _NOT_DESCRIBED:
+        return False
+    levels = column.nunique()
+    few = levels <= min(_MOST_LEVELS, max(2, column.notna().sum() / 2))
+    return holds_numbers(column) or few

@@ -3,22 +3,33 @@
 import csv
 import html
 import io
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
 
 from vlms.rounding import print_number, print_p
 from vlms.shown import Shown, check_label, check_text, is_real, one_line
+from vlms.variables import readable
 
 TABLE_MIME = "application/vnd.vlms.table+json"
 
-_UNITS = {"months": "months", "years": "years", "cm": "cm", "mm": "mm", "gy": "Gy"}
 # What a spreadsheet would run as a formula.
 _FORMULA = ("=", "+", "-", "@")
 
 
 def show_table(
-    frame, *, label, caption, columns=None, formats=None, digits=None, missing="–", headers=None
+    frame,
+    *,
+    label,
+    caption,
+    columns=None,
+    formats=None,
+    digits=None,
+    missing="–",
+    headers=None,
+    grouped=False,
 ):
     """Show a frame as a table, its numbers rounded for the reader and kept whole in a CSV.
 
@@ -41,6 +52,8 @@ def show_table(
         What stands for NA, for all columns or column → text (``{"time": "not reached"}``).
     headers : dict, optional
         Column → heading. Without it ``size_cm`` is headed "size (cm)".
+    grouped : bool
+        Write a heading that repeats in the first column once, beside all its rows, as in Table 1.
 
     Returns
     -------
@@ -63,7 +76,8 @@ def show_table(
     """
     label = check_label(label, "tbl")
     caption = check_text(caption, f"The caption of {label}")
-    frame = _flat(frame, label, [*(columns or []), *(formats or {}), *(headers or {})], columns)
+    by_column = [option for option in (formats, headers, digits, missing) if _is_map(option)]
+    frame = _flat(frame, label, columns, [name for option in by_column for name in option])
     headings = [one_line((headers or {}).get(name, _heading(name))) for name in frame]
     numeric = [_is_number(frame[name]) for name in frame]
     cells = [_cells(frame[name], formats, digits, missing) for name in frame]
@@ -72,15 +86,7 @@ def show_table(
         _cell("th", text, right, ' scope="col"')
         for text, right in zip(headings, numeric, strict=True)
     )
-    body = "\n".join(
-        "<tr>"
-        + _cell("th", row[0], numeric[0], ' scope="row"')
-        + "".join(
-            _cell("td", text, right) for text, right in zip(row[1:], numeric[1:], strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
+    body = "\n".join(_lines(rows, numeric, grouped))
     markup = (
         f'<figure id="{label}" class="vlms-table"><figcaption>{html.escape(caption)}</figcaption>'
         '<div class="table-scroll" tabindex="0" role="region"'
@@ -97,7 +103,21 @@ def show_table(
     )
 
 
-def _flat(frame, label, named, columns):
+def _lines(rows, numeric, grouped):
+    """Yield the markup of each row; of a group of rows the first bears the heading of them all."""
+    groups = [list(g) for _, g in groupby(rows, itemgetter(0))] if grouped else [[r] for r in rows]
+    inner = "th" if grouped else "td"
+    for group in groups:
+        span = f' scope="rowgroup" rowspan="{len(group)}"' if len(group) > 1 else ' scope="row"'
+        heading = _cell("th", group[0][0], numeric[0], span)
+        for row in group:
+            tags = [inner, *["td"] * (len(row) - 2)][: len(row) - 1]
+            rest = map(_cell, tags, row[1:], numeric[1:])
+            yield f"<tr>{heading}{''.join(rest)}</tr>"
+            heading = ""
+
+
+def _flat(frame, label, columns, named):
     """Return the columns to show; an index that carries a name or text is one of them."""
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"{label}: a table is shown from a DataFrame, not {type(frame)}.")
@@ -105,7 +125,7 @@ def _flat(frame, label, named, columns):
         frame = frame.reset_index()
     if not frame.columns.is_unique:
         raise ValueError(f"{label}: two columns have one name; there are {list(frame.columns)}.")
-    absent = [name for name in named if name not in frame.columns]
+    absent = [name for name in [*(columns or []), *named] if name not in frame.columns]
     if absent:
         raise ValueError(f"{label}: no column {absent}; there are {list(frame.columns)}.")
     return frame[columns] if columns else frame
@@ -154,13 +174,11 @@ def _print_float(value, places):
 
 
 def _heading(name):
-    words = str(name).split("_")
-    if len(words) > 1 and words[-1] in _UNITS:
-        return f"{' '.join(words[:-1])} ({_UNITS[words[-1]]})"
-    return {"p value": "P"}.get(" ".join(words), " ".join(words))
+    return "P" if name == "p_value" else readable(name)
 
 
-def _cell(tag, text, right, scope=""):
+def _cell(tag, text, right, scope=None):
+    scope = scope or (' scope="row"' if tag == "th" else "")
     side = "right" if right else "left"
     return f'<{tag}{scope} style="text-align:{side}">{html.escape(text)}</{tag}>'
 
@@ -186,6 +204,10 @@ def _unarmed(value):
 def _is_number(column):
     kind = pd.api.types
     return kind.is_numeric_dtype(column) and not kind.is_bool_dtype(column)
+
+
+def _is_map(option):
+    return isinstance(option, dict)
 
 
 def _is_missing(value):
