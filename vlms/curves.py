@@ -25,7 +25,11 @@ from vlms.event_table import (
     SurvivalInputError,
     checked_event,
     checked_times,
-    event_table,
+    count_groups,
+    group_slices,
+    joined,
+    observations,
+    parts_of_table,
     repeat_labels,
 )
 
@@ -89,8 +93,9 @@ def kaplan_meier(time, event, group=None, *, entry=None, interval="log-log", con
             f'interval: "{interval}" is defined for patients observed from time 0. '
             'With entry= use "log-log".'
         )
-    table = event_table(time, event, group, entry=entry)
-    return kaplan_meier_from_table(table, interval=interval, confidence=confidence)
+    _check_interval(interval, confidence)
+    checked = observations(time, event, group, entry=entry)
+    return _curve(checked.labels, count_groups(checked), interval, confidence)
 
 
 def kaplan_meier_from_table(table, *, interval="log-log", confidence=0.95):
@@ -120,23 +125,7 @@ def kaplan_meier_from_table(table, *, interval="log-log", confidence=0.95):
     [1.0, 0.5, 0.5]
     """
     _check_interval(interval, confidence)
-    _check_columns(table, ["group", "time", "at_risk", "events", "censored"])
-    arrays = {name: table[name].to_numpy() for name in ("time", "at_risk", "events", "censored")}
-    labels, parts = [], []
-    for label, rows in group_slices(table):
-        mine = [arrays[name][rows] for name in ("time", "at_risk", "events", "censored")]
-        if mine[0][0] > 0:
-            mine = [
-                np.concatenate([[start], column])
-                for start, column in zip((0, mine[1][0], 0, 0), mine, strict=True)
-            ]
-        labels.append(label)
-        parts.append(tuple(mine) + _estimate(*mine[1:], interval, confidence))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    group = repeat_labels(labels, [part[0].size for part in parts])
-    curve = pd.DataFrame(dict(zip(CURVE_COLUMNS, [group, *columns], strict=True)), copy=False)
-    curve.attrs.update(interval=interval, confidence=confidence)
-    return curve
+    return _curve(*parts_of_table(table), interval, confidence)
 
 
 def survival_at(curve, times):
@@ -452,33 +441,6 @@ def numbers_at_risk(curve, times):
     return _read_at(counted, times, ["cumulative_events", "cumulative_censored"], beyond=None)
 
 
-def group_slices(frame):
-    """Cut a frame sorted by group into its groups.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        An event table or a curve, each group's rows together.
-
-    Returns
-    -------
-    list of (label, slice)
-
-    Examples
-    --------
-    >>> group_slices(kaplan_meier([1, 1], [1, 0], ["a", "b"]))
-    [('a', slice(0, 2, None)), ('b', slice(2, 4, None))]
-    """
-    labels = frame["group"].to_numpy()
-    if not labels.size:
-        return []
-    edges = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1], [True]]))
-    return [
-        (labels[start], slice(int(start), int(stop)))
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
-    ]
-
-
 def _check_interval(interval, confidence):
     if interval not in INTERVALS:
         raise SurvivalInputError(f"interval: {interval!r} is unknown. Use one of {INTERVALS}.")
@@ -486,6 +448,25 @@ def _check_interval(interval, confidence):
         raise SurvivalInputError(
             f"confidence: {confidence!r} is not a share between 0 and 1. Write 95% as 0.95."
         )
+
+
+def _curve(labels, parts, interval, confidence):
+    """Curves of all groups from their counts, a row at time 0 put before each."""
+    found = []
+    for part in parts:
+        mine = part
+        if part[0][0] > 0:
+            mine = [
+                np.concatenate([[start], column])
+                for start, column in zip((0, part[1][0], 0, 0), part, strict=True)
+            ]
+        found.append((*mine, *_estimate(*mine[1:], interval, confidence)))
+    columns = {"group": repeat_labels(labels, [part[0].size for part in found])}
+    for name, arrays in zip(CURVE_COLUMNS[1:], zip(*found, strict=True), strict=True):
+        columns[name] = joined(arrays)
+    curve = pd.DataFrame(columns, copy=False)
+    curve.attrs.update(interval=interval, confidence=confidence)
+    return curve
 
 
 def _check_columns(frame, columns):
@@ -501,50 +482,59 @@ def _normal_quantile(curve):
 
 
 def _estimate(at_risk, events, censored, interval, confidence):
-    staying = at_risk - events
-    # Rows without events multiply by 1, also where nobody is at risk (a gap of delayed entry).
-    n = np.where(at_risk > 0, at_risk, 1).astype(float)
-    survival = np.cumprod((n - events) / n)
+    """Survival, standard error and limits; only rows with an event change them."""
+    rows = np.flatnonzero(events)
+    n, d = at_risk[rows].astype(float), events[rows].astype(float)
+    survival = np.cumprod((n - d) / n)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.sqrt(np.cumsum(np.where(events > 0, events / (n * staying), 0.0)))
+        spread = np.sqrt(np.cumsum(d / (n * (n - d))))
         std_error = np.where(survival > 0, survival * spread, np.nan)
-        if interval.startswith("beta-product"):
-            lower, upper = _beta_product(n, events, staying - censored, interval, confidence)
-        else:
+        if not interval.startswith("beta-product"):
             lower, upper = _normal_limits(survival, spread, interval, confidence)
+    # Before the first event nothing has been lost and nothing is uncertain.
+    step = np.cumsum(events > 0)
+    survival, std_error = (
+        np.concatenate([[start], values]).take(step)
+        for start, values in ((1.0, survival), (0.0, std_error))
+    )
+    if interval.startswith("beta-product"):
+        return survival, std_error, *_beta_product(at_risk, events, censored, interval, confidence)
+    lower, upper = (np.concatenate([[1.0], limit]).take(step) for limit in (lower, upper))
     return survival, std_error, lower, upper
 
 
 def _normal_limits(survival, spread, interval, confidence):
     """Limits on the asked scale; `spread` is the standard error of log S."""
-    z = special.ndtri(1 - (1 - confidence) / 2)
+    reach = special.ndtri(1 - (1 - confidence) / 2) * spread
     if interval == "plain":
-        reach = z * spread * survival
+        reach *= survival
         lower, upper = np.maximum(survival - reach, 0), np.minimum(survival + reach, 1)
     elif interval == "log":
-        lower = survival * np.exp(-z * spread)
-        upper = np.minimum(survival * np.exp(z * spread), 1)
+        reach = np.exp(reach)
+        lower, upper = survival / reach, np.minimum(survival * reach, 1)
     else:
-        reach = z * spread / np.log(survival)
-        hazard = np.log(-np.log(survival))
-        lower, upper = np.exp(-np.exp(hazard - reach)), np.exp(-np.exp(hazard + reach))
-    for limit in (lower, upper):
-        limit[spread == 0] = 1.0
-        limit[survival == 0] = np.nan
+        log_survival = np.log(survival)
+        # exp(-exp(log(-log S) -+ reach)) with reach below 0, so that the lower limit comes first
+        factor = np.exp(reach / log_survival)
+        lower, upper = np.exp(log_survival / factor), np.exp(log_survival * factor)
+    lost = np.searchsorted(-survival, 0.0)
+    lower[lost:] = upper[lost:] = np.nan
     return lower, upper
 
 
-def _beta_product(n, events, left, interval, confidence):
+def _beta_product(at_risk, events, censored, interval, confidence):
     """Limits of Fay et al. 2013: S(t) as a product of beta variables, matched by two moments.
 
     The upper limit multiplies Beta(n - d + 1, d) over the event times; the lower one has one more
     factor, Beta(m, 1), for the m still at risk: the next death might come at once.
     """
     tail = (1 - confidence) / 2
+    n, left = at_risk.astype(float), at_risk - events - censored
     mean = np.cumprod((n - events + 1) / (n + 1))
     square = np.cumprod((n - events + 1) / (n + 1) * ((n - events + 2) / (n + 2)))
-    high = _matched_beta(mean, square)
-    low = _matched_beta(mean * left / (left + 1), square * left / (left + 2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        high = _matched_beta(mean, square)
+        low = _matched_beta(mean * left / (left + 1), square * left / (left + 2))
     if interval == "beta-product":
         return _beta_quantile(tail, *low), _beta_quantile(1 - tail, *high)
     return _mixture_quantile(tail, low, high), _mixture_quantile(1 - tail, low, high)

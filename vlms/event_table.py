@@ -18,6 +18,7 @@ import pandas as pd
 
 TIE_TOLERANCE = float(np.sqrt(np.finfo(float).eps))
 NO_GROUP = "all"
+TABLE_COLUMNS = ["group", "time", "at_risk", "events", "censored"]
 # Above this many cells a bincount over whole times would cost more than a sort.
 MOST_CELLS = 1 << 22
 
@@ -42,6 +43,8 @@ class Observations:
         The groups that occur, sorted, or in categorical order.
     entry : ndarray of float or None
         Time of delayed entry, or None when everyone is observed from 0.
+    whole : bool
+        Whether all times are whole numbers.
     """
 
     time: np.ndarray
@@ -49,6 +52,7 @@ class Observations:
     code: np.ndarray
     labels: tuple
     entry: np.ndarray | None = None
+    whole: bool = False
 
 
 def event_table(time, event, group=None, *, entry=None):
@@ -110,15 +114,69 @@ def count_events(checked):
     >>> count_events(observations([1, 2], [1, 0]))["at_risk"].tolist()
     [2, 1]
     """
-    whole = _whole_times(checked)
+    return table_of_counts(checked.labels, count_groups(checked))
+
+
+def count_groups(checked):
+    """Count as `event_table` does, but leave the counts in arrays.
+
+    Parameters
+    ----------
+    checked : Observations
+        What `observations` returned.
+
+    Returns
+    -------
+    list of (time, at_risk, events, censored)
+        Arrays, one tuple a group; empty ones for a group without patients.
+
+    Examples
+    --------
+    >>> [counts.tolist() for counts in count_groups(observations([1, 2], [1, 0]))[0]]
+    [[1.0, 2.0], [2, 1], [1, 0], [0, 1]]
+    """
+    groups = len(checked.labels)
+    members = [None] if groups == 1 else [checked.code == code for code in range(groups)]
+    top = int(min(checked.time.max(), MOST_CELLS)) + 1
+    if checked.whole and 2 * groups * top <= min(MOST_CELLS, 64 * checked.time.size + 4096):
+        counted = _count_whole(checked, top)
+    else:
+        counted = [_count_sorted(_of(checked.time, m), _of(checked.event, m)) for m in members]
     parts = []
-    for code in range(len(checked.labels)):
-        mine = slice(None) if len(checked.labels) == 1 else checked.code == code
-        times, events, censored = (_count_whole if whole else _count_sorted)(
-            checked.time[mine], checked.event[mine]
-        )
-        parts.append((times, events, censored, _entered(checked, mine, times)))
-    return table_of_counts(checked.labels, parts)
+    for (times, events, censored), mine in zip(counted, members, strict=True):
+        entered = None
+        if checked.entry is not None:
+            entered = np.searchsorted(np.sort(_of(checked.entry, mine)), times, side="left")
+        parts.append((times, at_risk_before(events, censored, entered), events, censored))
+    return parts
+
+
+def at_risk_before(events, censored, entered=None):
+    """Number at risk just before each time, from the counts at the times.
+
+    Parameters
+    ----------
+    events, censored : ndarray of int
+        Who leaves at each time, in order of time.
+    entered : ndarray of int, optional
+        How many had entered before each time; everyone, when not given.
+
+    Returns
+    -------
+    ndarray of int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> at_risk_before(np.array([1, 0]), np.array([1, 1])).tolist()
+    [3, 1]
+    """
+    leaving = events + censored
+    left = np.cumsum(leaving)
+    present = (left[-1] if left.size else 0) if entered is None else entered
+    leaving -= left
+    leaving += present
+    return leaving
 
 
 def table_of_counts(labels, parts):
@@ -128,9 +186,8 @@ def table_of_counts(labels, parts):
     ----------
     labels : sequence
         The groups, in order.
-    parts : sequence of (times, events, censored, entered)
-        Arrays for each group: distinct times, counts at each, and how many entered before each
-        (None: everyone).
+    parts : sequence of (time, at_risk, events, censored)
+        As `count_groups` returns them.
 
     Returns
     -------
@@ -139,25 +196,96 @@ def table_of_counts(labels, parts):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> table_of_counts(["a"], [(np.array([1.0]), np.array([2]), np.array([1]), None)])
+    >>> table_of_counts(["a"], count_groups(observations([1, 1], [1, 0])))
       group  time  at_risk  events  censored
-    0     a   1.0        3       2         1
+    0     a   1.0        2       1         1
     """
-    at_risk = []
-    for _, events, censored, entered in parts:
-        leaving = events + censored
-        left_before = np.cumsum(leaving) - leaving
-        at_risk.append((leaving.sum() if entered is None else entered) - left_before)
-    return pd.DataFrame(
-        {
-            "group": repeat_labels(labels, [len(part[0]) for part in parts]),
-            "time": np.concatenate([part[0] for part in parts]),
-            "at_risk": np.concatenate(at_risk).astype(np.int64, copy=False),
-            "events": np.concatenate([part[1] for part in parts]).astype(np.int64, copy=False),
-            "censored": np.concatenate([part[2] for part in parts]).astype(np.int64, copy=False),
-        }
-    )
+    columns = {"group": repeat_labels(labels, [len(part[0]) for part in parts])}
+    for name, arrays in zip(TABLE_COLUMNS[1:], zip(*parts, strict=True), strict=True):
+        columns[name] = joined(arrays)
+    return pd.DataFrame(columns, copy=False)
+
+
+def joined(arrays):
+    """Put arrays end to end, without copying a single one.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> joined([np.array([1]), np.array([2])]).tolist()
+    [1, 2]
+    """
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def group_slices(frame):
+    """Cut a frame sorted by group into its groups.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        An event table or a curve, each group's rows together.
+
+    Returns
+    -------
+    list of (label, slice)
+
+    Examples
+    --------
+    >>> group_slices(event_table([1, 1], [1, 0], ["a", "b"]))
+    [('a', slice(0, 1, None)), ('b', slice(1, 2, None))]
+    """
+    labels = frame["group"].to_numpy()
+    if not labels.size:
+        return []
+    edges = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1], [True]]))
+    return [
+        (labels[start], slice(int(start), int(stop)))
+        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+    ]
+
+
+def parts_of_table(table):
+    """Take an event table apart again.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `event_table` returns it.
+
+    Returns
+    -------
+    labels : list
+    parts : list of (time, at_risk, events, censored)
+
+    Raises
+    ------
+    SurvivalInputError
+        For a missing column or a table without rows.
+
+    Examples
+    --------
+    >>> parts_of_table(event_table([1, 1], [1, 0]))[0]
+    ['all']
+    """
+    missing = [name for name in TABLE_COLUMNS if name not in getattr(table, "columns", ())]
+    if missing or not len(table):
+        raise SurvivalInputError(
+            f"table: lacks {missing or 'any row'}. Pass what event_table returned."
+        )
+    arrays = [table[name].to_numpy() for name in TABLE_COLUMNS[1:]]
+    slices = group_slices(table)
+    return [label for label, _ in slices], [
+        tuple(array[rows] for array in arrays) for _, rows in slices
+    ]
 
 
 def repeat_labels(labels, lengths):
@@ -229,7 +357,9 @@ def observations(time, event, group=None, *, entry=None):
             "A patient must enter before the observation ends; check for swapped columns.",
             started,
         )
-    months, started = merge_noise(months, started)
+    whole = _is_whole(months) and (started is None or _is_whole(started))
+    if not whole:
+        months, started = merge_noise(months, started)
     if started is not None:
         refuse_rows(
             entry,
@@ -239,7 +369,7 @@ def observations(time, event, group=None, *, entry=None):
             "A patient must enter before the observation ends.",
             started,
         )
-    return Observations(months, happened, code, labels, started)
+    return Observations(months, happened, code, labels, started, whole)
 
 
 def merge_noise(months, started=None):
@@ -263,10 +393,13 @@ def merge_noise(months, started=None):
     >>> merge_noise(np.array([0.3, 0.1 + 0.2]))[0].tolist()
     [0.3, 0.3]
     """
-    both = months if started is None else np.concatenate([months, started])
-    if _is_whole(both):
+    both = np.sort(months if started is None else np.concatenate([months, started]))
+    gaps = np.diff(both)
+    # No two times are near each other even on the widest reading of the rule: nothing to merge.
+    near = (gaps > 0) & (gaps <= TIE_TOLERANCE * max(1.0, both[-1]))
+    if not near.any():
         return months, started
-    distinct = np.unique(both)
+    distinct = both[np.concatenate([[True], gaps > 0])]
     gaps = np.diff(distinct)
     # A relative gap is measured against the mean of the distinct times, as aeqSurv does.
     tied = (gaps <= TIE_TOLERANCE) | (gaps <= TIE_TOLERANCE * distinct.mean())
@@ -441,10 +574,13 @@ def group_codes(group, n, name="group"):
         order = np.arange(len(labels))
     else:
         order = sorted_positions(labels)
-    present = order[np.isin(order, np.unique(code))]
+    present = order[np.bincount(code, minlength=len(labels))[order] > 0]
     rank = np.full(len(labels), -1, dtype=np.intp)
     rank[present] = np.arange(present.size)
-    return rank[code], tuple(labels[position] for position in present)
+    code = np.asarray(code, dtype=np.intp)
+    # Nothing to renumber when the groups were met in their order already.
+    in_order = bool((rank == np.arange(rank.size)).all())
+    return code if in_order else rank[code], tuple(labels[position] for position in present)
 
 
 def sorted_positions(labels):
@@ -607,37 +743,41 @@ def _object_numbers(values, array, name):
 
 
 def _is_whole(values):
-    return bool((values == np.floor(values)).all())
+    # Continuous times betray themselves at once; only whole ones are looked at to the end.
+    head = values[:1000]
+    return bool((head == np.floor(head)).all()) and bool((values == np.floor(values)).all())
 
 
-def _whole_times(checked):
-    top = checked.time.max()
-    return top < min(MOST_CELLS, 64 * checked.time.size + 1024) and _is_whole(checked.time)
+def _of(array, members):
+    return array if members is None else array[members]
 
 
-def _count_whole(time, event):
-    cell = time.astype(np.int64)
+def _count_whole(checked, top):
+    groups = len(checked.labels)
+    cell = checked.time.astype(np.int64)
+    if groups > 1:
+        cell += checked.code * top
     cell <<= 1
-    cell += event
-    counts = np.bincount(cell)
-    if counts.size % 2:
-        counts = np.append(counts, 0)
-    counts = counts.reshape(-1, 2)
-    seen = np.flatnonzero(counts.any(axis=1))
-    return seen.astype(float), counts[seen, 1], counts[seen, 0]
+    cell += checked.event
+    counts = np.bincount(cell, minlength=2 * groups * top).reshape(groups, top, 2)
+    parts = []
+    for own in counts:
+        seen = np.flatnonzero(own.any(axis=1))
+        parts.append((seen.astype(float), own[seen, 1], own[seen, 0]))
+    return parts
 
 
 def _count_sorted(time, event):
     # A time is never negative, so its sign bit is free: shifted out, it makes room for the event.
     key = np.sort((time.view(np.uint64) << np.uint64(1)) | event)
-    bits = key >> np.uint64(1)
-    first = np.flatnonzero(np.concatenate([[True], bits[1:] != bits[:-1]]))
+    happened = (key & np.uint64(1)).astype(np.int64)
+    key >>= np.uint64(1)
+    starts = np.empty(key.size, dtype=bool)
+    starts[:1] = True
+    np.not_equal(key[1:], key[:-1], out=starts[1:])
+    if starts.all():
+        return key.view(float), happened, 1 - happened
+    first = np.flatnonzero(starts)
     leaving = np.diff(np.append(first, key.size))
-    events = np.add.reduceat((key & np.uint64(1)).astype(np.int64), first)
-    return bits[first].view(float), events, leaving - events
-
-
-def _entered(checked, mine, times):
-    if checked.entry is None:
-        return None
-    return np.searchsorted(np.sort(checked.entry[mine]), times, side="left")
+    events = np.add.reduceat(happened, first)
+    return key[first].view(float), events, leaving - events

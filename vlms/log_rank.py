@@ -22,13 +22,13 @@ import pandas as pd
 from scipy import special
 
 from vlms.allocations import count_allocations, exact_share, random_share, share_interval
-from vlms.curves import group_slices
 from vlms.event_table import (
     Observations,
     SurvivalInputError,
-    count_events,
+    count_groups,
     group_codes,
     observations,
+    parts_of_table,
 )
 
 METHODS = ("asymptotic", "exact", "permutation")
@@ -137,12 +137,11 @@ def log_rank(
         raise SurvivalInputError(f"method: {method!r} is unknown. Use one of {METHODS}.")
     checked = observations(time, event, group)
     _refuse_one_group(checked)
-    stratum, names = group_codes(strata, checked.time.size, "strata")
-    tables = [count_events(_subset(checked, stratum == code)) for code in range(len(names))]
-    test = _asymptotic(tables, checked.labels, rho)
+    subsets = _by_stratum(checked, strata)
+    strata_counts = [count_groups(subset) for subset in subsets]
+    test = _asymptotic(strata_counts, checked.labels, rho)
     if method == "asymptotic":
         return test
-    subsets = [_subset(checked, stratum == code) for code in range(len(names))]
     scores = [_scores(subset, rho) for subset in subsets]
     return _permuted(
         test, scores, [subset.code for subset in subsets], method, resamples, seed, jobs
@@ -175,10 +174,10 @@ def log_rank_from_table(table, *, rho=0):
     >>> round(log_rank_from_table(table).statistic, 4)
     2.8824
     """
-    labels = [label for label, _ in group_slices(table)]
+    labels, parts = parts_of_table(table)
     if len(labels) < 2:
         raise SurvivalInputError(f"table: holds the groups {labels}. A comparison needs two.")
-    return _asymptotic([table], labels, rho)
+    return _asymptotic([parts], labels, rho)
 
 
 def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
@@ -218,17 +217,11 @@ def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
 
     checked = observations(time, event, group)
     _refuse_one_group(checked)
-    stratum, names = group_codes(strata, checked.time.size, "strata")
+    counts = [count_groups(subset) for subset in _by_stratum(checked, strata)]
     rows = []
     for a, b in combinations(range(len(checked.labels)), 2):
-        pair = (checked.code == a) | (checked.code == b)
-        tables = [
-            count_events(_subset(checked, pair & (stratum == code)))
-            for code in range(len(names))
-            if (pair & (stratum == code)).any()
-        ]
         labels = (checked.labels[a], checked.labels[b])
-        test = _asymptotic(tables, labels, rho)
+        test = _asymptotic([[parts[a], parts[b]] for parts in counts], labels, rho)
         rows.append((*labels, test.statistic, test.df, test.p_value))
     pairs = pd.DataFrame(rows, columns=["group_a", "group_b", "statistic", "df", "p_value"])
     known = pairs["p_value"].notna()
@@ -247,14 +240,22 @@ def _refuse_one_group(checked):
         )
 
 
-def _subset(checked, mine):
-    if mine.all():
-        return checked
-    return Observations(checked.time[mine], checked.event[mine], checked.code[mine], checked.labels)
+def _by_stratum(checked, strata):
+    """Observations of each stratum; all groups are named in each, also where one is absent."""
+    if strata is None:
+        return [checked]
+    stratum, names = group_codes(strata, checked.time.size, "strata")
+    return [
+        Observations(
+            checked.time[mine], checked.event[mine], checked.code[mine], checked.labels,
+            whole=checked.whole,
+        )
+        for mine in (stratum == code for code in range(len(names)))
+    ]  # fmt: skip
 
 
-def _asymptotic(tables, labels, rho):
-    sums = [_observed_expected(table, labels, rho) for table in tables]
+def _asymptotic(strata_counts, labels, rho):
+    sums = [_observed_expected(parts, rho) for parts in strata_counts]
     n, observed, expected, variance = (sum(part) for part in zip(*sums, strict=True))
     statistic, df = _chi_square(observed - expected, variance, expected > 0)
     table = pd.DataFrame(
@@ -286,40 +287,58 @@ def _permuted(test, scores, codes, method, resamples, seed, jobs):
 
 def _scores(checked, rho):
     """Log-rank score of each patient of one stratum; over a group they add up to O - E."""
-    pooled = count_events(replace(checked, code=np.zeros_like(checked.code), labels=("all",)))
-    at_risk, events = pooled["at_risk"].to_numpy(), pooled["events"].to_numpy()
+    everyone = replace(checked, code=np.zeros_like(checked.code), labels=("all",))
+    ((times, at_risk, events, _),) = count_groups(everyone)
     survival = np.cumprod((at_risk - events) / at_risk)
     weight = np.concatenate([[1.0], survival[:-1]]) ** rho
-    row = np.searchsorted(pooled["time"].to_numpy(), checked.time)
+    row = np.searchsorted(times, checked.time)
     return weight[row] * checked.event - np.cumsum(weight * events / at_risk)[row]
 
 
-def _observed_expected(table, labels, rho):
+def _observed_expected(parts, rho):
     """Sizes, observed and expected events of each group, and their covariance, in one stratum."""
-    time, at_risk = table["time"].to_numpy(), table["at_risk"].to_numpy()
-    events = table["events"].to_numpy()
-    happened = np.unique(time[events > 0])
-    n = np.zeros(len(labels), dtype=np.int64)
-    risk = np.zeros((len(labels), happened.size))
-    deaths = np.zeros((len(labels), happened.size))
-    position = {label: code for code, label in enumerate(labels)}
-    for label, rows in group_slices(table):
-        code = position[label]
-        n[code] = at_risk[rows][0]
-        following = np.searchsorted(time[rows], happened, side="left")
-        risk[code] = np.append(at_risk[rows], 0)[following]
-        own = events[rows] > 0
-        deaths[code, np.searchsorted(happened, time[rows][own])] = events[rows][own]
+    n = np.array([events.sum() + censored.sum() for _, _, events, censored in parts])
+    risk, deaths = _side_by_side(parts, n)
     total, dying = risk.sum(axis=0), deaths.sum(axis=0)
-    weight = np.ones_like(total)
+    weight = dying
     if rho != 0:
         survival = np.cumprod((total - dying) / total)
-        weight = np.concatenate([[1.0], survival[:-1]])[: total.size] ** rho
-    share = risk / total
-    expected = share @ (weight * dying)
-    scale = weight**2 * dying * (total - dying) / np.maximum(total - 1, 1)
-    variance = np.diag(share @ scale) - (share * scale) @ share.T
-    return n, deaths @ weight, expected, variance
+        before = np.concatenate([[1.0], survival[:-1]])[: total.size] ** rho
+        weight = before * dying
+        deaths = deaths * before
+    risk /= total
+    expected = risk @ weight
+    scale = (total - dying) / np.maximum(total - 1, 1)
+    scale *= weight if rho == 0 else before * weight
+    if len(parts) == 2:
+        between = (risk[0] * risk[1]) @ scale
+        variance = np.array([[between, -between], [-between, between]])
+    else:
+        variance = np.diag(risk @ scale) - (risk * scale) @ risk.T
+    return n, deaths.sum(axis=1), expected, variance
+
+
+def _side_by_side(parts, n):
+    """Numbers at risk and events of every group (rows) at every event time of any (columns)."""
+    time = np.concatenate([part[0] for part in parts])
+    group = np.repeat(np.arange(len(parts)), [part[0].size for part in parts])
+    events = np.concatenate([part[2] for part in parts]).astype(float)
+    leaving = events + np.concatenate([part[3] for part in parts])
+    # Each group's times ascend already: a stable sort only has to merge them.
+    order = np.argsort(time, kind="stable")
+    time, group = time[order], group[order]
+    new = np.ones(time.size, dtype=bool)
+    np.not_equal(time[1:], time[:-1], out=new[1:])
+    column = np.cumsum(new) - 1
+    width = int(column[-1]) + 1 if column.size else 0
+    deaths, left = np.zeros((len(parts), width)), np.zeros((len(parts), width))
+    deaths[group, column] = events[order]
+    left[group, column] = leaving[order]
+    risk = np.cumsum(left, axis=1)
+    np.subtract(left, risk, out=risk)
+    risk += n[:, None]
+    some = np.flatnonzero(deaths.sum(axis=0))
+    return risk.take(some, axis=1), deaths.take(some, axis=1)
 
 
 def _chi_square(difference, variance, informative):

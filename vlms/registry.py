@@ -15,6 +15,7 @@ import pandas as pd
 from vlms.event_table import (
     NO_GROUP,
     SurvivalInputError,
+    at_risk_before,
     checked_event,
     checked_times,
     describe,
@@ -174,7 +175,7 @@ def _assemble(counts, entries, order=None):
             running = np.cumsum(entries["entered"].to_numpy()[own][sequence])
             before = np.searchsorted(starts[own][sequence], times, side="left")
             entered = np.concatenate([[0], running])[before]
-        parts.append((times, events, censored, entered))
+        parts.append((times, at_risk_before(events, censored, entered), events, censored))
     return table_of_counts(labels_in_order, parts)
 
 
