@@ -46,6 +46,7 @@ _DATE = re.compile(
     r"|[0-9]{1,2}/[0-9]{2,4}"
     rf"|.*\b({_MONTH_NAME})[a-z]*\b.*[0-9].*|[0-9].*\b({_MONTH_NAME})[a-z]*\b.*"
 )
+_GARBLED = re.compile("Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf]")  # UTF-8 read as something else
 _LONGEST = 200  # characters in a cell that is not free text
 _ABOUT = re.compile(r"^(ca\.?|circa|about|approx\.?|approximately|around|etwa|~|≈)\s*")
 
@@ -210,10 +211,10 @@ def hazards(kept: str) -> str:
     notes = []
     if kept.startswith(("=", "+", "-", "@")):
         notes.append("starts like a spreadsheet formula; kept as text")
-    if re.search(r"<\s*[a-z/!]", kept, re.IGNORECASE):
+    if re.search(r"<\s*[a-z/!?]", kept, re.IGNORECASE):
         notes.append("holds HTML; kept as text")
     if not kept.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
         notes.append("holds characters that cannot be seen")
-    if "\ufffd" in kept:
-        notes.append("holds a character that was lost when the file was saved")
+    if "\ufffd" in kept or _GARBLED.search(kept):
+        notes.append("holds a character that was garbled when the file was saved")
     return "; ".join(notes)

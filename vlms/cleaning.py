@@ -97,7 +97,7 @@ def parse_identifier(text: str, rules: Rules = PLAIN) -> Cell:
     shown = tidy(text)
     if not shown.strip("-") or shown.casefold() in NOT_KNOWN:
         raise CellError("no patient identifier", "give every patient an identifier of its own")
-    kept = visible(text)
+    kept = " ".join(visible(text).split())
     if re.fullmatch(r"[0-9][.,][0-9]+e[+-]?[0-9]+", kept.casefold()):
         return Cell(kept, "looks like a number that a spreadsheet has shortened")
     return Cell(kept, hazards(kept))
@@ -230,7 +230,7 @@ def parse_grade(text: str, rules: Rules = PLAIN) -> Cell:
     if absent := absence(shown, rules):
         return absent
     if re.match(r"[pcyr]*[tnm]\s?[0-4x]", shown):
-        grade = _tnm(shown)["g"]
+        grade = read_tnm(shown)["g"]
         return Cell(int(grade) if grade in {"1", "2", "3"} else None)
     bare = re.sub(r"^(grade|grad|g)\s*|[.,]0+$", "", shown)
     if bare == "x":
@@ -314,6 +314,28 @@ def parse_status(text: str, rules: Rules = PLAIN) -> Cell:
     return Cell(value, "" if shown in _STATUS_WITHOUT_DOUBT else "not one of the three words")
 
 
+def read_tnm(text: str) -> dict:
+    """Take a TNM cell apart; every character of it must be understood.
+
+    Examples
+    --------
+    >>> read_tnm("pT2 N0 (0/3) M1")
+    {'t': '2', 'n': '0', 'm': '1', 'g': None}
+    """
+    shown = tidy(text).casefold()
+    parts = dict.fromkeys("tnmg")
+    rest = re.sub(r"\([^()]*\)", " ", shown)
+    rest = re.sub(r"\b(r|l|v|pn)[0-2x]\b", " ", rest)  # margins and invasion often stand there
+    for letter, stage in re.findall(r"[pcyra]*([tnmg])\s?(is|[0-4][a-d]?|x)", rest):
+        if parts[letter] is not None and parts[letter] != stage:
+            raise CellError(f"two different {letter.upper()} stages", "write one stage of each")
+        parts[letter] = stage
+    rest = re.sub(r"[pcyra]*[tnmg]\s?(is|[0-4][a-d]?|x)", " ", rest)
+    if rest.strip(" ,;/") or not any(parts.values()):
+        raise CellError("not a stage that can be read", "write it like T2 N0 M0 G2")
+    return parts
+
+
 PARSERS = {
     parser.__name__: parser
     for parser in (
@@ -343,24 +365,9 @@ def _stage(text: str, rules: Rules, letter: str) -> Cell:
         return absent
     if re.fullmatch(r"[0-4][a-d]?", shown):
         return Cell((letter + shown[0]).upper() + shown[1:], "a stage without its letter")
-    stage = _tnm(shown)[letter]
+    stage = read_tnm(shown)[letter]
     if stage is None and len(shown) <= 4:
         raise CellError(f"not {letter.upper()}", f"write a stage such as {letter.upper()}1")
     if stage in {None, "x"}:
         return Cell(None, f"holds no {letter.upper()}")
     return Cell(letter.upper() + stage)
-
-
-def _tnm(shown: str) -> dict:
-    """Take a TNM cell apart; every character of it must be understood."""
-    parts = dict.fromkeys("tnmg")
-    rest = re.sub(r"\([^()]*\)", " ", shown)
-    rest = re.sub(r"\b(r|l|v|pn)[0-2x]\b", " ", rest)  # margins and invasion often stand there
-    for letter, stage in re.findall(r"[pcyra]*([tnmg])\s?(is|[0-4][a-d]?|x)", rest):
-        if parts[letter] is not None and parts[letter] != stage:
-            raise CellError(f"two different {letter.upper()} stages", "write one stage of each")
-        parts[letter] = stage
-    rest = re.sub(r"[pcyra]*[tnmg]\s?(is|[0-4][a-d]?|x)", " ", rest)
-    if rest.strip(" ,;/") or not any(parts.values()):
-        raise CellError("not a stage that can be read", "write it like T2 N0 M0 G2")
-    return parts

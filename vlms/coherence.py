@@ -81,15 +81,15 @@ def _recurrences(patients):
 def _mixed_units(patients):
     """Look for days among months: far above all others, and above twenty years."""
     time = patients["time_months"]
-    median = time.median()
+    median = time.median() if time.notna().any() else 0
     suspect = np.zeros(len(time), dtype=bool)
     if time.notna().sum() >= 8 and median >= 3:
         suspect = (time > 240) & (time > 15 * median)
     for row in patients.index[suspect]:
         problem = f"more than 15 times the median of {median:g} months: days among months?"
         yield "error", row, "time_months", problem, "write every time in months"
-    for row in patients.index[(time > 360) & ~suspect]:
-        yield "warning", row, "time_months", "more than 30 years; is it in days?", "kept as months"
+    for row in patients.index[(time > 240) & ~suspect]:
+        yield "warning", row, "time_months", "more than 20 years; is it in days?", "kept as months"
     if median > 240:
         problem = f"half of the times are above {median:g} months; are they in days?"
         yield "warning", None, "time_months", problem, "kept as months"
@@ -118,7 +118,7 @@ def _unlikely(patients):
     if "status" in patients and len(patients) and (patients["status"] == "alive").all():
         yield "warning", None, "status", "every patient is alive", "there is no death to analyse"
     others = patients.columns.difference(["patient_id"])
-    if len(others) >= 5 and len(patients):
+    if len(others) >= 4 and len(patients):
         for row in patients.index[patients.duplicated(subset=list(others))]:
             problem = "but for the identifier the same as an earlier patient"
             yield "warning", row, "patient_id", problem, "kept as two patients"

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vlms.cells import Cell, CellError, Rules, tidy
+from vlms.cells import Cell, CellError, Rules, hazards, tidy
+from vlms.cleaning import read_tnm
 from vlms.codebook import (
     CANONICAL,
     OUTCOMES,
@@ -31,6 +32,8 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 __all__ = ["DATA", "Cohort", "CohortError", "read_cohort", "read_paper"]
 
+_STAGES_BY_LETTER = {"t": "t_stage", "n": "n_stage", "m": "m_stage", "g": "grade"}
+_STAGES = frozenset(_STAGES_BY_LETTER.values())
 _DECIMAL_COMMA = re.compile(r"[0-9]*,[0-9]+")
 LIKE_AN_OUTCOME = re.compile(
     "status|vital|dead|death|died|alive|surviv|follow|recur|relaps|metasta|progress|time|months|days"
@@ -60,6 +63,9 @@ class Cohort:
     columns: pd.DataFrame
     source: str
     uses: tuple[Use, ...]
+
+    def __repr__(self):
+        return f"<{len(self.patients)} patients of {self.source}, {len(self.issues)} issues>"
 
 
 def read_cohort(path, codebook=None, *, encoding=None) -> Cohort:
@@ -99,6 +105,7 @@ def read_cohort(path, codebook=None, *, encoding=None) -> Cohort:
     if not len(table.lines):
         findings.error("the file holds no patients", "write one row a patient below the header")
     patients = _type(table, plan, findings)
+    _compare_stages(patients, table, plan, findings)
     _relate(patients, table, plan, findings)
     findings.stop_if_any()
     uses = tuple(use for _, use in plan)
@@ -173,6 +180,8 @@ def _plan(table: TextTable, book: list[Use], findings: Findings) -> list[tuple[i
     for key, place in places.items():
         if key not in mapped:
             _warn_of_likeness(key, named, findings)
+            if danger := hazards(table.header[place]):
+                findings.warn(danger, "kept", line=1, column=table.header[place])
             further = _further(table.columns[place], table.header[place], marks, findings)
             plan.append((place, further))
     plan = [(place, replace(use, rules=replace(use.rules, **marks))) for place, use in plan]
@@ -219,15 +228,15 @@ def _further(column: TextColumn, printed: str, marks: dict, findings: Findings) 
     cells = [text for text in column.texts if tidy(text).strip("-")]
     if any(re.match(r"0[0-9]", text.strip()) for text in cells):  # "007" is a code
         return as_text
-    numbers = 0
+    numbers = words = 0
     for text in cells:
         try:
-            numbers += as_number.clean(text).value is not None
+            numbers += 1 if as_number.clean(text).value is not None else 0
         except CellError:
-            continue
-    if numbers == len(cells) and cells:
+            words += 1
+    if numbers and not words:
         return as_number
-    if numbers > len(cells) / 2 and numbers > 2:
+    if numbers > max(2, len(cells) / 2):
         findings.warn("most cells are numbers, but not all", "kept as text", line=1, column=printed)
     return as_text
 
@@ -294,6 +303,34 @@ def _reconcile(before, series, column, use, table, findings) -> pd.Series:
             raw=column.at(row),
         )
     return before.where(before.notna(), series)
+
+
+def _compare_stages(patients: pd.DataFrame, table: TextTable, plan: list, findings: Findings):
+    """Hold a whole TNM in a column of one stage against the columns of the others."""
+    places = [place for place, _ in plan]
+    for place, use in plan:
+        if use.name not in _STAGES or places.count(place) > 1:
+            continue
+        column = table.columns[place]
+        for code, text in enumerate(column.texts):
+            parts = _several_stages(text)
+            for row in np.flatnonzero(column.codes == code) if parts else ():
+                for name, stage in parts.items():
+                    where = {"line": table.lines[row], "column": use.printed, "raw": text}
+                    if name not in patients:
+                        findings.warn(f"says {stage} too", f"not used: no column {name}", **where)
+                    elif pd.notna(found := patients[name].iloc[row]) and str(found) != stage:
+                        remedy = "correct one of them"
+                        findings.error(f"says {stage}, but {name} is {found}", remedy, **where)
+
+
+def _several_stages(text: str) -> dict:
+    try:
+        parts = {_STAGES_BY_LETTER[k]: v for k, v in read_tnm(text).items() if v and v != "x"}
+    except CellError:
+        return {}
+    named = {n: v if n == "grade" else n[0].upper() + v for n, v in parts.items()}
+    return named if len(named) > 1 else {}
 
 
 def _relate(patients: pd.DataFrame, table: TextTable, plan: list, findings: Findings):

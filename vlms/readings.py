@@ -82,6 +82,47 @@ def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).rename_axis("combination")
 
 
+def choose_readings(readings: pd.DataFrame, names) -> dict:
+    """Look up readings by name, for `with_readings`.
+
+    Parameters
+    ----------
+    readings : pandas.DataFrame
+        As `read_readings` returns.
+    names : sequence of str
+        Each "patient name: reading", such as "2 time_months: prose".
+
+    Returns
+    -------
+    dict
+        (patient_id, name) to the cell's text.
+
+    Raises
+    ------
+    ValueError
+        If no reading has this name, or one fact is given two readings; the message lists those
+        of the paper.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> readings = pd.DataFrame({"patient_id": ["2", "2"], "name": "time_months",
+    ...                          "reading": ["table", "prose"], "value": ["15", "6"]})
+    >>> choose_readings(readings, ["2 time_months: prose"])
+    {('2', 'time_months'): '6'}
+    """
+    known = {
+        f"{row.patient_id} {row.name}: {row.reading}": ((row.patient_id, row.name), row.value)
+        for row in readings.itertuples(index=False, name="Reading")
+    }
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"no reading {', '.join(map(repr, unknown))}; there are {list(known)}")
+    chosen = dict(known[name] for name in names)
+    if len(chosen) < len(names):
+        raise ValueError(f"two readings of one fact in {list(names)}; choose one of them")
+    return chosen
+
+
 def with_readings(cohort: Cohort, choices: Mapping) -> Cohort:
     """Return the cohort with some cells read otherwise.
 

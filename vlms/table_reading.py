@@ -223,6 +223,7 @@ def _read(text, wanted, findings) -> TextTable:
     finally:
         csv.field_size_limit(previous)
     table = TextTable(header, columns, starts, separator)
+    _refuse_swallowed_rows(table, findings)
     return _drop_nameless(table, skipped + 1, findings)
 
 
@@ -265,7 +266,7 @@ def _split(rows, skipped, findings):
         ):
             starts.append(np.arange(begins, ends))
         else:
-            block, places = _sift(block, width, begins, findings)
+            block, places = _sift(block, header, begins, findings)
             starts.append(np.array(places, dtype=np.int64))
         begins = ends
         for known, blocks, column in zip(seen, codes, zip(*block, strict=True), strict=False):
@@ -281,9 +282,12 @@ def _split(rows, skipped, findings):
     return header, columns, np.concatenate(starts)
 
 
-def _sift(block, width, begins, findings):
+def _sift(block, header, begins, findings):
     """Keep the rows of the right width that are not blank, with the line each begins on."""
     kept, places = [], []
+    width = len(header)
+    names = list(map(plain_name, header))
+    identifier = names.index("patient_id") if "patient_id" in names else 0
     for row in block:
         joined = " ".join(row)
         if joined.strip():
@@ -291,15 +295,36 @@ def _sift(block, width, begins, findings):
                 kept.append(row)
                 places.append(begins)
             else:
+                place = min(identifier, len(row) - 1)
                 findings.error(
                     f"{len(row)} fields, but the header has {width}",
                     "is a separator, a decimal comma or a quotation mark too many or missing?",
                     line=begins,
-                    raw=row[0],
-                    patient=row[0].strip() or None,
+                    raw=row[place],
+                    patient=row[place].strip() or None,
                 )
         begins += 1 + len(_LINE_BREAK.findall(joined))
     return kept, places
+
+
+def _refuse_swallowed_rows(table: TextTable, findings):
+    """Refuse a cell that a quotation mark left open has filled with the rows that follow.
+
+    The row then has the right number of fields all the same, for the cell took in exactly as
+    many separators as the rows that it joins have.
+    """
+    for name, column in zip(table.header, table.columns, strict=True):
+        for code, text in enumerate(column.texts):
+            breaks = len(_LINE_BREAK.findall(text)) if "\n" in text or "\r" in text else 0
+            inside = text.count(table.separator)
+            if breaks and inside and inside == breaks * (len(table.header) - 1):
+                findings.error(
+                    "line breaks and separators as if it held other rows",
+                    "close the quotation mark, or write the cell without line breaks",
+                    line=table.lines[np.argmax(column.codes == code)],
+                    column=name,
+                    raw=text,
+                )
 
 
 def _drop_nameless(table: TextTable, line: int, findings) -> TextTable:
