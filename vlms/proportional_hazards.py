@@ -28,6 +28,7 @@ def proportional_hazards_test(
     entry=None,
     strata=None,
     ties="efron",
+    cluster=None,
 ):
     """Test whether hazard ratios are constant over time, by the score test.
 
@@ -36,8 +37,8 @@ def proportional_hazards_test(
 
     Parameters
     ----------
-    frame, covariates, time, event, entry, strata, ties
-        As `cox`.
+    frame, covariates, time, event, entry, strata, ties, cluster
+        As `cox`; clusters change nothing but who is left out for a missing value, as in R.
     transform : {"km", "identity", "rank", "log"}
         The function of time: 1 - Kaplan-Meier just before it, the time itself, the rank of the
         event, or its logarithm.
@@ -46,7 +47,8 @@ def proportional_hazards_test(
     -------
     DataFrame
         ``term, chi2, df, p_value``, one row a covariate (all levels of a category together), and
-        last the row ``GLOBAL``. NA for a covariate without a finite estimate.
+        last the row ``GLOBAL``. NA for a covariate without a finite estimate, and where there are
+        too few event times for a second coefficient.
 
     Raises
     ------
@@ -71,7 +73,9 @@ def proportional_hazards_test(
     """
     one_of("ties", ties, ("efron", "breslow"))
     one_of("transform", transform, ("km", "identity", "rank", "log"))
-    data = model_frame(frame, covariates, time=time, event=event, entry=entry, strata=strata)
+    data = model_frame(
+        frame, covariates, time=time, event=event, entry=entry, strata=strata, cluster=cluster
+    )
     fit = fit_rows(data, ties=ties, collapse=False)
     known = fit.peak is not None and fit.peak.converged
     columns = np.array(data.owners, dtype=object)[fit.usable]
@@ -105,7 +109,11 @@ def _score_statistic(fit, transform):
     def statistic(columns):
         keep = np.concatenate([np.arange(size), size + columns])
         gain = np.concatenate([np.zeros(size), score[columns]])
-        return float(gain @ np.linalg.solve(information[np.ix_(keep, keep)], gain))
+        part = information[np.ix_(keep, keep)]
+        unit = np.sqrt(np.diag(part))
+        if not (unit > 0).all() or np.linalg.cond(part / np.outer(unit, unit)) > 1e13:
+            return np.nan
+        return float(gain @ np.linalg.solve(part, gain))
 
     return statistic
 
