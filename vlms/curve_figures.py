@@ -23,6 +23,8 @@ from vlms.drawing import (
 )
 from vlms.rounding import print_number
 
+# Longer names would leave no room for the curves.
+_LONGEST_GROUP = 22
 _ALL = {"", "all", "nan", "<NA>", "None"}
 
 
@@ -79,8 +81,8 @@ def plot_survival(
     needed += ["lower", "upper"] if interval else []
     needed += ["censored"] if censoring_marks else []
     columns_of(curve, needed, "A survival curve")
-    ax = axes(ax)
     groups = _groups(curve)
+    ax = axes(ax, height=4.2 + 0.2 * max(len(groups) - 2, 0))
     handles = [
         _draw_step(ax, rows, "survival", PALETTE[k % 8], DASHES[k % 5], interval, bool(k))
         for k, rows in enumerate(groups.values())
@@ -254,7 +256,9 @@ def _finish(ax, groups, handles, times, at_risk, xlabel, ylabel, *, labels=None)
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel))
     named = len(groups) > 1 or str(next(iter(groups))) not in _ALL
     if named or (labels and labels != [""]):
-        name_handles(ax, handles, labels or groups, loc="best", handlelength=2.6)
+        name_handles(
+            ax, handles, labels or groups, longest=2 * _LONGEST_GROUP, loc="best", handlelength=2.6
+        )
     if at_risk:
         _print_at_risk(ax, groups, ticks, named)
 
@@ -280,7 +284,7 @@ def _below(ax, x, y, text, *, x_axes=False, dx=0, **style):
     style = {"fontsize": 9, "va": "center", **style}
     where = "axes fraction" if x_axes else ("data", "axes fraction")
     ax.annotate(
-        plain(text),
+        plain(text, _LONGEST_GROUP),
         (x, 0),
         (dx, y),
         xycoords=where,

@@ -82,7 +82,7 @@ def axes(ax, *, width=7.0, height=4.2):
     return plt.subplots(figsize=(width, height))[1] if ax is None else ax
 
 
-def plain(text):
+def plain(text, longest=LONGEST_LABEL):
     """Return text that matplotlib draws as it stands, whatever a cohort's cell holds.
 
     Signs that cannot be drawn become spaces, a ``$`` does not start math, and what is longer than
@@ -94,15 +94,15 @@ def plain(text):
     costs \\$5\\$
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    short = line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}…"
+    short = line if len(line) <= longest else f"{line[: longest - 1]}…"
     return short.replace("$", r"\$")
 
 
-def name_handles(ax, handles, labels, **options):
+def name_handles(ax, handles, labels, *, longest=LONGEST_LABEL, **options):
     """Draw a legend whose labels may begin with an underscore, which matplotlib would drop."""
     legend = ax.legend(handles, ["…"] * len(handles), **options)
     for text, label in zip(legend.get_texts(), labels, strict=True):
-        text.set_text(plain(label))
+        text.set_text(plain(label, longest))
     return legend
 
 

@@ -7,6 +7,9 @@ from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 from vlms.drawing import INK, PALETTE, axes, columns_of, limit, plain, themed
 
+# Beyond this the dots of the matrix would merge, and are drawn as bars.
+_MOST_DOTS = 120
+
 
 @themed
 def plot_multiverse(
@@ -73,7 +76,10 @@ def plot_multiverse(
     across = np.arange(len(table))
     size = float(np.clip(240 / len(table), 2, 6))
     ax.plot(across, values[:, 0], "o", ms=size, color=PALETTE[0], zorder=3)
-    ax.vlines(across, values[:, 1], values[:, 2], color=PALETTE[0], alpha=0.45, lw=size / 2.4)
+    # One broken line for all intervals: hundreds of single ones would make a large file.
+    gaps = np.full(len(table), np.nan)
+    ends = np.column_stack([values[:, 1:], gaps]).ravel()
+    ax.plot(np.repeat(across, 3), ends, color=PALETTE[0], alpha=0.45, lw=size / 2.4)
     if printed is not None:
         ax.axhline(printed, color=PALETTE[1], lw=1.2, ls=(0, (4, 2)), zorder=2)
         ax.annotate(
@@ -93,6 +99,13 @@ def plot_multiverse(
     ax.set(xlim=(-1, len(table)), xticks=[], ylabel=plain(ylabel))
     _draw_matrix(ax, table, readings, labels or {}, size, height)
     return ax
+
+
+def _runs(used, line):
+    """Join neighbouring columns to one bar each, as one broken line."""
+    runs = np.split(used, np.flatnonzero(np.diff(used) > 1) + 1)
+    x = [[run[0] - 0.5, run[-1] + 0.5, np.nan] for run in runs if len(run)]
+    return np.ravel(x), np.full(3 * len(x), line)
 
 
 def _draw_matrix(ax, table, readings, labels, size, height):
@@ -117,7 +130,11 @@ def _draw_matrix(ax, table, readings, labels, size, height):
             line += 1
             used = np.flatnonzero((table[reading] == level).to_numpy())
             matrix.axhline(line, color="#f0f0f0", lw=0.8, zorder=0)
-            matrix.plot(used, np.full(len(used), line), "o", ms=size * 0.9, color=INK)
+            if len(table) <= _MOST_DOTS:
+                matrix.plot(used, np.full(len(used), line), "o", ms=size * 0.9, color=INK)
+            else:
+                x, y = _runs(used, line)
+                matrix.plot(x, y, color=INK, lw=5, solid_capstyle="butt")
             ticks.append(line)
             names.append(plain(level))
         line += 1

@@ -111,11 +111,21 @@ def _image_source(figure):
     if kind == "svg":
         points = float(re.search(rb'<svg[^>]*? width="([0-9.]+)pt"', data).group(1))
         mime, width = "image/svg+xml", points / 72 * 96
-        # Comments repeat each label, and indentation is a tenth of the file.
-        data = re.sub(rb"\n\s+", b"\n", re.sub(rb"<!--.*?-->", b"", data, flags=re.DOTALL))
+        data = _slim(data)
     else:
         mime, width = "image/png", int.from_bytes(data[16:20], "big") / _PNG_DPI * 96
     return f"data:{mime};base64,{base64.b64encode(data).decode()}", round(width)
+
+
+def _slim(svg):
+    """Leave out what nobody sees: comments, indentation, more than a hundredth of a point."""
+    svg = re.sub(rb"<!--.*?-->", b"", svg, flags=re.DOTALL)
+    # Labels are most of a figure: each letter is drawn by a name and a place, both of them long.
+    svg = re.sub(rb'transform="translate\(([\d.-]+) 0\)"/>', rb'x="\1"/>', svg)
+    svg = svg.replace(b"DejaVuSans-", b"g")
+    # A scale multiplies all within it, so that its digits count.
+    svg = re.sub(rb"scale\([^)]*\)|(\d+\.\d\d)\d+", lambda m: m[1] or m[0], svg)
+    return re.sub(rb"\s*\n\s*", b"\n", svg)
 
 
 def _figure_of(drawn):
