@@ -484,23 +484,32 @@ def _normal_quantile(curve):
 def _estimate(at_risk, events, censored, interval, confidence):
     """Survival, standard error and limits; only rows with an event change them."""
     rows = np.flatnonzero(events)
-    n, d = at_risk[rows].astype(float), events[rows].astype(float)
-    survival = np.cumprod((n - d) / n)
+    n, d = at_risk.take(rows).astype(float), events.take(rows).astype(float)
+    staying = n - d
+    survival = np.cumprod(staying / n)
+    lost = np.searchsorted(-survival, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.sqrt(np.cumsum(d / (n * (n - d))))
-        std_error = np.where(survival > 0, survival * spread, np.nan)
-        if not interval.startswith("beta-product"):
-            lower, upper = _normal_limits(survival, spread, interval, confidence)
+        staying *= n
+        d /= staying
+        spread = np.sqrt(np.cumsum(d, out=d), out=d)
+        std_error = survival * spread
+        if interval.startswith("beta-product"):
+            limits = _beta_product(at_risk, events, censored, interval, confidence)
+        else:
+            limits = _normal_limits(survival, spread, interval, confidence)
+            for limit in limits:
+                limit[lost:] = np.nan
+    std_error[lost:] = np.nan
     # Before the first event nothing has been lost and nothing is uncertain.
     step = np.cumsum(events > 0)
-    survival, std_error = (
-        np.concatenate([[start], values]).take(step)
-        for start, values in ((1.0, survival), (0.0, std_error))
-    )
+    curve = [_stretched(1.0, survival, step), _stretched(0.0, std_error, step)]
     if interval.startswith("beta-product"):
-        return survival, std_error, *_beta_product(at_risk, events, censored, interval, confidence)
-    lower, upper = (np.concatenate([[1.0], limit]).take(step) for limit in (lower, upper))
-    return survival, std_error, lower, upper
+        return *curve, *limits
+    return *curve, *(_stretched(1.0, limit, step) for limit in limits)
+
+
+def _stretched(start, values, step):
+    return np.concatenate([[start], values]).take(step)
 
 
 def _normal_limits(survival, spread, interval, confidence):
@@ -517,8 +526,6 @@ def _normal_limits(survival, spread, interval, confidence):
         # exp(-exp(log(-log S) -+ reach)) with reach below 0, so that the lower limit comes first
         factor = np.exp(reach / log_survival)
         lower, upper = np.exp(log_survival / factor), np.exp(log_survival * factor)
-    lost = np.searchsorted(-survival, 0.0)
-    lower[lost:] = upper[lost:] = np.nan
     return lower, upper
 
 
@@ -532,9 +539,8 @@ def _beta_product(at_risk, events, censored, interval, confidence):
     n, left = at_risk.astype(float), at_risk - events - censored
     mean = np.cumprod((n - events + 1) / (n + 1))
     square = np.cumprod((n - events + 1) / (n + 1) * ((n - events + 2) / (n + 2)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        high = _matched_beta(mean, square)
-        low = _matched_beta(mean * left / (left + 1), square * left / (left + 2))
+    high = _matched_beta(mean, square)
+    low = _matched_beta(mean * left / (left + 1), square * left / (left + 2))
     if interval == "beta-product":
         return _beta_quantile(tail, *low), _beta_quantile(1 - tail, *high)
     return _mixture_quantile(tail, low, high), _mixture_quantile(1 - tail, low, high)

@@ -45,6 +45,8 @@ class Observations:
         Time of delayed entry, or None when everyone is observed from 0.
     whole : bool
         Whether all times are whole numbers.
+    ordered : tuple or None
+        Time and event above with their sorted keys, kept from the search for noise ties.
     """
 
     time: np.ndarray
@@ -53,6 +55,7 @@ class Observations:
     labels: tuple
     entry: np.ndarray | None = None
     whole: bool = False
+    ordered: tuple | None = None
 
 
 def event_table(time, event, group=None, *, entry=None):
@@ -136,12 +139,14 @@ def count_groups(checked):
     [[1.0, 2.0], [2, 1], [1, 0], [0, 1]]
     """
     groups = len(checked.labels)
-    members = [None] if groups == 1 else [checked.code == code for code in range(groups)]
+    members = (
+        [None] if groups == 1 else [np.flatnonzero(checked.code == code) for code in range(groups)]
+    )
     top = int(min(checked.time.max(), MOST_CELLS)) + 1
     if checked.whole and 2 * groups * top <= min(MOST_CELLS, 64 * checked.time.size + 4096):
         counted = _count_whole(checked, top)
     else:
-        counted = [_count_sorted(_of(checked.time, m), _of(checked.event, m)) for m in members]
+        counted = [_count_sorted(_key_of(checked, mine)) for mine in members]
     parts = []
     for (times, events, censored), mine in zip(counted, members, strict=True):
         entered = None
@@ -309,6 +314,10 @@ def repeat_labels(labels, lengths):
     ['a', 'b', 'b']
     """
     values = pd.Index(list(labels)).to_numpy()
+    if len(values) == 1:
+        rows = np.empty(lengths[0], dtype=values.dtype)
+        rows.fill(values[0])
+        return rows
     return np.repeat(values, lengths)
 
 
@@ -358,7 +367,14 @@ def observations(time, event, group=None, *, entry=None):
             started,
         )
     whole = _is_whole(months) and (started is None or _is_whole(started))
-    if not whole:
+    ordered = None
+    if not whole and started is None:
+        key = _sorted_key(months, happened)
+        if _has_noise((key >> np.uint64(1)).view(float)):
+            months, _ = merge_noise(months)
+        else:
+            ordered = (months, happened, key)
+    elif not whole:
         months, started = merge_noise(months, started)
     if started is not None:
         refuse_rows(
@@ -369,7 +385,7 @@ def observations(time, event, group=None, *, entry=None):
             "A patient must enter before the observation ends.",
             started,
         )
-    return Observations(months, happened, code, labels, started, whole)
+    return Observations(months, happened, code, labels, started, whole, ordered)
 
 
 def merge_noise(months, started=None):
@@ -394,11 +410,9 @@ def merge_noise(months, started=None):
     [0.3, 0.3]
     """
     both = np.sort(months if started is None else np.concatenate([months, started]))
-    gaps = np.diff(both)
-    # No two times are near each other even on the widest reading of the rule: nothing to merge.
-    near = (gaps > 0) & (gaps <= TIE_TOLERANCE * max(1.0, both[-1]))
-    if not near.any():
+    if not _has_noise(both):
         return months, started
+    gaps = np.diff(both)
     distinct = both[np.concatenate([[True], gaps > 0])]
     gaps = np.diff(distinct)
     # A relative gap is measured against the mean of the distinct times, as aeqSurv does.
@@ -748,8 +762,15 @@ def _is_whole(values):
     return bool((head == np.floor(head)).all()) and bool((values == np.floor(values)).all())
 
 
+def _has_noise(ascending):
+    """Whether two different times are near each other on the widest reading of aeqSurv's rule."""
+    gaps = np.diff(ascending)
+    near = gaps <= TIE_TOLERANCE * max(1.0, float(ascending[-1]))
+    return bool((gaps[near] > 0).any())
+
+
 def _of(array, members):
-    return array if members is None else array[members]
+    return array if members is None else array.take(members)
 
 
 def _count_whole(checked, top):
@@ -767,17 +788,28 @@ def _count_whole(checked, top):
     return parts
 
 
-def _count_sorted(time, event):
+def _sorted_key(time, event):
     # A time is never negative, so its sign bit is free: shifted out, it makes room for the event.
-    key = np.sort((time.view(np.uint64) << np.uint64(1)) | event)
+    return np.sort((time.view(np.uint64) << np.uint64(1)) | event)
+
+
+def _key_of(checked, mine):
+    if mine is None and checked.ordered is not None:
+        time, event, key = checked.ordered
+        if time is checked.time and event is checked.event:
+            return key
+    return _sorted_key(_of(checked.time, mine), _of(checked.event, mine))
+
+
+def _count_sorted(key):
     happened = (key & np.uint64(1)).astype(np.int64)
-    key >>= np.uint64(1)
+    time = (key >> np.uint64(1)).view(float)
     starts = np.empty(key.size, dtype=bool)
     starts[:1] = True
-    np.not_equal(key[1:], key[:-1], out=starts[1:])
+    np.not_equal(time[1:], time[:-1], out=starts[1:])
     if starts.all():
-        return key.view(float), happened, 1 - happened
+        return time, happened, 1 - happened
     first = np.flatnonzero(starts)
     leaving = np.diff(np.append(first, key.size))
     events = np.add.reduceat(happened, first)
-    return key[first].view(float), events, leaving - events
+    return time.take(first), events, leaving - events

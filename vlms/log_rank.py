@@ -320,25 +320,28 @@ def _observed_expected(parts, rho):
 
 def _side_by_side(parts, n):
     """Numbers at risk and events of every group (rows) at every event time of any (columns)."""
+    sizes = [part[0].size for part in parts]
     time = np.concatenate([part[0] for part in parts])
-    group = np.repeat(np.arange(len(parts)), [part[0].size for part in parts])
-    events = np.concatenate([part[2] for part in parts]).astype(float)
-    leaving = events + np.concatenate([part[3] for part in parts])
     # Each group's times ascend already: a stable sort only has to merge them.
     order = np.argsort(time, kind="stable")
-    time, group = time[order], group[order]
-    new = np.ones(time.size, dtype=bool)
-    np.not_equal(time[1:], time[:-1], out=new[1:])
-    column = np.cumsum(new) - 1
-    width = int(column[-1]) + 1 if column.size else 0
-    deaths, left = np.zeros((len(parts), width)), np.zeros((len(parts), width))
-    deaths[group, column] = events[order]
-    left[group, column] = leaving[order]
-    risk = np.cumsum(left, axis=1)
-    np.subtract(left, risk, out=risk)
-    risk += n[:, None]
+    time = time.take(order)
+    new = np.zeros(time.size, dtype=np.int64)
+    np.not_equal(time[1:], time[:-1], out=new[1:], casting="unsafe")
+    column = np.empty(time.size, dtype=np.int64)
+    column[order] = np.cumsum(new, out=new)
+    width = int(new[-1]) + 1 if new.size else 0
+    deaths = np.zeros((len(parts), width))
+    own = np.split(column, np.cumsum(sizes)[:-1])
+    for code, (_, _, events, _) in enumerate(parts):
+        deaths[code][own[code]] = events
     some = np.flatnonzero(deaths.sum(axis=0))
-    return risk.take(some, axis=1), deaths.take(some, axis=1)
+    risk = np.empty((len(parts), some.size))
+    left = np.empty(width + 1)
+    for code, (_, _, events, censored) in enumerate(parts):
+        left.fill(0)
+        left[own[code] + 1] = events + censored
+        np.subtract(n[code], np.cumsum(left, out=left).take(some), out=risk[code])
+    return risk, deaths.take(some, axis=1)
 
 
 def _chi_square(difference, variance, informative):
