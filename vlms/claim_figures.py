@@ -7,7 +7,6 @@ statement allows, and the curve that cannot rise.
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import PercentFormatter
 
 from vlms.drawing import (
     DASHES,
@@ -20,9 +19,11 @@ from vlms.drawing import (
     limit,
     month_ticks,
     name_handles,
+    percent_axis,
     plain,
     text_columns,
     themed,
+    wrap,
 )
 from vlms.rounding import Printed
 
@@ -81,13 +82,14 @@ def plot_attainable(
     heights = table[row].map({step: number for number, step in enumerate(steps)})
     ax = axes(ax, height=1.5 + 0.3 * len(steps))
     ax.axvspan(printed.lower, printed.upper, color=_FAILS, alpha=0.2, lw=0)
+    ax.axvline(printed.value, color=_FAILS, lw=0.8, zorder=1)
     ax.scatter(shares[outside], heights[outside], s=70, marker="|", color=FAINT, lw=0.9, zorder=3)
     ax.scatter(shares[inside], heights[inside], s=46, color=_HOLDS, ec=INK, lw=0.6, zorder=4)
     above(ax, (printed.lower + printed.upper) / 2, f"printed {printed.text}", _FAILS)
     ax.set_yticks(range(len(steps)), [plain(step) for step in steps])
     ax.set_ylim(len(steps) - 0.5, -0.5)
     ax.set_xlim(*limits)
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    percent_axis(ax.xaxis, *limits)
     ax.grid(axis="y")
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel))
     return ax
@@ -152,13 +154,13 @@ def plot_claim_against(
         ax.plot([left, right], [row, row], color=PALETTE[0], lw=7, solid_capstyle="butt", zorder=3)
         if left == right:
             ax.plot(left, row, "D", color=PALETTE[0], ms=7, zorder=3)
-    ax.set_yticks(range(len(table)), [plain(text) for text in table[label]])
+    ax.set_yticks(range(len(table)), [wrap(text) for text in table[label]])
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlim(*ends)
     if percent:
-        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        percent_axis(ax.xaxis, *ends)
     ax.grid(axis="x")
     ax.set_xlabel(plain(xlabel))
     printed = {
@@ -234,7 +236,7 @@ def plot_printed_survival(
     last = table[time].astype(float).max()
     ax.set_xticks(month_ticks(last))
     ax.set_xlim(0, last * 1.12)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    percent_axis(ax.yaxis, 0, 1)
     ax.grid(axis="y")
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel))
     return ax

@@ -2,7 +2,7 @@
 
 from matplotlib.ticker import MaxNLocator
 
-from vlms.drawing import INK, above, axes, columns_of, plain, text_columns, themed
+from vlms.drawing import INK, above, axes, columns_of, plain, text_columns, text_width, themed, wrap
 
 _PARTS = ("#0173B2", "#56B4E9", "#CA9161", "#ECE133", "#949494", "#FBAFE4")
 
@@ -52,17 +52,18 @@ def plot_parts(
     if table[count].isna().any() or (table[count] < 0).any():
         raise ValueError("A part has a count of 0 or more: leave parts out that are not counted.")
     bars = list(dict.fromkeys(table[bar]))
-    ax = axes(ax, height=1.3 + 0.42 * len(bars))
+    ax = axes(ax, height=1.2 + 0.52 * len(bars))
     sums = [int(table.loc[table[bar] == name, count].sum()) for name in bars]
     widest = max([*sums, total or 0])
     for row, name in enumerate(bars):
         _stack(ax, row, table.loc[table[bar] == name, [part, count]].to_numpy(), widest)
     if total is not None:
-        ax.axvline(total, color=INK, lw=1.3, ls=(0, (4, 2)), zorder=4)
+        for row in range(len(bars)):
+            ax.plot([total, total], [row - 0.42, row + 0.26], color=INK, lw=1.5, zorder=4)
         above(ax, total, f"total {total}", INK)
         text_columns(ax, {"": [_compare(number, total) for number in sums]}, range(len(bars)))
-    ax.set_yticks(range(len(bars)), [plain(name) for name in bars])
-    ax.set_ylim(len(bars) - 0.4, -0.6)
+    ax.set_yticks(range(len(bars)), [wrap(name) for name in bars])
+    ax.set_ylim(len(bars) - 0.35, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_xlim(0, widest * 1.02)
@@ -72,23 +73,32 @@ def plot_parts(
 
 
 def _stack(ax, row, parts, widest):
-    left = 0
+    """Draw the parts of one bar with their counts, and what each of them is called below it."""
+    left, offset = 0, 0
     for number, (name, count) in enumerate(parts):
         color = _PARTS[number % len(_PARTS)]
-        ax.barh(row, count, left=left, height=0.62, color=color, ec="white", lw=1)
-        text = f"{name}: {count}" if count / widest > 0.018 * len(f"{name}: {count}") else count
-        dark = number % len(_PARTS) == 0
+        ax.barh(row, count, left=left, height=0.5, color=color, ec="white", lw=1)
         if count / widest > 0.03:
-            ax.text(
-                left + count / 2,
-                row,
-                plain(text),
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="white" if dark else INK,
-            )
+            ink = "white" if number % len(_PARTS) == 0 else INK
+            middle = {"ha": "center", "va": "center", "fontsize": 9, "color": ink, "zorder": 5}
+            ax.text(left + count / 2, row, f"{count:g}", **middle)
         left += count
+        for text, shade in (("■", color), (name, INK)):
+            _legend_word(ax, row, text, offset, shade)
+            offset += text_width(text, 8) + (3 if text == "■" else 9)
+
+
+def _legend_word(ax, row, text, offset, color):
+    ax.annotate(
+        plain(text),
+        (0, row + 0.27),
+        (offset, -6),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        color=color,
+        annotation_clip=False,
+    )
 
 
 def _compare(number, total):

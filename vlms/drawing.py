@@ -5,11 +5,13 @@ notebook, looks as matplotlib or seaborn would have it unless `use_theme` is cal
 """
 
 import functools
+import textwrap
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import PercentFormatter
 
 # seaborn's "colorblind" palette, its darker hues first, without importing seaborn
 PALETTE = ("#0173B2", "#D55E00", "#029E73", "#CC78BC", "#CA9161", "#56B4E9", "#DE8F05", "#949494")
@@ -78,8 +80,15 @@ def themed(plot):
 
 
 def axes(ax, *, width=7.0, height=4.2):
-    """Return the axes given, or those of a new figure of this size (inches)."""
-    return plt.subplots(figsize=(width, height))[1] if ax is None else ax
+    """Return the axes given, dressed in the theme, or those of a new figure (inches)."""
+    if ax is None:
+        return plt.subplots(figsize=(width, height))[1]
+    # Axes take the settings when they are made: what a reader made beforehand has others.
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(FAINT)
+    look = {"color": FAINT, "labelcolor": INK, "labelsize": THEME["xtick.labelsize"]}
+    ax.tick_params(**look, grid_color=THEME["grid.color"], grid_linewidth=THEME["grid.linewidth"])
+    return ax
 
 
 def plain(text, longest=LONGEST_LABEL):
@@ -140,6 +149,35 @@ def month_ticks(last):
     steps = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
     step = next((s for s in steps if last / s <= 8.5), 600)
     return np.arange(0, last + 1e-9, step).astype(int)
+
+
+def percent_axis(axis, low, high):
+    """Label an axis of shares in per cent, with a decimal only where it is stretched."""
+    axis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low >= 0.1 else 1))
+
+
+def wrap(text, width=30):
+    """Return a label on up to two lines, for the rows of a figure.
+
+    Examples
+    --------
+    >>> wrap("short")
+    'short'
+    >>> wrap("chemotherapy and radiotherapy: death", 30).count(chr(10))
+    1
+    """
+    lines = textwrap.wrap(plain(text), width, break_long_words=False)
+    return "\n".join([lines[0], " ".join(lines[1:])]) if len(lines) > 1 else "".join(lines)
+
+
+def width_of_rows(labels, columns, *, plot=3.3, size=9, gap=16):
+    """Return how wide (inches) a figure of rows must be for its labels, columns and the plot."""
+    lines = [line for label in labels for line in wrap(label).split("\n")]
+    left = max((text_width(line, 9.5) for line in lines), default=0)
+    right = [
+        max(text_width(text, size) for text in [head, *texts]) for head, texts in columns.items()
+    ]
+    return float(np.clip((left + sum(right) + gap * (len(right) + 1)) / 72 + plot, 7, 10.5))
 
 
 def text_width(text, size):

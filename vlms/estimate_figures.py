@@ -6,7 +6,7 @@ instead of leaving the row out.
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from vlms.drawing import (
     FAINT,
@@ -14,9 +14,12 @@ from vlms.drawing import (
     axes,
     columns_of,
     limit,
+    percent_axis,
     plain,
     text_columns,
     themed,
+    width_of_rows,
+    wrap,
 )
 from vlms.rounding import print_interval, print_number
 
@@ -80,7 +83,10 @@ def plot_forest(
     values = table[[estimate, lower, upper]].map(limit)
     if (values <= 0).to_numpy().any() and (values[estimate] <= 0).any():
         raise ValueError("A forest plot has a log axis: every ratio must be above 0.")
-    ax = axes(ax, width=7.8, height=1.1 + 0.34 * len(table))
+    numbers = [_print_estimate(*row, decimals, 1) for row in values.to_numpy()]
+    printed = {heading: numbers}
+    printed |= {head: _texts(table[name]) for name, head in (columns or {}).items()}
+    ax = axes(ax, width=width_of_rows(table[term], printed), height=_height_of_rows(table[term]))
     ax.set_xscale("log")
     ends = limits or _ratio_limits(values.to_numpy())
     ax.set_xlim(*ends)
@@ -90,9 +96,7 @@ def plot_forest(
     ax.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
     ax.axvline(1, color=FAINT, lw=0.9, zorder=0)
     _draw_rows(ax, table[term], values.to_numpy(), _marked(table, highlight))
-    numbers = [_print_estimate(*row, decimals, 1) for row in values.to_numpy()]
-    printed = {head: _texts(table[name]) for name, head in (columns or {}).items()}
-    text_columns(ax, {heading: numbers, **printed}, range(len(table)))
+    text_columns(ax, printed, range(len(table)))
     ax.set_xlabel(plain(xlabel))
     return ax
 
@@ -146,10 +150,10 @@ def plot_intervals(
     """
     columns_of(table, [label, estimate, lower, upper], "A figure of intervals")
     values = table[[estimate, lower, upper]].map(limit).to_numpy()
-    ax = axes(ax, height=1.1 + 0.34 * len(table))
+    ax = axes(ax, height=_height_of_rows(table[label]))
     ax.set_xlim(*_linear_limits(values, percent))
     if percent:
-        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        percent_axis(ax.xaxis, *ax.get_xlim())
     if printed is not None:
         ax.axvline(printed, color=FAINT, lw=1, ls=(0, (4, 2)), zorder=0)
         ax.annotate(
@@ -199,11 +203,16 @@ def _draw_rows(ax, labels, values, marked):
                 ax.plot(right, row, ">", color=color, ms=6, clip_on=False)
         if ends[0] <= middle <= ends[1]:
             ax.plot(middle, row, "s" if marked[row] else "o", color=color, ms=6.5, zorder=3)
-    ax.set_yticks(range(len(values)), [plain(text) for text in labels])
+    ax.set_yticks(range(len(values)), [wrap(text) for text in labels])
     ax.set_ylim(len(values) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.hlines(np.arange(len(values)), *ends, color="#f0f0f0", lw=0.8, zorder=0)
+
+
+def _height_of_rows(labels):
+    lines = max(wrap(label).count("\n") for label in labels) + 1
+    return 1.1 + (0.24 + 0.1 * lines) * len(labels)
 
 
 def _marked(table, highlight):
