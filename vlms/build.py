@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -223,9 +224,8 @@ def _work(plan, inputs, root, cell_seconds, scratch, parent, connection):
         connection.send(("done", rendered))
     except RenderError as error:
         connection.send(("failed", str(error)))
-    except Exception as error:  # a fault of ours must not pass for a finished report
-        connection.send(("failed", f"{plan.notebook}: {type(error).__name__}: {error}"))
-        raise
+    except Exception:  # a fault of ours: say where it happened
+        connection.send(("failed", f"{plan.notebook}:\n{traceback.format_exc()}"))
 
 
 def _stop(workers):
@@ -249,9 +249,7 @@ def _record(plan, inputs, rendered, root):
         "python": platform.python_version(),
         "inputs": inputs,
         "outputs": {f"reports/{name}": sha256(data) for name, data in rendered.files.items()},
-        "title": rendered.title,
-        "kind": rendered.kind,
-        "order": rendered.order,
+        **rendered.about,
         "card": rendered.card,
         "claims": rendered.claims,
         "commit": commit(root),

@@ -1,6 +1,6 @@
 """The index page: a card for each paper, lessons and own cohorts below, one ledger over all."""
 
-from vlms.layout import VERDICTS, count_verdicts, fill
+from vlms.layout import count_verdicts, fill
 
 
 def make_index(records, *, built):
@@ -33,6 +33,6 @@ def make_index(records, *, built):
         cohorts=[record for record in records if record["kind"] == "cohort"],
         claims=claims,
         totals=count_verdicts(claims),
-        verdicts=VERDICTS,
+        totals_papers=sum(bool(record["claims"]) for record in records),
         built=built,
     )

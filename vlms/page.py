@@ -32,6 +32,7 @@ _HEADING = re.compile(r'<h([23]) id="([^"]+)">(.*?) ?<a [^>]*class="anchor"', re
 _FOOTNOTE = re.compile(r"^\[\^([\w-]+)\]:[ \t]*(.+(?:\n(?:[ ]{2,}|\t).+)*)\n?", re.MULTILINE)
 _FOOTNOTE_MARK = re.compile(r"\[\^([\w-]+)\](?!:)")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
+_RIGHT = re.compile(r'(<t[hd]\b[^<>]*?) style="text-align:\s*right;?"')
 _KINDS = {"fig": "Figure", "tbl": "Table"}
 _NOT_PROSE = {"a", "code", "pre", "math", "script", "style"}
 
@@ -89,21 +90,28 @@ def make_page(notebook, *, colophon, claims=(), root=None):
     PageError
         When the text refers to a figure or table that no cell shows, or two have one label.
     """
-    about = {"kind": "report", **notebook.metadata.get("vlms", {})}
-    body = _Exporter().body(notebook)
+    about = {"kind": "report", "citation": "", "doi": "", **notebook.metadata.get("vlms", {})}
+    # The policy lets no style attribute act; what tables say with one becomes a class.
+    body = _RIGHT.sub(r'\1 class="right"', _Exporter().body(notebook))
     if root is not None:
         body = body.replace(f"{Path(root).resolve()}/", "").replace(f"{root}/", "")
     body = number_and_link(sanitise(body))
+    body = body.replace('<table class="vlms-ledger">', '<table class="vlms-ledger" id="ledger">')
+    lead, heading, rest = body.partition("</h1>")
+    if heading:  # the verdicts stand between the title and what follows it in the same cell
+        lead, rest = f"{lead}</h1>\n</div>", f'<div class="prose">{rest}'
+    else:
+        lead, rest = "", body
     title = about.get("title") or _first_heading(body) or "Report"
     return fill(
         "page.html.j2",
         title=title,
         about=about,
-        body=body,
+        lead=lead,
+        body=rest,
         contents=_HEADING.findall(body),
         verdicts=count_verdicts(claims),
         colophon=colophon,
-        home="../index.html" if about["kind"] == "nested" else "index.html",
     )
 
 

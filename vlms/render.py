@@ -7,10 +7,11 @@ and moved into place, so that a failure of any kind leaves the last good report.
 
 import ast
 import csv
+import html
 import io
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -41,27 +42,23 @@ class Rendered:
 
     Attributes
     ----------
-    title, kind : str
-        From the notebook's ``metadata.vlms``, or its first heading and ``"report"``.
-    order : float
-        Where it stands on the index page; from the same metadata.
+    about : dict
+        Title, kind, order and description for the index page, from ``metadata.vlms``.
     files : dict of str to bytes
         File name in the reports folder → content.
     claims : list of dict
         The rows of the ledger; empty without one.
     card : dict
-        What the index page shows: patients, findings, figure (an ``img`` source and its alt text).
+        What the index page shows: patients, findings, image (its source and alt text).
     seconds : float
         How long it took.
     """
 
-    title: str
-    kind: str
+    about: dict
     files: dict
-    order: float = 100
-    claims: list = field(default_factory=list)
-    card: dict = field(default_factory=dict)
-    seconds: float = 0.0
+    claims: list
+    card: dict
+    seconds: float
 
 
 def render(
@@ -113,11 +110,11 @@ def render(
     ledgers, tables, cards = (_take(executed, m) for m in (LEDGER_MIME, TABLE_MIME, CARD_MIME))
     claims = [claim for ledger in ledgers for claim in ledger["claims"]]
     colophon = {
-        "notebook": notebook.name,
-        "commit": commit(root),
-        "parameters": {name: repr(value) for name, value in parameters.items()} or "as declared",
-        "versions": versions(),
-        "SHA-256 of each input": inputs or {notebook.name: sha256(notebook.read_bytes())},
+        "Notebook": notebook.name,
+        "Commit": commit(root),
+        "Parameters": _parameters(source, parameters),
+        "Versions": versions(),
+        "inputs": inputs or {notebook.name: sha256(notebook.read_bytes())},
         "built": "",
     }
     colophon["built"] = built_line(time.perf_counter() - started)
@@ -130,12 +127,11 @@ def render(
         files[f"{stem}_verdicts.csv"] = _csv(claims).encode()
     for table in tables:
         files[f"{stem}_tables/{table['label']}.csv"] = table["csv"].encode()
-    about = executed.metadata.get("vlms", {})
+    title = html.unescape(re.search(r"<title>(.*?)</title>", page)[1])
+    about = {"kind": "report", "order": 100, "description": "", **executed.metadata.get("vlms", {})}
     return Rendered(
-        title=about.get("title") or re.search(r"<title>(.*?)</title>", page)[1],
-        kind=about.get("kind", "report"),
+        about={name: about[name] for name in ("kind", "order", "description")} | {"title": title},
         files=files,
-        order=about.get("order", 100),
         claims=claims,
         card=_card(cards, page),
         seconds=time.perf_counter() - started,
@@ -349,14 +345,20 @@ def _take(notebook, mime):
     ]
 
 
+def _parameters(notebook, given):
+    """Every parameter of the run, as Python writes it."""
+    run = {**(declared_parameters(notebook) or {}), **given}
+    return {f"{name} =": repr(value) for name, value in run.items()} or "none"
+
+
 def _card(cards, page):
     """What the notebook says for the index, with the figure it names taken from the page."""
     if not cards:
         return {}
     card = dict(cards[-1])
     label = re.escape(card.get("figure", ""))
-    image = re.search(rf'<figure id="{label}"[^>]*><img alt="([^"]*)" src="([^"]*)"', page)
-    card["image"] = {"alt": image[1], "src": image[2]} if image else None
+    image = re.search(rf'<figure id="{label}"[^>]*>\s*<img alt="([^"]*)" src="([^"]*)"', page)
+    card["image"] = image and {"alt": html.unescape(image[1]), "src": image[2]}
     return card
 
 
