@@ -17,6 +17,7 @@ from vlms.rounding import agreement
 
 # Ties are decided to this precision; the open end of a box is drawn in by it.
 _TIE = 1e-10
+_MOST_PATIENTS = 10_000
 
 
 def attainable_survival(
@@ -37,7 +38,7 @@ def attainable_survival(
     truncated : bool
         Whether digits may have been cut off instead of rounded.
     limit : int
-        Stop after so many histories, when those with equally many censored are listed.
+        Stop after so many histories.
 
     Returns
     -------
@@ -229,6 +230,10 @@ def _search(n, shares, truncated, most_censored, most_events, limit):
         "most_censored": None if most_censored is None else whole(most_censored, "number censored"),
         "most_events": None if most_events is None else whole(most_events, "number of events"),
     }
+    if n > _MOST_PATIENTS:
+        raise ValueError(
+            f"{n} patients can give nearly every survival: the check is for {_MOST_PATIENTS} at most"
+        )
     boxes = [survival_box(share, truncated=truncated) for share in shares]
     return search_histories(n, boxes, limit=limit, **limits)
 

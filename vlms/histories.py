@@ -112,7 +112,7 @@ def search_histories(
     most_censored, most_events : int, optional
         At most so many by the last time.
     limit : int
-        Stop after so many histories (those of equal censoring are completed).
+        Stop after so many histories.
     budget : int
         Values that may be enumerated in all.
     plans : int
@@ -139,26 +139,32 @@ def search_histories(
         # Only a full share of the budget lets a plan be missed.
         if looked_at >= plans and open_from is None:
             open_from = censored
-        for plan in sorted(level, key=_cost):
+        for _, _, plan in sorted((_cost(plan), off, plan) for plan, off in level):
             history, decided = _realise(n, boxes, plan, table)
             if history is not None:
                 found.append(history)
             elif not decided and open_from is None:
                 open_from = censored
+            if len(found) >= limit:
+                break
         if len(found) >= limit or looked_at >= plans:
             break
     return Search(tuple(found), open_from)
 
 
 def _plans(n, boxes, censored, most_events, most):
-    """Yield plans ((events, censored) a segment) with so many censorings that the bounds allow."""
+    """Yield plans, (events, censored) a segment, that the bounds allow, and how far off they are.
+
+    How far off: the distance of the middle of the bounds from the middle of the box, summed, so
+    that the plan nearest to what is printed is tried first.
+    """
     last = len(boxes) - 1
-    stack = [(0, n, 1.0, 1.0, censored, most_events, ())]
+    stack = [(0, n, 1.0, 1.0, censored, most_events, (), 0.0)]
     while stack and most > 0:
-        segment, at_risk, low, high, left, events_left, plan = stack.pop()
+        segment, at_risk, low, high, left, events_left, plan, off = stack.pop()
         if segment > last:
             most -= 1
-            yield plan
+            yield plan, off
             continue
         box = boxes[segment]
         for c in range(left if segment == last else 0, min(left, at_risk) + 1):
@@ -173,7 +179,8 @@ def _plans(n, boxes, censored, most_events, most):
                 new = max(bottom, box[0]), min(top, box[1])
                 if new[0] <= new[1] + _SLACK:
                     step = (segment + 1, stay - e, max(new[0], 0), new[1], left - c)
-                    stack.append((*step, events_left - e, (*plan, (e, c))))
+                    away = off + abs(bottom + top - box[0] - box[1])
+                    stack.append((*step, events_left - e, (*plan, (e, c)), away))
 
 
 def _cost(plan):
@@ -234,7 +241,9 @@ class _Table:
             before = self.factors(at_risk, e - 1, c)
             rest = at_risk - (e - 1) - c
             return None if before is None else before * ((rest - 1) / rest)
-        if (at_risk, e, c) not in self.known and comb(e + c + 1, c) > self.left:
+        if c == 0:
+            return self._grow(at_risk, e, c)
+        if (at_risk, e, c) not in self.known and comb(e + c + 1, c + 1) > self.left:
             return None
         for i in range(c + 1):
             for j in range(e + 1):

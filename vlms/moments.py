@@ -12,6 +12,8 @@ import math
 from vlms.findings import Finding, graded, printed_box, printed_share, whole
 from vlms.rounding import Printed, print_number
 
+_MOST_PATIENTS = 10_000
+
 
 def mean_check(mean, n, *, items=1):
     """Check that n whole numbers can have the printed mean (GRIM).
@@ -36,7 +38,7 @@ def mean_check(mean, n, *, items=1):
     >>> mean_check("58.91", 12).verdict, mean_check("58.72", 12).verdict
     ('rounding', 'contradictory')
     """
-    mean, n = Printed.parse(mean), whole(n, "number of patients", least=1)
+    mean, n = _number(mean, "mean"), whole(n, "number of patients", least=1)
     count = n * whole(items, "number of items", least=1)
     verdict = graded(lambda truncated: bool(_sums(mean, count, truncated)))
     near = math.floor(mean.value * count)
@@ -45,8 +47,8 @@ def mean_check(mean, n, *, items=1):
         for total in (near, near + 1)
     )
     assumptions = ("every value is a whole number", "no value is missing")
-    found = list(_sums(mean, count, verdict != "consistent"))
-    values = {"n": n, "sums": found[:20]}
+    found = _sums(mean, count, verdict != "consistent")
+    values = {"n": n, "sums": list(found[:20])}
     if verdict == "contradictory":
         statement = f"No {count} whole numbers have a mean of {mean.text}: nearest are {nearest}."
         return Finding(verdict, statement, nearest + ".", assumptions, values)
@@ -88,10 +90,10 @@ def sd_check(mean, sd, n, *, smallest=None, largest=None):
     >>> sd_check("3.0", "0.20", 4).verdict
     'contradictory'
     """
-    mean, sd = Printed.parse(mean), Printed.parse(sd)
+    mean, sd = _number(mean, "mean"), _number(sd, "standard deviation", least=0)
     n = whole(n, "number of patients", least=2)
-    if sd.value < 0:
-        raise ValueError(f"a standard deviation is not negative, found {sd.text!r}")
+    if n > _MOST_PATIENTS:
+        raise ValueError(f"{n} patients can have nearly every SD: {_MOST_PATIENTS} at most")
     verdict = graded(lambda truncated: _has_squares(mean, sd, n, smallest, largest, truncated))
     pair = f"mean {mean.text} and SD {sd.text}"
     assumptions = ["every value is a whole number", "no value is missing"]
@@ -134,8 +136,10 @@ def binary_sd_check(share, sd, n):
     >>> binary_sd_check("0.35", "0.40", 63).verdict
     'contradictory'
     """
-    share, sd = printed_share(share), Printed.parse(sd)
+    share, sd = printed_share(share), _number(sd, "standard deviation", least=0)
     n = whole(n, "number of patients", least=2)
+    if n > _MOST_PATIENTS:
+        raise ValueError(f"{n} patients can have nearly every SD: {_MOST_PATIENTS} at most")
 
     def fits(truncated):
         low, high = printed_box(share, truncated=truncated, smallest=0, largest=1)
@@ -157,6 +161,13 @@ def binary_sd_check(share, sd, n):
     only = " only if digits were cut off" if verdict == "rounding" else ""
     statement = f"A yes/no variable of {n} patients {can} have {pair}{only}."
     return Finding(verdict, statement, arithmetic, ("the variable is yes/no",), {"sd": expected})
+
+
+def _number(printed, what, least=-math.inf):
+    number = Printed.parse(printed)
+    if number.comparator or number.percent or number.value < least:
+        raise ValueError(f"the {what} must be a plain number, found {number.text!r}")
+    return number
 
 
 def _sums(mean, count, truncated):

@@ -1,0 +1,96 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from vlms.__main__ import main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["audit", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "sentence"),
+    [
+        (
+            "hr 1.80 1.20 2.70 --p 0.005 --events 40",
+            1,
+            "An interval from 1.20 to 2.70 needs at least 92 events, and at most 40 can have",
+        ),
+        ("survival --n 24 88% 61%", 0, "needs at least 1 of them censored"),
+        ("survival --n 16 90% --most-censored 0", 1, "No history of 16 patients"),
+        ("share 31/40 78%", 0, "31 of 40 is 77.5%, which prints as 78%"),
+        ("share 46/58 96%", 1, "46 of 48 would print as 96%"),
+        ("sum 33 13 9 9 --total 63", 1, "1 more than the total of 63"),
+        ("sum 15 11 8 6 7 --total 36 --overlapping", 0, "as a total of 36 allows"),
+        ("mean 58.72 --n 12", 1, "No 12 whole numbers have a mean of 58.72"),
+        ("mean 3.00 --sd 0.20 --n 4", 1, "No 4 whole numbers have mean 3.00 and SD 0.20"),
+        ("median 43 60=65%", 1, "it is 50% at most"),
+        ("median 24 60=65% --n 63 --events 42", 0, "only be the median among the 42"),
+        ("mixture 20:90% 20:50% --whole 40:55% --most-censored 5", 1, "no censoring of up to 5"),
+        ("interval 1.14 6.56 --events 15", 1, "needs at least 20 events"),
+        ("hr 2.13 0.99 4.62 --words improved", 1, "yet the text says improved"),
+    ],
+)
+def test_the_verdict_is_a_sentence_and_an_exit_code(line, code, sentence):
+    result = run(*line.split())
+    assert (result.exit_code, sentence in result.output) == (code, True), result.output
+
+
+def test_overlaps_are_written_as_expressions():
+    counts = ["chemo=22", "radio=18", "chemo & radio=9", "~chemo & ~radio=33"]
+    result = run("overlap", *counts, "--total", "63")
+    assert result.exit_code == 1
+    assert "cannot all be true of 63 patients" in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("share 31/0 78%", "the total must be a whole number of at least 1, found '0'"),
+        ("share 31 78%", "write the count and the total as 31/40"),
+        ("share -1/40 78%", "found '-1'"),
+        ("hr -1.8 1.2 2.7", "found '-1.8'"),
+        ("hr 1.8 1.2 inf", "'inf' is not one printed number"),
+        ("hr 1.8 1.2 2.7 --confidence 100%", "between 0% and 100%"),
+        ("hr 1.8 1.2 2.7 --evnts 40", "--evnts"),
+        ("hr nan nan nan", "not one printed number"),
+        ("survival --n 0 88%", "at least 1, found '0'"),
+        ("survival --n 24 188%", "not a share"),
+        ("survival --n 24", "Missing argument"),
+        ("mixture 20:90% --whole 40:55%", "not 40"),
+        ("median 43 60", "write a time and its survival as 60=65%"),
+        ("median 43 inf=50%", "a time must be a number"),
+        ("median 43 60=50% --n 4", "go together"),
+    ],
+)
+def test_what_cannot_be_read_ends_with_a_message_and_exit_code_2(line, message):
+    result = run(*line.split())
+    assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+def test_json_holds_the_whole_finding():
+    result = run("hr", "1.80", "1.20", "2.70", "--events", "40", "--json")
+    finding = json.loads(result.output)
+    assert result.exit_code == 1
+    assert finding["verdict"] == "contradictory"
+    assert finding["values"]["events_needed"] == 92
+    assert len(finding["parts"]) == 2
+
+
+def test_every_check_shows_an_example_in_its_help():
+    listed = run("--help").output
+    for name in [
+        "hr",
+        "interval",
+        "survival",
+        "share",
+        "sum",
+        "overlap",
+        "mean",
+        "median",
+        "mixture",
+    ]:
+        assert name in listed
+        assert f"vlms audit {name}" in run(name, "--help").output
