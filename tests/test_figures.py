@@ -108,6 +108,19 @@ def test_the_numbers_at_risk_stand_under_their_ticks(curve):
     assert below_axis(ax, -44) == ["At risk", "12", "10", "5", "1", "0"]
 
 
+def test_numbers_at_risk_that_are_withheld_are_not_drawn(curve):
+    withheld = curve.assign(at_risk=curve["at_risk"].astype("Int64").where(curve["at_risk"] > 5))
+    ax = figures.plot_survival(withheld, times=[0, 36])
+    assert below_axis(ax, -44) == ["At risk", "12", "–"]
+    ax = figures.plot_survival(curve.assign(at_risk="<10"), times=[0])
+    assert below_axis(ax, -44) == ["At risk", "<10"]
+
+
+def test_a_curve_whose_frame_begins_later_still_begins_at_zero(curve):
+    line = figures.plot_survival(curve[curve["time"] > 8]).get_lines()[0]
+    assert (line.get_xdata()[0], line.get_ydata()[0]) == (0, 1)
+
+
 def test_each_group_has_its_row_of_numbers_at_risk_in_its_colour(two_curves):
     ax = figures.plot_survival(two_curves, times=[0, 20])
     # R0: 18, 84, 82, 64, 28, 14 months; R1: 15, 10, 78, 43, 7, 14
@@ -153,6 +166,14 @@ def test_the_band_ends_where_everybody_has_died():
 def test_a_curve_without_a_death_is_drawn_at_one():
     line = figures.plot_survival(kaplan_meier([5, 9], [0, 0])).get_lines()[0]
     assert set(line.get_ydata()) == {1}
+
+
+@pytest.mark.parametrize("last", [0, 0.5, 5, 1200])
+def test_any_length_of_follow_up_gets_ticks_that_do_not_crowd(last):
+    ax = figures.plot_survival(kaplan_meier([last], [True]), interval=False)
+    assert 1 <= len(ax.get_xticks()) <= 9
+    assert ax.get_xlim()[1] >= last
+    ax.figure.draw_without_rendering()
 
 
 def test_one_nameless_group_has_no_legend_and_two_have_one(curve, two_curves):

@@ -83,14 +83,13 @@ def plot_survival(
     columns_of(curve, needed, "A survival curve")
     groups = _groups(curve)
     ax = axes(ax, height=4.2 + 0.2 * max(len(groups) - 2, 0))
-    handles = [
-        _draw_step(ax, rows, "survival", PALETTE[k % 8], DASHES[k % 5], interval, bool(k))
-        for k, rows in enumerate(groups.values())
-    ]
-    if censoring_marks:
-        for k, rows in enumerate(groups.values()):
+    handles = []
+    for k, rows in enumerate(groups.values()):
+        color, dash = PALETTE[k % 8], DASHES[k % 5]
+        handles.append(_draw_step(ax, rows, "survival", color, dash, interval, bool(k)))
+        if censoring_marks:
             ended = rows[rows["censored"].fillna(0) > 0]
-            ax.plot(ended["time"], ended["survival"], "|", ms=8, mew=1.3, color=PALETTE[k % 8])
+            ax.plot(ended["time"], ended["survival"], "|", ms=8, mew=1.3, color=color)
     _finish(ax, groups, handles, times, at_risk, xlabel, ylabel)
     return ax
 
@@ -231,6 +230,11 @@ def _groups(curve):
 def _draw_step(ax, rows, column, color, dash, interval, light):
     """Draw one step curve with its band, a paler one where it lies over another."""
     rows = rows.sort_values("time")
+    if rows["time"].iloc[0] > 0:
+        # Before the first time nothing has happened, whether or not the frame says so.
+        start = 1 if column == "survival" else 0
+        first = {"time": 0, column: start, "lower": start, "upper": start}
+        rows = pd.concat([pd.DataFrame([first]), rows])
     x, y = _steps(rows["time"], rows[column])
     if interval:
         _, lower = _steps(rows["time"], rows["lower"])
@@ -249,7 +253,7 @@ def _finish(ax, groups, handles, times, at_risk, xlabel, ylabel, *, labels=None)
     last = max(float(rows["time"].max()) for rows in groups.values())
     ticks = np.asarray(month_ticks(last) if times is None else times)
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.set_xlim(0, max(last, ticks.max()) * 1.02)
+    ax.set_xlim(0, max(last, ticks.max()) * 1.02 or 1)
     ax.set_ylim(0, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y")
@@ -277,7 +281,9 @@ def _print_at_risk(ax, groups, ticks, named):
 
 def _number_at_risk(rows, time):
     later = rows[rows["time"] >= time - 1e-9].sort_values("time")
-    return int(later["at_risk"].iloc[0]) if len(later) else 0
+    number = later["at_risk"].iloc[0] if len(later) else 0
+    # A private report withholds small numbers: NA, or text such as "<10".
+    return "–" if pd.isna(number) else number if isinstance(number, str) else f"{number:g}"
 
 
 def _below(ax, x, y, text, *, x_axes=False, dx=0, **style):

@@ -139,16 +139,16 @@ def limit(value):
 
 
 def month_ticks(last):
-    """Return round times from 0 to the end of follow-up, five to nine of them.
+    """Return round times from 0 to the end of follow-up, at most nine of them.
 
     Examples
     --------
     >>> month_ticks(84).tolist()
-    [0, 12, 24, 36, 48, 60, 72, 84]
+    [0.0, 12.0, 24.0, 36.0, 48.0, 60.0, 72.0, 84.0]
     """
-    steps = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
+    steps = (0.1, 0.25, 0.5, 1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
     step = next((s for s in steps if last / s <= 8.5), 600)
-    return np.arange(0, last + 1e-9, step).astype(int)
+    return np.arange(0, last + 1e-9, step)
 
 
 def percent_axis(axis, low, high):
