@@ -17,7 +17,7 @@ from math import comb, factorial, prod
 import numpy as np
 from scipy import special
 
-from vlms.event_table import SurvivalInputError
+from vlms.arguments import SurvivalInputError
 from vlms.spreading import spread
 
 MOST_SUMS = 1 << 22

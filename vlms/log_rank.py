@@ -22,14 +22,9 @@ import pandas as pd
 from scipy import special
 
 from vlms.allocations import count_allocations, exact_share, random_share, share_interval
-from vlms.event_table import (
-    Observations,
-    SurvivalInputError,
-    count_groups,
-    group_codes,
-    observations,
-    parts_of_table,
-)
+from vlms.arguments import SurvivalInputError, group_codes
+from vlms.event_table import count_groups, parts_of_table
+from vlms.observations import Observations, observations
 
 METHODS = ("asymptotic", "exact", "permutation")
 ADJUSTMENTS = {"holm": "holm", "bonferroni": "bonferroni", "BH": "fdr_bh", "none": None}

@@ -12,17 +12,16 @@ DuckDB and Dask come with ``pip install .[scale]``.
 import numpy as np
 import pandas as pd
 
-from vlms.event_table import (
+from vlms.arguments import (
     NO_GROUP,
     SurvivalInputError,
-    at_risk_before,
     checked_event,
     checked_times,
     describe,
-    merge_noise,
     sorted_positions,
-    table_of_counts,
 )
+from vlms.event_table import at_risk_before, table_of_counts
+from vlms.observations import merge_noise
 from vlms.spreading import optional_import
 
 NUMBERS = (

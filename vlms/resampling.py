@@ -16,7 +16,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from vlms.event_table import SurvivalInputError, checked_times, observations
+from vlms.arguments import SurvivalInputError, checked_times
+from vlms.observations import observations
 from vlms.spreading import spread
 
 CHUNK = 2048

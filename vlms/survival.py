@@ -6,22 +6,20 @@ to `registry` define, so that notebooks and later modules have one place to impo
 """
 
 # Counts, curves and tests on time and event
+from vlms.arguments import SurvivalInputError
 from vlms.curves import (
     cumulative_hazard,
     kaplan_meier,
     kaplan_meier_from_table,
-    median_follow_up,
     numbers_at_risk,
-    restricted_mean,
-    restricted_mean_difference,
     survival_at,
-    survival_quantile,
 )
-from vlms.event_table import SurvivalInputError, event_table
+from vlms.event_table import event_table
 from vlms.log_rank import LogRank, log_rank, log_rank_from_table, pairwise_log_rank
 
 # Regression on time and event
 from vlms.proportional_hazards import proportional_hazards_test
+from vlms.quantiles import median_follow_up, survival_quantile
 from vlms.registry import event_table_from_dask, event_table_from_parquet
 from vlms.regression import cox, cox_from_table
 from vlms.resampling import (
@@ -31,6 +29,7 @@ from vlms.resampling import (
     log_hazard_ratios,
     survival_draws,
 )
+from vlms.restricted_means import restricted_mean, restricted_mean_difference
 
 __all__ = [
     "LogRank",
