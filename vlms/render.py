@@ -337,12 +337,14 @@ def _cell_error(name, index, source, what):
 
 def _take(notebook, mime):
     """Take all outputs of one of our MIME types out of a notebook, in reading order."""
-    return [
-        output.data.pop(mime)
-        for cell in notebook.cells
-        for output in cell.get("outputs", ())
-        if mime in output.get("data", {})
-    ]
+    taken = []
+    for cell in notebook.cells:
+        for output in list(cell.get("outputs", ())):
+            if mime in output.get("data", {}):
+                taken.append(output.data.pop(mime))
+                if output.data.keys() <= {"text/plain"}:  # it was meant for us, not for the page
+                    cell.outputs.remove(output)
+    return taken
 
 
 def _parameters(notebook, given):
