@@ -39,7 +39,7 @@ def plot_multiverse(
     estimate, lower, upper : str
         Columns with the estimate and its limits; NA where it cannot be estimated.
     printed : float, optional
-        The value a paper prints; combinations that give it to the last digit are not singled out.
+        The value a paper prints, as a line across all combinations.
     percent : bool
         The values are shares (0–1), shown as percentages.
     labels : dict, optional
