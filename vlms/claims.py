@@ -356,7 +356,8 @@ def _compare(value, claim, claim_id):
         return ("half up" if str(value) == printed else None), str(value)
     if kind == "patients":
         numbers = sorted(int(number) for number in value)
-        return ("half up" if numbers == printed else None), ", ".join(map(str, numbers))
+        text = ", ".join(map(str, numbers)) or "none"
+        return ("half up" if numbers == printed else None), text
     if kind == "fraction":
         return _compare_fraction(value, printed)
     if kind in _PAIRS:
