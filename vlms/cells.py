@@ -41,7 +41,7 @@ _QUANTITY = re.compile(rf"({NUMBER})\s*([a-z]*)\.?", re.ASCII)
 _RANGE = re.compile(rf"({NUMBER})\s*[a-z]*\s*(?:-|to|bis)\s*({NUMBER})\s*([a-z]*)\.?", re.ASCII)
 _MONTH_NAME = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
 _DATE = re.compile(
-    r"[0-9]{4}[-/.][0-9]{1,2}([-/.][0-9]{1,2})?([ t].*)?"
+    r"[0-9]{4}([-/][0-9]{1,2}|[-/.][0-9]{1,2}[-/.][0-9]{1,2})([ t].*)?"
     r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2})?([ t].*)?"
     r"|[0-9]{1,2}/[0-9]{2,4}"
     rf"|.*\b({_MONTH_NAME})[a-z]*\b.*[0-9].*|[0-9].*\b({_MONTH_NAME})[a-z]*\b.*"

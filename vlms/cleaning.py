@@ -325,7 +325,7 @@ def read_tnm(text: str) -> dict:
     shown = tidy(text).casefold()
     parts = dict.fromkeys("tnmg")
     rest = re.sub(r"\([^()]*\)", " ", shown)
-    rest = re.sub(r"\b(r|l|v|pn)[0-2x]\b", " ", rest)  # margins and invasion often stand there
+    rest = re.sub(r"\b[rlv][0-2x]\b", " ", rest)  # margins and invasion often stand there
     for letter, stage in re.findall(r"[pcyra]*([tnmg])\s?(is|[0-4][a-d]?|x)", rest):
         if parts[letter] is not None and parts[letter] != stage:
             raise CellError(f"two different {letter.upper()} stages", "write one stage of each")

@@ -36,7 +36,8 @@ _STAGES_BY_LETTER = {"t": "t_stage", "n": "n_stage", "m": "m_stage", "g": "grade
 _STAGES = frozenset(_STAGES_BY_LETTER.values())
 _DECIMAL_COMMA = re.compile(r"[0-9]*,[0-9]+")
 LIKE_AN_OUTCOME = re.compile(
-    "status|vital|dead|death|died|alive|surviv|follow|recur|relaps|metasta|progress|time|months|days"
+    "status|vital|dead|death|died|alive|surviv|follow|recur|relaps|metasta|progress|time|month|days"
+    "|monat|tage|rezidiv|verstorb|(^|_)tod|lebt|nachsorge|mois|jours|deces|recidiv"
 )
 
 
@@ -94,8 +95,10 @@ def read_cohort(path, codebook=None, *, encoding=None) -> Cohort:
     --------
     >>> from vlms.cohort import DATA, read_cohort
     >>> cohort = read_cohort(DATA / "example_cohort" / "patients.csv")
-    >>> cohort.patients["status"].isin(["alive", "dead_of_disease", "dead_other"]).all()
-    True
+    >>> len(cohort.patients)
+    150
+    >>> sorted(cohort.patients["status"].unique())
+    ['alive', 'dead_of_disease', 'dead_other']
     """
     findings = Findings(str(path))
     book = read_codebook(codebook) if codebook is not None else []

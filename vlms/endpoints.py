@@ -157,9 +157,8 @@ def _eligible(patients: pd.DataFrame, endpoint: str):
             )
     unknown = set(patients["status"].dropna()) - _STATUSES
     if unknown:
-        raise ValueError(
-            f"status holds {sorted(map(str, unknown))}; only {sorted(_STATUSES)} may be"
-        )
+        found = ", ".join(sorted(map(str, unknown)))
+        raise ValueError(f"status holds {found}; write one of {', '.join(sorted(_STATUSES))}")
     reasons = pd.Series("", index=patients.index)
     if endpoint in {"distant_recurrence", "recurrence_free_survival"} and "m_stage" in patients:
         spread = patients["m_stage"].astype("string").str.startswith("M1").fillna(False)

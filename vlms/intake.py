@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from vlms.cells import CellError, tidy
-from vlms.codebook import CANONICAL, CODEBOOK_COLUMNS, OUTCOMES, canonical_use
+from vlms.cells import CellError, Rules, tidy
+from vlms.codebook import CANONICAL, CODEBOOK_COLUMNS, OUTCOMES, Use, canonical_use
 from vlms.cohort import LIKE_AN_OUTCOME, read_cohort
 from vlms.endpoints import RECURRENCE_COLUMNS
 from vlms.problems import CohortError, Findings, printable
@@ -199,7 +199,9 @@ def _draft(printed: str, column: TextColumn) -> dict:
         note = "an outcome? Then give it a canonical name; else one of your own"
         return row | {"levels": _levels(texts), "description": note}
     if not name:
-        return row | {"name": key, "parser": "parse_text", "label": printed.lstrip("=+-@\t ")}
+        number = Use(printed, key, "parse_number", Rules())
+        parser = "parse_number" if texts and all(_reads(number, text) for text in texts) else ""
+        return row | {"name": key, "parser": parser, "label": row["printed"]}
     use = canonical_use(name, printed)
     unread = [text for text in texts if not _reads(use, text)]
     row |= {"name": name, "parser": use.parser, "label": use.label}

@@ -1,0 +1,195 @@
+"""Checking a table, the template and the draft of a codebook, from the command line."""
+
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from vlms.__main__ import main
+from vlms.cohort import read_cohort
+from vlms.intake import check_cohort, draft_codebook, write_codebook, write_template
+
+GOOD = """\
+patient_id,site,time_months,status,local_recurrence_months,distant_recurrence_months
+P1,thigh,18,alive,,
+P2,arm,30,dead_of_disease,12,20
+P3,NA,40,dead_other,,
+"""
+BAD = """\
+patient_id,time_months,status
+P1,-3,alive
+P2,30 \x1b[2J,dead
+"""
+FOREIGN = """\
+Pat-Nr;Alter;Geschlecht;Monate;Vitalstatus;Rezidiv;Tumorlage
+1;66;1;18,5;0;;Bein
+2;50;2;30;1;12;Arm
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text, name="patients.csv"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_a_sound_table_exits_0_with_patients_events_and_warnings(table):
+    result = run("check", table(GOOD))
+    assert result.exit_code == 0
+    for text in ["3 patients", "deaths of the disease: 1", "other deaths: 1", "warnings: 1"]:
+        assert text in result.output
+    assert "local recurrences: 1" in result.output
+
+
+def test_an_unsound_table_exits_1_with_every_problem(table):
+    path = table(BAD)
+    result = run("check", path)
+    assert result.exit_code == 1
+    rows = [line for line in result.output.splitlines() if line.startswith(path)][1:]
+    assert len(rows) == 3  # a time below 0, no number, a death without its cause
+    for text in ["line", "patient", "column", "raw", "problem", "write instead"]:
+        assert text in result.output
+    assert "dead_of_disease or dead_other" in result.output
+
+
+def test_no_cell_can_send_control_characters_to_the_terminal(table):
+    output = run("check", table(BAD)).output
+    assert "\x1b" not in output
+    assert "\\x1b[2J" in output
+
+
+def test_json_is_for_programs(table):
+    result = run("check", "--json", table(BAD))
+    assert result.exit_code == 1
+    found = json.loads(result.output)
+    assert found["sound"] is False
+    assert [problem["line"] for problem in found["problems"]] == [2, 3, 3]
+    sound = json.loads(run("check", "--json", table(GOOD)).output)
+    assert (sound["sound"], sound["patients"]) == (True, 3)
+    assert sound["warnings"][0]["raw"] == "NA"
+
+
+@pytest.mark.parametrize(
+    "path", ["https://example.org/x.csv", "/no/such.csv", "/", "/dev/zero", ""]
+)
+def test_what_is_no_file_exits_1_without_a_traceback(path):
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "nothing is computed" in result.output
+
+
+def test_the_encoding_can_be_named(tmp_path):
+    path = tmp_path / "patients.csv"
+    path.write_bytes(GOOD.replace("thigh", "größer").encode("latin-1"))
+    assert run("check", str(path)).exit_code == 1
+    assert run("check", str(path), "--encoding", "latin-1").exit_code == 0
+
+
+def test_a_codebook_is_used(table):
+    book = "printed,name,unit\nTage,time_months,days\n"
+    path = table("patient_id,Tage,status\nP1,365.25,alive\n")
+    assert run("check", path).exit_code == 1
+    assert run("check", path, "--codebook", table(book, "book.csv")).exit_code == 0
+
+
+def test_the_problems_of_a_codebook_name_the_codebook(table):
+    book = table("printed,name,parser\nx,status,parse_foo\n", "book.csv")
+    result = run("check", table(GOOD), "--codebook", book)
+    assert result.exit_code == 1
+    assert "book.csv" in result.output
+    assert "unknown parser" in result.output
+
+
+def test_the_template_is_an_empty_table_beside_a_sound_example(tmp_path):
+    empty, example = write_template(tmp_path / "mine.csv")
+    assert empty.read_text().count("\n") == 1
+    assert example.read_text().startswith(empty.read_text())
+    cohort = read_cohort(example)
+    assert cohort.issues.empty
+    assert set(cohort.patients["status"]) == {"alive", "dead_of_disease", "dead_other"}
+
+
+@pytest.mark.parametrize("existing", ["mine.csv", "mine-example.csv"])
+def test_the_template_overwrites_nothing(tmp_path, existing):
+    (tmp_path / existing).write_text("precious")
+    result = run("template", str(tmp_path / "mine.csv"))
+    assert result.exit_code == 1
+    assert "exists already" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == [existing]
+
+
+def test_a_template_in_no_folder_is_an_error_without_a_traceback(tmp_path):
+    result = run("template", str(tmp_path / "no" / "such" / "mine.csv"))
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_a_draft_names_what_is_well_known_and_leaves_outcomes_open(table):
+    draft = draft_codebook(table(FOREIGN)).set_index("printed")
+    assert draft.loc["Alter", "name"] == "age_years"
+    assert draft.loc["Geschlecht", "name"] == "sex"
+    assert draft.loc["Geschlecht", "levels"] == "1=; 2="
+    assert draft.loc["Vitalstatus", "name"] == ""
+    assert draft.loc["Vitalstatus", "levels"] == "0=; 1="
+    for column in ["Monate", "Rezidiv"]:
+        assert draft.loc[column, "name"] == ""
+
+
+def test_a_draft_that_is_not_filled_in_is_refused(table, tmp_path):
+    path = table(FOREIGN)
+    book = tmp_path / "book.csv"
+    assert run("codebook", path, "--output", str(book)).exit_code == 0
+    found = check_cohort(path, book)
+    assert not found.sound
+    assert "not said what it is" in " ".join(found.problems["problem"])
+    assert "says not what it means" in " ".join(found.problems["problem"])
+
+
+def test_a_draft_that_is_filled_in_reads_the_table(table, tmp_path):
+    path = table(FOREIGN)
+    draft = draft_codebook(path).set_index("printed", drop=False)
+    draft.loc["Pat-Nr", "name"] = "patient_id"
+    draft.loc["Pat-Nr", "parser"] = ""
+    draft.loc["Monate", ["name", "levels"]] = ["time_months", ""]
+    draft.loc["Rezidiv", ["name", "levels"]] = ["local_recurrence_months", ""]
+    draft.loc["Vitalstatus", ["name", "levels"]] = ["status", "0=alive; 1=dead_of_disease"]
+    draft.loc["Geschlecht", "levels"] = "1=m; 2=f"
+    book = tmp_path / "book.csv"
+    with book.open("w", encoding="utf-8") as stream:
+        write_codebook(draft, stream)
+    patients = read_cohort(path, book).patients
+    assert patients["time_months"].tolist() == [18.5, 30]
+    assert patients["status"].tolist() == ["alive", "dead_of_disease"]
+    assert patients["sex"].tolist() == ["m", "f"]
+
+
+def test_a_draft_goes_to_the_terminal_unless_a_file_is_named(table):
+    result = run("codebook", table(FOREIGN))
+    assert result.exit_code == 0
+    assert result.output.startswith("printed,name,parser,unit,levels,missing,label,description\n")
+
+
+def test_a_draft_overwrites_nothing(table, tmp_path):
+    book = tmp_path / "book.csv"
+    book.write_text("precious")
+    result = run("codebook", table(FOREIGN), "--output", str(book))
+    assert result.exit_code == 1
+    assert book.read_text() == "precious"
+
+
+def test_a_draft_holds_no_formula_of_the_table(table):
+    stream = io.StringIO()
+    text = "patient_id,time_months,status,=cmd\nP1,3,=1+1,@x\n"
+    write_codebook(draft_codebook(table(text)), stream)
+    cells = stream.getvalue().replace("\n", ",").split(",")
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
