@@ -1,26 +1,17 @@
 """Build all reports in one process: what is stale, in parallel workers, then the index.
 
-The parent imports what the notebooks import, then forks a worker for each stale report; the
-worker forks the kernel (`vlms.kernels`), runs the notebook and hands the finished files back. Only
-the parent writes, and only whole reports, so whatever happens to a worker the last good report
-stays. A lock keeps two builds apart; the system drops it when the process ends, however it ends.
+Only this process writes, and only whole reports, so whatever happens to a worker the last good
+report stays. A lock keeps two builds apart; the system drops it when the process ends, however it
+ends.
 """
 
 import contextlib
 import fcntl
 import json
-import multiprocessing
 import os
 import platform
 import re
-import shutil
-import signal
-import sys
-import tempfile
-import time
-import traceback
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from pathlib import Path
 
 from vlms.freshness import (
@@ -33,10 +24,8 @@ from vlms.freshness import (
     read_record,
     reasons_to_build,
 )
-from vlms.kernels import can_fork, die_with_parent, fixed_environment
 from vlms.publishing import PublishingError, built_line, commit, publish, sha256
-
-SECONDS_TO_STOP = 3
+from vlms.workers import run_reports
 
 _BUILT = "Built on 0000-00-00 00:00 UTC."
 _BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
@@ -129,115 +118,35 @@ def status(root="."):
 
 
 def _build_stale(root, stale, jobs, cell_seconds, progress, outcome):
-    """Run the stale reports in workers, the one that took longest last time first."""
-    jobs = min(jobs or _processors(), len(stale))
+    """Run the stale reports, the one that took longest last time first, and publish each."""
     stale = sorted(stale, key=lambda item: -_last_seconds(item[0], root))
-    for plan, _, reasons in stale:
+    inputs = {}
+    for plan, found, reasons in stale:
+        inputs[plan.stem] = found
         progress.stale(plan.stem, reasons)
-    _prepare([plan for plan, _, _ in stale], root)
-    context = multiprocessing.get_context("fork" if can_fork() else "spawn")
-    scratch = tempfile.mkdtemp(prefix="vlms-")
-    waiting, running = list(stale), {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                plan, inputs, _ = waiting.pop(0)
-                ours, theirs = context.Pipe(duplex=False)
-                worker = context.Process(
-                    target=_work,
-                    args=(plan, inputs, root, cell_seconds, scratch, os.getpid(), theirs),
-                )
-                worker.start()
-                theirs.close()
-                running[ours] = (plan, inputs, worker)
-                progress.started(plan.stem)
-            for ours in wait(list(running), timeout=0.1):
-                plan, inputs, worker = running[ours]
+    reports = [(plan, found) for plan, found, _ in stale]
+    with contextlib.closing(
+        run_reports(reports, root, jobs=jobs, cell_seconds=cell_seconds)
+    ) as events:
+        for plan, event, content in events:
+            if event == "done":
                 try:
-                    what, content = ours.recv()
-                except EOFError:
-                    worker.join()
-                    what, content = (
-                        "failed",
-                        (
-                            f"{plan.notebook}: the process that ran it ended by itself"
-                            f" (exit code {worker.exitcode}): killed, or out of memory."
-                        ),
-                    )
-                if what == "cell":
-                    progress.at_cell(plan.stem, *content)
-                    continue
-                del running[ours]
-                ours.close()
-                worker.join()
-                if what == "done":
-                    try:
-                        publish(content.files, root / "reports")
-                        _record(plan, inputs, content, root)
-                    except PublishingError as error:
-                        what, content = "failed", str(error)
-                if what == "failed":
-                    outcome.failed[plan.stem] = content
-                    progress.failed(plan.stem, content, kept=_has_report(plan, root))
-                else:
-                    outcome.built.append(plan.stem)
-                    progress.done(plan.stem, content.seconds)
-            progress.tick()
-    finally:
-        _stop([worker for _, _, worker in running.values()])
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _prepare(plans, root):
-    """Import in this process what every worker and kernel will need."""
-    os.environ.update(fixed_environment())
-    if not can_fork():
-        return
-    from vlms.kernels import preload
-    from vlms.render import RenderError, read_notebook
-
-    notebooks = []
-    for plan in plans:
-        with contextlib.suppress(RenderError):
-            notebooks.append(read_notebook(root / plan.notebook))
-    preload(notebooks)
-
-
-def _work(plan, inputs, root, cell_seconds, scratch, parent, connection):
-    """Render one report and send it to the parent. Runs in a worker."""
-    die_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers itself
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    tempfile.tempdir = scratch
-    from vlms.render import RenderError, render
-
-    try:
-        rendered = render(
-            root / plan.notebook,
-            plan.stem,
-            parameters=plan.parameters,
-            inputs=inputs,
-            root=root,
-            cell_seconds=cell_seconds,
-            on_cell=lambda at, of: connection.send(("cell", (at, of))),
-        )
-        connection.send(("done", rendered))
-    except RenderError as error:
-        connection.send(("failed", str(error)))
-    except Exception:  # a fault of ours: say where it happened
-        connection.send(("failed", f"{plan.notebook}:\n{traceback.format_exc()}"))
-
-
-def _stop(workers):
-    """End workers, and with them their kernels."""
-    for worker in workers:
-        worker.terminate()
-    deadline = time.monotonic() + SECONDS_TO_STOP
-    for worker in workers:
-        worker.join(max(0, deadline - time.monotonic()))
-        if worker.is_alive():
-            worker.kill()
-            worker.join()
+                    publish(content.files, root / "reports")
+                    _record(plan, inputs[plan.stem], content, root)
+                except PublishingError as error:
+                    event, content = "failed", str(error)
+            if event == "waiting":
+                progress.tick()
+            elif event == "started":
+                progress.started(plan.stem)
+            elif event == "cell":
+                progress.at_cell(plan.stem, *content)
+            elif event == "done":
+                outcome.built.append(plan.stem)
+                progress.done(plan.stem, content.seconds)
+            else:
+                outcome.failed[plan.stem] = content
+                progress.failed(plan.stem, content, kept=_has_report(plan, root))
 
 
 def _record(plan, inputs, rendered, root):
@@ -306,12 +215,6 @@ def _check_only(only, plans):
 def _last_seconds(plan, root):
     record = read_record(plan.stem, root) or {}
     return record.get("seconds", float("inf"))
-
-
-def _processors():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _has_report(plan, root):

@@ -62,7 +62,8 @@ def render(notebook, given, output, cell_seconds):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from vlms.progress import kept_note, write_line
     from vlms.publishing import PublishingError, publish
-    from vlms.render import RenderError, render
+    from vlms.parameters import RenderError
+    from vlms.render import render
 
     output = Path(output or f"reports/{Path(notebook).stem}.html")
     parameters = {name: _value(text) for name, text in given}

@@ -11,14 +11,12 @@ import re
 from pathlib import Path
 
 import nh3
-from latex2mathml.converter import convert as mathml
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from nbformat.v4 import new_markdown_cell
 
 import vlms.quick_imports  # noqa: F401  # isort: split
 from vlms.layout import TEMPLATE, count_verdicts, fill
+from vlms.prose import PageError, formula, gather_footnotes, markdown_to_html
 
 # In what nh3 writes, attribute values stand in double quotes and may hold < and >.
 _TAG = re.compile(r"""(<(?:"[^"]*"|[^"<>])*>)""")
@@ -29,8 +27,6 @@ _LABELLED = re.compile(
 _REFERENCE = re.compile(r"(?<![\w@.])@((?:fig|tbl)-[a-z0-9]+(?:-[a-z0-9]+)*)")
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|\bdoi:\s*)(10\.\d{4,9}/[^\s<>&]*[^\s<>&.,;:)])")
 _HEADING = re.compile(r'<h([23]) id="([^"]+)">(.*?) ?<a [^>]*class="anchor"', re.DOTALL)
-_FOOTNOTE = re.compile(r"^\[\^([\w-]+)\]:[ \t]*(.+(?:\n(?:[ ]{2,}|\t).+)*)\n?", re.MULTILINE)
-_FOOTNOTE_MARK = re.compile(r"\[\^([\w-]+)\](?!:)")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 _RIGHT = re.compile(r'(<t[hd]\b[^<>]*?) style="text-align:\s*right;?"')
 _KINDS = {"fig": "Figure", "tbl": "Table"}
@@ -60,10 +56,6 @@ _ATTRIBUTES = {
     "details": {"open"},
     "ol": {"start"},
 }
-
-
-class PageError(ValueError):
-    """A notebook whose text refers to something that it does not show."""
 
 
 def make_page(notebook, *, colophon, claims=(), root=None):
@@ -217,7 +209,7 @@ class _Exporter(TemplateExporter):
 
     def body(self, notebook):
         """Return the HTML of all cells."""
-        notebook = _with_footnotes(notebook)
+        notebook = gather_footnotes(notebook)
         return self.from_notebook_node(notebook)[0]
 
     def default_filters(self):
@@ -225,85 +217,10 @@ class _Exporter(TemplateExporter):
         yield "highlight_code", Highlight2HTML(pygments_lexer="ipython3")
         yield "markdown2html", self._markdown
         yield "without_addresses", lambda text: _ADDRESS.sub("", text)
-        yield "math2html", lambda text: _formula(text.strip().strip("$"), "block")
+        yield "math2html", lambda text: formula(text.strip().strip("$"), "block")
 
     def _markdown(self, source):
-        return MarkdownWithMath(renderer=_Renderer(self._slugs)).render(source)
-
-
-class _Renderer(IPythonRenderer):
-    """Markdown whose headings have ids that stay, and whose formulas are MathML."""
-
-    def __init__(self, slugs):
-        super().__init__(escape=False, allow_harmful_protocols=False)
-        self._slugs = slugs
-
-    def heading(self, text, level, **attributes):
-        slug = stem = _slug(text)
-        number = 1
-        while slug in self._slugs:
-            number += 1
-            slug = f"{stem}-{number}"
-        self._slugs.add(slug)
-        if level == 1:
-            return f'<h1 id="{slug}">{text}</h1>\n'
-        name = html.escape(re.sub("<[^>]+>", "", text))
-        anchor = f'<a class="anchor" href="#{slug}" aria-label="Link to section {name}">#</a>'
-        return f'<h{level} id="{slug}">{text} {anchor}</h{level}>\n'
-
-    def block_math(self, body):
-        return _formula(body, "block")
-
-    def latex_environment(self, name, body):
-        return _formula(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
-
-    def inline_math(self, body):
-        return _formula(body, "inline")
-
-
-def _formula(source, display):
-    markup = mathml(source, display=display)
-    if display == "inline":
-        return markup
-    label = html.escape(source.strip())
-    return f'<div class="math-block" tabindex="0" role="group" aria-label="{label}">{markup}</div>'
-
-
-def _with_footnotes(notebook):
-    """Number the footnotes of all cells through, and gather their texts at the end."""
-    texts, order = {}, []
-
-    def collect(match):
-        texts[match[1]] = " ".join(match[2].split())
-        return ""
-
-    def mark(match):
-        key = match[1]
-        if key not in texts:
-            raise PageError(f"The text refers to footnote [^{key}], which no cell holds.")
-        back = "" if key in order else f' id="fnref-{key}"'
-        if key not in order:
-            order.append(key)
-        n = order.index(key) + 1
-        return f'<sup{back}><a href="#fn-{key}" aria-label="Footnote {n}">{n}</a></sup>'
-
-    cells = [cell.copy() for cell in notebook.cells]
-    prose = [cell for cell in cells if cell.cell_type == "markdown"]
-    for cell in prose:
-        cell.source = _FOOTNOTE.sub(collect, cell.source)
-    for cell in prose:
-        cell.source = _FOOTNOTE_MARK.sub(mark, cell.source)
-    if order:
-        items = "".join(
-            f'\n<li id="fn-{key}">\n\n{texts[key]} <a href="#fnref-{key}" '
-            f'aria-label="Back to the text of footnote {order.index(key) + 1}">↩</a>\n\n</li>\n'
-            for key in order
-        )
-        source = f'## Notes\n\n<ol class="footnotes">\n{items}\n</ol>'
-        cells.append(new_markdown_cell(source, id="notes"))
-    copy = notebook.copy()
-    copy.cells = cells
-    return copy
+        return markdown_to_html(source, self._slugs)
 
 
 def _map_prose(body, change):
@@ -331,8 +248,3 @@ def _safe_attribute(tag, name, value):
 def _first_heading(body):
     match = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.DOTALL)
     return html.unescape(re.sub("<[^>]+>", "", match[1])).strip() if match else None
-
-
-def _slug(text):
-    plain = html.unescape(re.sub("<[^>]+>", "", text)).lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "section"
