@@ -11,13 +11,8 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from vlms.event_table import (
-    Observations,
-    SurvivalInputError,
-    group_codes,
-    observations,
-    refuse_rows,
-)
+from vlms.arguments import SurvivalInputError, group_codes, refuse_rows
+from vlms.observations import Observations, observations
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,7 @@ class ModelFrame:
 
     Attributes
     ----------
-    outcome : vlms.event_table.Observations
+    outcome : vlms.observations.Observations
     matrix : ndarray, shape (n, p)
         Covariate columns, as they are (not centred).
     terms : list of str
@@ -180,7 +175,7 @@ def require_column(frame, name, role):
     >>> require_column(pd.DataFrame({"age_years": [1]}), "age", "covariates")
     Traceback (most recent call last):
         ...
-    vlms.event_table.SurvivalInputError: covariates: there is no column 'age'; did you mean ...
+    vlms.arguments.SurvivalInputError: covariates: there is no column 'age'; did you mean ...
     """
     if name in frame.columns:
         return
@@ -236,6 +231,7 @@ def _subset(outcome, rows):
         event=outcome.event[rows],
         code=outcome.code[rows],
         entry=None if outcome.entry is None else outcome.entry[rows],
+        ordered=None,
     )
 
 

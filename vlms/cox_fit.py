@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from vlms.covariates import ModelFrame
-from vlms.event_table import count_events
+from vlms.event_table import count_groups
 from vlms.firth import FirthLikelihood
 from vlms.partial_likelihood import (
     Maximum,
@@ -94,23 +94,21 @@ def fit_rows(data, *, ties, penalty=None, collapse=True):
         )
     code, patterns = found
     if data.stratum is None and outcome.entry is None:
-        table = count_events(replace(outcome, code=code, labels=tuple(range(len(patterns)))))
-        sets = sets_from_counts(table, len(patterns))
+        labels = tuple(range(len(patterns)))
+        sets = sets_from_counts(count_groups(replace(outcome, code=code, labels=labels)))
     else:
         sets = risk_sets(outcome, stratum=data.stratum, pattern=code, patterns=len(patterns))
     counts = np.bincount(code, minlength=len(patterns))
     return fit_patterns(data, sets, patterns, counts, ties=ties, penalty=penalty)
 
 
-def sets_from_counts(table, patterns):
-    """Make risk sets from an event table whose groups 0, 1, … are the covariate patterns.
+def sets_from_counts(parts):
+    """Make risk sets from an event table whose groups are the covariate patterns.
 
     Parameters
     ----------
-    table : DataFrame
-        As `vlms.event_table.event_table`, without delayed entry.
-    patterns : int
-        Number of patterns.
+    parts : list of (time, at_risk, events, censored)
+        As `vlms.event_table.count_groups` returns them, without delayed entry.
 
     Returns
     -------
@@ -118,21 +116,25 @@ def sets_from_counts(table, patterns):
 
     Examples
     --------
-    >>> from vlms.event_table import event_table
-    >>> sets_from_counts(event_table([1, 2, 3], [1, 0, 1], [0, 1, 0]), 2).at_risk.tolist()
+    >>> from vlms.event_table import count_groups
+    >>> from vlms.observations import observations
+    >>> parts = count_groups(observations([1, 2, 3], [1, 0, 1], [0, 1, 0]))
+    >>> sets_from_counts(parts).at_risk.tolist()
     [[2.0, 1.0], [1.0, 0.0]]
     """
-    group, time = table["group"].to_numpy(), table["time"].to_numpy()
-    at_risk, events = table["at_risk"].to_numpy(), table["events"].to_numpy()
-    times = np.unique(time[events > 0])
-    risk, died = np.zeros((times.size, patterns)), np.zeros((times.size, patterns))
-    for pattern in range(patterns):
-        mine = group == pattern
-        still = np.append(at_risk[mine], 0)
-        risk[:, pattern] = still[np.searchsorted(time[mine], times, side="left")]
-        happened = mine & (events > 0)
-        died[np.searchsorted(times, time[happened]), pattern] = events[happened]
-    return RiskSets(times, risk, sparse.csr_array(died))
+    happened = [np.flatnonzero(events) for _, _, events, _ in parts]
+    every = np.sort(np.concatenate([part[0][at] for part, at in zip(parts, happened, strict=True)]))
+    times = every[np.append(True, every[1:] > every[:-1])] if every.size else every
+    at_risk = np.zeros((len(parts), times.size))
+    row, column, died = [], [], []
+    for pattern, ((time, still, events, _), at) in enumerate(zip(parts, happened, strict=True)):
+        at_risk[pattern] = np.append(still, 0)[np.searchsorted(time, times, side="left")]
+        row.append(np.searchsorted(times, time[at]))
+        column.append(np.full(at.size, pattern))
+        died.append(events[at].astype(float))
+    where = (np.concatenate(row), np.concatenate(column))
+    deaths = sparse.csr_array((np.concatenate(died), where), shape=(times.size, len(parts)))
+    return RiskSets(times, at_risk, deaths)
 
 
 def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
@@ -168,7 +170,8 @@ def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
         warnings.append(f"no event among the {n} rows analysed: nothing can be estimated")
     else:
         everything = PartialLikelihood(sets, scaled, ties)
-        _, _, information = everything.value(np.zeros(width))
+        known = everything.value(np.zeros(width))
+        information = known[2]
         usable = _estimable(information, events)
         for column in np.flatnonzero(~usable):
             warnings.append(_why_unusable(data, patterns, varies, information, column))
@@ -177,11 +180,17 @@ def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
             data, sets, None, None, usable, usable.copy(), scale[usable], None,
             (_null_value(sets, ties), None, None), n, events, warnings,
         )  # fmt: skip
-    likelihood = PartialLikelihood(sets, scaled[:, usable], ties)
-    objective = FirthLikelihood(likelihood).value if penalty == "firth" else likelihood.value
+    likelihood = everything
+    if not usable.all():
+        likelihood = PartialLikelihood(sets, scaled[:, usable], ties)
     zero = np.zeros(int(usable.sum()))
-    null = objective(zero)
-    peak = maximise(objective, zero)
+    if penalty == "firth":
+        objective = FirthLikelihood(likelihood).value
+        null = objective(zero)
+    else:
+        objective = likelihood.value
+        null = (known[0], known[1][usable], known[2][np.ix_(usable, usable)])
+    peak = maximise(objective, zero, known=null)
     finite = usable.copy()
     if not peak.converged:
         # Where nothing is known to rise the whole fit is unsettled, and none of it is shown.

@@ -49,29 +49,16 @@ def _penalty_slope(point, information):
     With q = (x - x̄)' I⁻¹ (x - x̄), it is the sum over the tied terms of E[q (x - x̄)]. Expanded in
     powers of x̄ every piece is a sum over patterns or over terms, none over both.
     """
-    likelihood = point.likelihood
-    covariates, mean = likelihood.covariates, point.mean
+    likelihood, rows, mean = point.likelihood, point.likelihood.rows, point.mean
     inverse = np.linalg.inv(information)
-    quadratic = np.einsum("ij,jk,ik->i", covariates, inverse, covariates)
-    turned = mean @ inverse
-    spread = np.einsum("ij,ij->i", turned, mean)
-    weight = point.hazard[:, None]
+    quadratic = ((inverse @ rows) * rows).sum(axis=0)
+    turned = inverse @ mean
     met = point.risk * point.expected(point.hazard)
-    met_turned = point.risk[:, None] * point.expected(weight * turned)
-    cross = np.einsum("ij,ij->i", covariates, met_turned)
-    mean_quadratic = _term_means(point, quadratic)
-    pull = likelihood.weight * (2 * spread - mean_quadratic)
-    return covariates.T @ (quadratic * met - 2 * cross) + pull @ mean
-
-
-def _term_means(point, values):
-    """Risk-weighted mean of a value of the patterns, for each tied term."""
-    likelihood, sets = point.likelihood, point.likelihood.sets
-    weighted = point.risk * values
-    sums = sets.total(weighted)[likelihood.at]
-    if likelihood.tied:
-        sums = sums - likelihood.gone * (sets.deaths @ weighted)[likelihood.at]
-    return sums * point.hazard / likelihood.weight
+    cross = point.risk * (rows * point.expected(point.hazard * turned)).sum(axis=0)
+    # hazard / weight is 1 / the sum of the risks: the term's mean of the quadratic form.
+    mean_quadratic = likelihood.terms(point.risk * quadratic) * point.hazard / likelihood.weight
+    pull = likelihood.weight * (2 * (turned * mean).sum(axis=0) - mean_quadratic)
+    return rows @ (quadratic * met - 2 * cross) + mean @ pull
 
 
 def profile(value, peak, which, *, drop):

@@ -25,6 +25,8 @@ from scipy import sparse
 # exact whole numbers, nothing lost by subtracting cumulative sums.
 MOST_TABLE_CELLS = 250_000
 MOST_TABLE_PATTERNS = 64
+# The same with Efron's terms in place of event times, one for each event.
+MOST_TERM_CELLS = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,17 @@ class RiskSets:
     ----------
     times : ndarray of float, shape (t,)
         Event times; ascending within a stratum, strata one after the other.
-    at_risk : ndarray of float, shape (t, k), or _Intervals
+    at_risk : ndarray of float, shape (k, t), or _Intervals
         Number at risk of each pattern just before each event time.
     deaths : sparse array, shape (t, k)
         Events of each pattern at each event time.
+    died : ndarray of float, shape (t,)
+        Events at each event time.
+
+    Notes
+    -----
+    Values run along the last axis, patterns and times alike: a million event times of two
+    patterns are two long rows, which is what makes the sums over them fast.
     """
 
     times: np.ndarray
@@ -50,12 +59,20 @@ class RiskSets:
         object.__setattr__(self, "died", np.asarray(self.deaths.sum(axis=1)).ravel())
 
     def total(self, values):
-        """Sum values of the patterns, shape (k,) or (k, q), over each risk set."""
-        return self.at_risk @ values
+        """Sum values of the patterns, shape (k,) or (q, k), over each risk set."""
+        return values @ self.at_risk
 
     def spread(self, values):
-        """Sum values of the event times, shape (t,) or (t, q), over the time each is at risk."""
-        return self.at_risk.T @ values
+        """Sum values of the event times, shape (t,) or (q, t), over the time each is at risk."""
+        return values @ self.at_risk.T
+
+    def total_dead(self, values):
+        """Sum values of the patterns, shape (k,) or (q, k), over the events of each time."""
+        return (self.deaths @ values.T).T
+
+    def spread_dead(self, values):
+        """Sum values of the event times, shape (t,) or (q, t), over each pattern's events."""
+        return (self.deaths.T @ values.T).T
 
 
 def risk_sets(checked, *, stratum=None, pattern=None, patterns=None):
@@ -63,7 +80,7 @@ def risk_sets(checked, *, stratum=None, pattern=None, patterns=None):
 
     Parameters
     ----------
-    checked : vlms.event_table.Observations
+    checked : vlms.observations.Observations
         Times, events and entry; its groups are not looked at.
     stratum : ndarray of int, shape (n,), optional
         Code of each patient's stratum.
@@ -78,9 +95,9 @@ def risk_sets(checked, *, stratum=None, pattern=None, patterns=None):
 
     Examples
     --------
-    >>> from vlms.event_table import observations
+    >>> from vlms.observations import observations
     >>> sets = risk_sets(observations([1, 2, 3], [True, False, True]))
-    >>> sets.times.tolist(), sets.at_risk.sum(axis=1).tolist()
+    >>> sets.times.tolist(), sets.at_risk.sum(axis=0).tolist()
     ([1.0, 3.0], [3.0, 1.0])
     """
     n = checked.time.size
@@ -111,40 +128,47 @@ def risk_sets(checked, *, stratum=None, pattern=None, patterns=None):
 class _Intervals:
     """Numbers at risk as a linear map: pattern ↔ the run of event times it is at risk for."""
 
+    # So that numpy hands ``values @ intervals`` over to __rmatmul__ below.
+    __array_ufunc__ = None
+
     def __init__(self, first, last, pattern, shape):
         seen = np.flatnonzero(last >= first)
-        self.first, self.last, self.pattern = first[seen], last[seen], pattern[seen]
-        self.shape = shape
         one = np.ones(seen.size)
-        self._ending = sparse.csr_array((one, (self.last, self.pattern)), shape=shape)
-        late = self.first > 0
-        self._entering = sparse.csr_array(
-            (one[late], (self.first[late] - 1, self.pattern[late])), shape=shape
-        )
-        self._late = bool(late.any())
+        self._ending = sparse.csr_array((one, (last[seen], pattern[seen])), shape=shape)
+        late = seen[first[seen] > 0]
+        self._entering = None
+        if late.size:
+            self._entering = sparse.csr_array(
+                (np.ones(late.size), (first[late] - 1, pattern[late])), shape=shape
+            )
 
     def table(self):
-        at_risk = _sum_from_here(self._ending.toarray())
-        return at_risk - _sum_from_here(self._entering.toarray()) if self._late else at_risk
+        """The numbers themselves, shape (patterns, times)."""
+        return self._sum(self._ending.toarray(), lambda: self._entering.toarray()).T
 
-    def __matmul__(self, values):
-        at_risk = _sum_from_here(self._ending @ values)
-        return at_risk - _sum_from_here(self._entering @ values) if self._late else at_risk
+    def __rmatmul__(self, values):
+        return self._sum(self._ending @ values.T, lambda: self._entering @ values.T).T
+
+    def _sum(self, ending, entering):
+        at_risk = _sum_from_here(ending)
+        return at_risk if self._entering is None else at_risk - _sum_from_here(entering())
 
     @property
     def T(self):  # noqa: N802
-        return _Transposed(self)
+        return _Transposed(self._ending, self._entering)
 
 
+@dataclass(frozen=True)
 class _Transposed:
-    def __init__(self, intervals):
-        self.intervals = intervals
+    ending: sparse.csr_array
+    entering: sparse.csr_array | None
 
-    def __matmul__(self, values):
-        upto = np.cumsum(values, axis=0)
-        mine = self.intervals
-        spread = mine._ending.T @ upto
-        return spread - mine._entering.T @ upto if mine._late else spread
+    __array_ufunc__ = None
+
+    def __rmatmul__(self, values):
+        upto = np.cumsum(values, axis=-1).T
+        spread = self.ending.T @ upto
+        return (spread if self.entering is None else spread - self.entering.T @ upto).T
 
 
 def _sum_from_here(values):
@@ -165,20 +189,20 @@ class PartialLikelihood:
     """
 
     def __init__(self, sets, covariates, ties):
-        self.sets, self.covariates, self.ties = sets, covariates, ties
+        self.sets, self.rows = sets, np.ascontiguousarray(covariates.T)
         died = sets.died.astype(np.int64)
-        if ties == "efron":
+        # Without ties Efron's and Breslow's likelihoods are one, with a term an event time.
+        self.tied = ties == "efron" and bool((died > 1).any())
+        if self.tied:
             # Efron: the j-th of d tied events sees j/d of the tied patients already gone.
             self.at = np.repeat(np.arange(died.size), died)
             order = np.arange(self.at.size) - np.repeat(np.cumsum(died) - died, died)
             self.gone = order / died[self.at]
             self.weight = np.ones(self.at.size)
         else:
-            self.at = np.arange(died.size)
-            self.gone = np.zeros(died.size)
-            self.weight = died.astype(float)
-        self.tied = bool(self.gone.any())
-        self.events = np.asarray(sets.deaths.sum(axis=0)).ravel()
+            self.weight = sets.died
+        self.events = sets.spread_dead(np.ones(died.size))
+        self.counts = self._count_terms()
 
     def evaluate(self, beta):
         """Evaluate at `beta`, shape (p,): a `Point`."""
@@ -187,16 +211,37 @@ class PartialLikelihood:
     def value(self, beta):
         """Log-likelihood, score and information at `beta`, as `maximise` wants them."""
         point = self.evaluate(beta)
-        score, information = point.weighted()
-        return point.log_likelihood, score, information
+        return point.log_likelihood, *point.weighted()
+
+    def _count_terms(self):
+        """At risk less those gone, of each pattern at each tied term, where that fits a table."""
+        at_risk = self.sets.at_risk
+        if not isinstance(at_risk, np.ndarray) or not self.tied:
+            return at_risk if isinstance(at_risk, np.ndarray) else None
+        if len(at_risk) * self.weight.size > MOST_TERM_CELLS:
+            return None
+        counts = at_risk[:, self.at]
+        dead = self.sets.deaths.T.tocsr()
+        for pattern in range(len(counts)):
+            counts[pattern] -= self.gone * dead[[pattern]].toarray().ravel()[self.at]
+        return counts
+
+    def terms(self, values):
+        """Risk-set sums of values of the patterns, shape (q, k), for each tied term."""
+        if self.counts is not None:
+            return values @ self.counts
+        sums = self.sets.total(values)
+        if self.tied:
+            sums = sums[..., self.at] - self.gone * self.sets.total_dead(values)[..., self.at]
+        return sums
 
     def by_time(self, values):
-        """Sum values of the tied terms, shape (m,) or (m, q), within each event time."""
+        """Sum values of the tied terms, shape (m,) or (q, m), within each event time."""
+        if not self.tied:
+            return values
         size = self.sets.died.size
-        if values.ndim == 1:
-            return np.bincount(self.at, values, minlength=size)
-        columns = [np.bincount(self.at, column, minlength=size) for column in values.T]
-        return np.stack(columns, axis=1)
+        summed = [np.bincount(self.at, row, minlength=size) for row in np.atleast_2d(values)]
+        return np.array(summed).reshape(*values.shape[:-1], size)
 
 
 class Point:
@@ -207,7 +252,7 @@ class Point:
     log_likelihood : float
     risk : ndarray, shape (k,)
         Relative hazard of each pattern, up to a common factor.
-    mean : ndarray, shape (m, p)
+    mean : ndarray, shape (p, m)
         Risk-weighted mean of the covariates, for each tied term.
     hazard : ndarray, shape (m,)
         Increment of the baseline hazard, for each tied term.
@@ -215,60 +260,52 @@ class Point:
 
     def __init__(self, likelihood, beta):
         self.likelihood, self.beta = likelihood, beta
-        sets, covariates = likelihood.sets, likelihood.covariates
-        eta = covariates @ beta
+        rows = likelihood.rows
+        eta = beta @ rows
         eta = eta - eta.max(initial=-np.inf)
         self.risk = np.exp(eta)
-        weighted = np.column_stack([self.risk, self.risk[:, None] * covariates])
-        sums = sets.total(weighted)
-        if likelihood.tied:
-            died = sets.deaths @ weighted
-            sums = sums[likelihood.at] - likelihood.gone[:, None] * died[likelihood.at]
-        elif likelihood.ties == "efron":
-            sums = sums[likelihood.at]
+        sums = likelihood.terms(np.vstack([self.risk, self.risk * rows]))
         with np.errstate(all="ignore"):
             # Far out, a whole risk set may underflow: the value is then -inf and refused.
-            self.mean = sums[:, 1:] / sums[:, :1]
-            self.hazard = likelihood.weight / sums[:, 0]
+            self.hazard = likelihood.weight / sums[0]
+            self.mean = sums[1:] / sums[0]
             self.log_likelihood = float(
-                likelihood.events @ eta - likelihood.weight @ np.log(sums[:, 0])
+                likelihood.events @ eta - likelihood.weight @ np.log(sums[0])
             )
-        if not np.isfinite(self.mean).all():
+        if not (np.isfinite(self.log_likelihood) and np.isfinite(self.mean).all()):
             self.log_likelihood = -np.inf
 
     def expected(self, values):
-        """Sum of values of the tied terms times the hazard each pattern meets at them."""
+        """Sum of values of the tied terms, shape (m,) or (q, m), that each pattern meets."""
         likelihood, sets = self.likelihood, self.likelihood.sets
-        spread = sets.spread(likelihood.by_time(values))
+        if likelihood.counts is not None:
+            return values @ likelihood.counts.T
+        met = sets.spread(likelihood.by_time(values))
         if likelihood.tied:
-            gone = likelihood.gone if values.ndim == 1 else likelihood.gone[:, None]
-            spread = spread - sets.deaths.T @ likelihood.by_time(gone * values)
-        return spread
+            met = met - sets.spread_dead(likelihood.by_time(likelihood.gone * values))
+        return met
 
     def weighted(self, by=None):
         """Score and information, each event time weighted by `by`, shape (t,) (default 1)."""
-        likelihood, covariates = self.likelihood, self.likelihood.covariates
-        if by is None:
-            weight, hazard, events = likelihood.weight, self.hazard, likelihood.events
-        else:
-            here = by[likelihood.at]
-            weight, hazard = likelihood.weight * here, self.hazard * here
-            events = likelihood.sets.deaths.T @ by
-        score = events @ covariates - weight @ self.mean
-        expected = self.risk * self.expected(hazard)
-        information = (covariates.T * expected) @ covariates
-        information -= (self.mean.T * weight) @ self.mean
+        likelihood, rows = self.likelihood, self.likelihood.rows
+        weight, hazard, events = likelihood.weight, self.hazard, likelihood.events
+        if by is not None:
+            here = by[likelihood.at] if likelihood.tied else by
+            weight, hazard = weight * here, hazard * here
+            events = likelihood.sets.spread_dead(by)
+        score = rows @ events - self.mean @ weight
+        information = (rows * (self.risk * self.expected(hazard))) @ rows.T
+        information -= (self.mean * weight) @ self.mean.T
         return score, (information + information.T) / 2
 
     def score_residuals(self):
-        """Each pattern's part of the score, shape (k, p); patterns must be single patients."""
-        likelihood, covariates = self.likelihood, self.likelihood.covariates
-        died = likelihood.sets.died
-        tied_mean = likelihood.by_time(likelihood.weight[:, None] * self.mean) / died[:, None]
-        observed = likelihood.events[:, None] * covariates - likelihood.sets.deaths.T @ tied_mean
-        met = self.expected(self.hazard)[:, None] * covariates
-        met -= self.expected(self.hazard[:, None] * self.mean)
-        return observed - self.risk[:, None] * met
+        """Each pattern's part of the score, shape (p, k); patterns must be single patients."""
+        likelihood, rows = self.likelihood, self.likelihood.rows
+        sets = likelihood.sets
+        tied_mean = likelihood.by_time(likelihood.weight * self.mean) / sets.died
+        observed = likelihood.events * rows - sets.spread_dead(tied_mean)
+        met = self.expected(self.hazard) * rows - self.expected(self.hazard * self.mean)
+        return observed - self.risk * met
 
 
 @dataclass(frozen=True)
@@ -293,7 +330,7 @@ class Maximum:
     converged: bool
 
 
-def maximise(value, start, *, held=(), most_steps=100):
+def maximise(value, start, *, known=None, held=(), most_steps=100):
     """Climb to the maximum by Newton-Raphson with step halving.
 
     Parameters
@@ -301,6 +338,8 @@ def maximise(value, start, *, held=(), most_steps=100):
     value : callable
         From the coefficients to (log-likelihood, score, information).
     start : ndarray, shape (p,)
+    known : tuple, optional
+        What `value` gives at the start, where that is known already.
     held : sequence of int
         Coefficients that stay at their starting value.
     most_steps : int
@@ -325,7 +364,7 @@ def maximise(value, start, *, held=(), most_steps=100):
     beta = np.array(start, dtype=float)
     free = np.setdiff1d(np.arange(beta.size), held)
     rising = np.zeros(beta.size, dtype=bool)
-    now, score, information = value(beta)
+    now, score, information = value(beta) if known is None else known
     if free.size == 0:
         return Maximum(beta, now, information, rising, True)
     for _ in range(most_steps):

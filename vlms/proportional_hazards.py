@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
+from vlms.arguments import SurvivalInputError
 from vlms.covariates import model_frame
 from vlms.cox_fit import fit_rows
-from vlms.event_table import SurvivalInputError, count_events
+from vlms.event_table import count_events
 from vlms.regression import one_of
 
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
+from vlms.arguments import SurvivalInputError
 from vlms.covariates import ModelFrame, model_frame
 from vlms.cox_fit import fit_patterns, fit_rows, sets_from_counts
-from vlms.event_table import SurvivalInputError
+from vlms.event_table import parts_of_table
 from vlms.firth import likelihood_ratio, profile
 
 COLUMNS = (
@@ -98,7 +99,7 @@ def cox(
     >>> cox(separated, "high_grade")["hazard_ratio"].isna().tolist()
     [True]
     >>> cox(separated, "high_grade", penalty="firth")["hazard_ratio"].round(2).tolist()
-    [7.3]
+    [7.56]
     """
     one_of("ties", ties, ("efron", "breslow"))
     one_of("penalty", penalty, (None, "firth"))
@@ -143,13 +144,12 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     ['group[1]']
     """
     one_of("ties", ties, ("efron", "breslow"))
-    levels = list(dict.fromkeys(table["group"]))
-    coded = table.assign(group=table["group"].map({level: i for i, level in enumerate(levels)}))
-    counts = coded.groupby("group")[["events", "censored"]].sum().sum(axis=1).to_numpy()
+    levels, parts = parts_of_table(table)
+    counts = np.array([int(events.sum() + censored.sum()) for _, _, events, censored in parts])
     patterns = np.eye(len(levels))[:, 1:] if len(levels) > 1 else np.zeros((1, 1))
     terms = [f"group[{level}]" for level in levels[1:]] or ["group"]
     data = ModelFrame(None, patterns, terms, ["group"] * len(terms), None, None, 1, 0, [])
-    fit = fit_patterns(data, sets_from_counts(coded, len(levels)), patterns, counts, ties=ties)
+    fit = fit_patterns(data, sets_from_counts(parts), patterns, counts, ties=ties)
     fitted = _table(fit, penalty=None, confidence=confidence)
     fitted.attrs |= {"ties": ties, "strata": 1, "dropped": 0}
     return fitted
@@ -176,7 +176,7 @@ def one_of(name, value, allowed):
     >>> one_of("ties", "exact", ("efron", "breslow"))
     Traceback (most recent call last):
         ...
-    vlms.event_table.SurvivalInputError: ties: 'exact' is not known; choose 'efron' or 'breslow'.
+    vlms.arguments.SurvivalInputError: ties: 'exact' is not known; choose 'efron' or 'breslow'.
     """
     if value not in allowed:
         raise SurvivalInputError(
@@ -240,9 +240,8 @@ def _table(fit, *, penalty, confidence):
 def _robust(fit, inverse, within):
     """Lin and Wei's sandwich: the clusters' summed influence on each coefficient, squared."""
     point = fit.likelihood.evaluate(fit.peak.beta)
-    residuals = point.score_residuals()[:, within]
-    clusters = fit.data.cluster
-    summed = np.stack([np.bincount(clusters, column) for column in residuals.T], axis=1)
+    residuals = point.score_residuals()[within]
+    summed = np.array([np.bincount(fit.data.cluster, row) for row in residuals]).T
     influence = summed @ inverse
     return influence.T @ influence
 
