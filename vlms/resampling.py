@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from vlms.arguments import SurvivalInputError, checked_times
+from vlms.curves import noise_of
 from vlms.observations import observations
 from vlms.spreading import spread
 
@@ -117,7 +118,9 @@ def survival_draws(time, event, at, *, resamples=10_000, seed=1, jobs=None):
     wanted = checked_times(np.atleast_1d(np.asarray(at)), "at")
     cell, kinds = _cells(checked.time, checked.event, wanted)
     draw = partial(_draw_survival, cell, kinds, wanted.size)
-    return np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK))
+    drawn = np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK))
+    # Drawn in ascending order of the times, returned in the order asked for.
+    return drawn[:, np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]
 
 
 def bootstrap_hazard_ratio(
@@ -296,7 +299,7 @@ def _draw_counts(cell, cells, draws, rng):
 def _cells(time, event, wanted):
     """Cell of each patient, and what each cell is: (asked times it precedes, is event)."""
     order = np.lexsort((~event, time))
-    segment = np.searchsorted(np.sort(wanted), time[order], side="left")
+    segment = np.searchsorted(np.sort(wanted) + noise_of(time), time[order], side="left")
     # What comes after the last asked time is one cell, as is every run of one kind before it.
     kind = np.where(segment == wanted.size, 2, event[order].astype(int))
     new = (np.diff(segment) != 0) | (np.diff(kind) != 0)
