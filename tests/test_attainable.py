@@ -93,7 +93,7 @@ def test_true_curves_are_never_contradictory_and_need_no_more_censoring_than_the
     from test_histories import exact_curve
 
     random = np.random.default_rng(1958)
-    for _ in range(1500):
+    for _ in range(1000):
         n = int(random.choice([*range(1, 13), 16, 20, 26, 40, 63]))
         steps = random.choice(["e", "c"], size=n, p=[0.6, 0.4])
         curve = exact_curve(steps)

@@ -30,6 +30,8 @@ def run(*arguments):
         ("median 24 60=65% --n 63 --events 42", 0, "only be the median among the 42"),
         ("mixture 20:90% 20:50% --whole 40:55% --most-censored 5", 1, "no censoring of up to 5"),
         ("interval 1.14 6.56 --events 15", 1, "needs at least 20 events"),
+        ("events 2.74 1.14 6.56 --groups 12 14 --most 15", 1, "at most 15 can have occurred"),
+        ("events 1.37 0.29 6.54 --groups 11 15", 0, "can be true with"),
         ("hr 2.13 0.99 4.62 --words improved", 1, "yet the text says improved"),
     ],
 )

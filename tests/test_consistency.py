@@ -80,7 +80,7 @@ def test_true_cox_fits_are_never_contradictory(studies):
 
 
 def test_an_interval_of_twice_the_patients_is_found_at_the_stated_rate(studies):
-    # Planted: limits of a study with twice the events of the one that prints them.
+    # Planted: limits of a study with twice the events of the one that prints them. Measured 75%.
     found = 0
     for log_ratio, error, events, _ in studies[:1000]:
         limits = [math.exp(log_ratio + s * 1.959964 * error / 2**0.5) for s in (-1, 1)]
@@ -88,11 +88,11 @@ def test_an_interval_of_twice_the_patients_is_found_at_the_stated_rate(studies):
         ratio = printed(math.exp(log_ratio), 2, False)
         if float(ratio):
             found += hazard_ratio_check(ratio, *shown, events=sum(events)).contradictory
-    assert found / 1000 > 0.5
+    assert found / 1000 > 0.7
 
 
 def test_a_wrong_digit_in_a_limit_is_found_at_the_stated_rate(studies):
-    # Planted: the first decimal of the upper limit raised by 3.
+    # Planted: the first decimal of the upper limit raised by 3. Measured 76%.
     found = 0
     for log_ratio, error, _, _ in studies[:1000]:
         limits = [math.exp(log_ratio + side * 1.959964 * error) for side in (-1, 1)]
@@ -100,7 +100,7 @@ def test_a_wrong_digit_in_a_limit_is_found_at_the_stated_rate(studies):
         ratio = printed(math.exp(log_ratio), 2, False)
         if float(ratio):
             found += hazard_ratio_check(ratio, lower, upper).contradictory
-    assert found / 1000 > 0.3
+    assert found / 1000 > 0.7
 
 
 @settings(max_examples=300, deadline=None)

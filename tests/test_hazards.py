@@ -1,13 +1,6 @@
-import pandas as pd
 import pytest
 
-from vlms.hazards import (
-    direction_check,
-    hazard_ratio_check,
-    identical_rows,
-    log_symmetry_check,
-    wald_p_check,
-)
+from vlms.hazards import hazard_ratio_check, log_symmetry_check, wald_p_check
 
 
 def test_a_ratio_in_the_middle_of_its_limits_on_the_log_scale_is_consistent():
@@ -90,42 +83,3 @@ def test_the_number_of_patients_bounds_the_events():
 def test_more_events_than_patients_are_refused():
     with pytest.raises(ValueError, match="more than 20 patients"):
         hazard_ratio_check("1.80", "1.20", "2.70", events=40, n=20)
-
-
-def test_words_that_go_against_the_ratio_are_contradictory():
-    assert direction_check("2.13", "improved").contradictory
-    assert direction_check("0.43", "worse").contradictory
-    assert not direction_check("0.43", "improved").contradictory
-    assert not direction_check("2.74", "inferior").contradictory
-
-
-def test_a_ratio_that_may_be_1_goes_with_any_words():
-    assert not direction_check("1.0", "better").contradictory
-    assert not direction_check("1.0", "worse").contradictory
-
-
-def test_words_without_a_direction_are_refused():
-    with pytest.raises(ValueError, match="no direction"):
-        direction_check("1.2", "different")
-
-
-def test_identical_rows_are_named_but_not_called_contradictory():
-    table = pd.DataFrame(
-        {
-            "hazard_ratio": ["2.74", "1.37", "2.74", None],
-            "lower": ["1.14", "0.29", "1.14", None],
-            "upper": ["6.56", "6.54", "6.56", None],
-        },
-        index=["recurrence", "other", "death", "none"],
-    )
-    finding = identical_rows(table)
-    assert finding.verdict == "undetermined"
-    assert finding.values["groups"] == [["recurrence", "death"]]
-    assert identical_rows(table.iloc[:2]).verdict == "consistent"
-
-
-def test_a_trailing_zero_makes_rows_differ():
-    table = pd.DataFrame(
-        {"hazard_ratio": ["2.7", "2.70"], "lower": ["1", "1"], "upper": ["3", "3"]}
-    )
-    assert identical_rows(table).verdict == "consistent"

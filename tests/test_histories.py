@@ -3,7 +3,7 @@ from itertools import combinations_with_replacement, product
 
 import pytest
 
-from vlms.histories import History, search_histories
+from vlms.histories import History, fewest_censored_by_events, search_histories
 
 
 def exact_curve(steps):
@@ -102,3 +102,16 @@ def test_a_search_out_of_budget_calls_nothing_impossible():
     search = search_histories(60, [(0.61379, 0.61381)], budget=50)
     assert not search.impossible
     assert search.at_least is not None
+
+
+def test_the_fewest_censored_for_a_number_of_events_agrees_with_trying_every_history():
+    box = (0.295, 0.455)
+    found = fewest_censored_by_events(7, [box])
+    for events in range(8):
+        tried = [
+            steps[:cut].count("c")
+            for steps in product("ec", repeat=7)
+            for cut in range(8)
+            if steps[:cut].count("e") == events and box[0] <= exact_curve(steps)[cut] <= box[1]
+        ]
+        assert found[events] == min(tried, default=float("inf"))

@@ -95,6 +95,23 @@ def interval(lower, upper, events, groups, confidence):
 
 
 @_check
+@click.argument("hazard_ratio")
+@click.argument("lower")
+@click.argument("upper")
+@click.option("--groups", nargs=2, required=True, help="Patients in the group and the reference.")
+@click.option("--most", help="The most events that there can have been.")
+@click.option("--confidence", default="95%", show_default=True, help="Level of the limits.")
+def events(hazard_ratio, lower, upper, groups, most, confidence):
+    """How many events a hazard ratio can have had, given its two groups.
+
+    vlms audit events 2.74 1.14 6.56 --groups 12 14 --most 15
+    """
+    result = {f"{hazard_ratio} ({lower} to {upper})": (hazard_ratio, lower, upper, groups)}
+    level = _level(confidence)
+    return consistency.same_events_check(result, most_events=most, confidence=level)
+
+
+@_check
 @click.argument("printed", nargs=-1, required=True)
 @click.option("--n", required=True, help="Patients in the group.")
 @click.option("--most-censored", help="At most so many censored before the last time.")

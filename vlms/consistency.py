@@ -10,9 +10,7 @@ from vlms.comparisons import which_comparison
 from vlms.counts import overlap_bounds, overlap_check, sum_check
 from vlms.findings import VERDICTS, Finding, printed_box, printed_share, together
 from vlms.hazards import (
-    direction_check,
     hazard_ratio_check,
-    identical_rows,
     log_symmetry_check,
     wald_p_check,
 )
@@ -25,7 +23,9 @@ from vlms.medians import (
 )
 from vlms.mixtures import mixture_check
 from vlms.moments import binary_sd_check, mean_check, sd_check
+from vlms.risk_sets import possible_events, same_events_check
 from vlms.shares import percentage_check, possible_totals
+from vlms.wording import direction_check, identical_rows, significance_check
 
 __all__ = [
     "VERDICTS",
@@ -49,10 +49,13 @@ __all__ = [
     "overlap_check",
     "percentage_check",
     "pooled_median_check",
+    "possible_events",
     "possible_totals",
     "printed_box",
     "printed_share",
+    "same_events_check",
     "sd_check",
+    "significance_check",
     "smallest_p",
     "sum_check",
     "survival_check",

@@ -20,8 +20,10 @@ from math import ceil, comb, floor
 
 import numpy as np
 
+from vlms.products import ProductTable, distinct
+
 # Floats stand for the exact products; boxes are widened by far more than the rounding error.
-_SAME, _SLACK = 1e-14, 1e-11
+_SLACK = 1e-11
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,14 @@ class Search:
 
 
 def search_histories(
-    n, boxes, *, most_censored=None, most_events=None, limit=1, budget=4_000_000, plans=200_000
+    n,
+    boxes,
+    *,
+    most_censored=None,
+    most_events=None,
+    limit=1,
+    budget=4_000_000,
+    plans=200_000,
 ):
     """Find histories whose estimate lies in each box, fewest censored first.
 
@@ -129,12 +138,55 @@ def search_histories(
     >>> search_histories(50, [(0.994, 0.996)]).impossible
     True
     """
-    boxes = [(low - _SLACK, high + _SLACK) for low, high in boxes]
     most_censored = n if most_censored is None else min(n, most_censored)
     most_events = n if most_events is None else min(n, most_events)
-    table, found, open_from, looked_at = _Table(budget), [], None, 0
-    for censored in range(most_censored + 1):
-        level = list(_plans(n, boxes, censored, most_events, plans - looked_at))
+    levels = range(most_censored + 1)
+    return _search(n, boxes, levels, (0, most_events), limit, plans, ProductTable(budget))
+
+
+def fewest_censored_by_events(n, boxes, *, budget=200_000):
+    """Return the fewest censored for each number of events by the last time.
+
+    Parameters
+    ----------
+    n : int
+        Patients at the start.
+    boxes : sequence of (float, float)
+        As for `search_histories`.
+    budget : int
+        Values that may be enumerated; beyond it the bounds alone decide, so that the number is
+        never too large.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n + 1,)
+        By number of events from 0; infinite where no history exists.
+
+    Examples
+    --------
+    >>> fewest_censored_by_events(6, [(0.49, 0.51)])
+    array([inf,  4.,  2.,  0., inf, inf, inf])
+    """
+    table, fewest = ProductTable(budget), np.full(n + 1, np.inf)
+    low, high = boxes[-1]
+    for events in range(n + 1):
+        # All censored last leaves (n - e)/n at most, all first (n - e - c)/(n - c) at least.
+        if (n - events) / n < low - _SLACK:
+            break
+        least = n - events / (1 - high) if high < 1 else 0
+        levels = range(max(ceil(least - 1e-6), 0), n - events + 1)
+        search = _search(n, boxes, levels, (events, events), 0, 200_000, table)
+        if search.at_least is not None:
+            fewest[events] = search.at_least
+    return fewest
+
+
+def _search(n, boxes, levels, events, limit, plans, table):
+    """Search level by level of the number censored; a limit of 0 stops at what is open, too."""
+    boxes = [(low - _SLACK, high + _SLACK) for low, high in boxes]
+    found, open_from, looked_at = [], None, 0
+    for censored in levels:
+        level = list(_plans(n, boxes, censored, events, plans - looked_at))
         looked_at += len(level) + 1
         # Only a full share of the budget lets a plan be missed.
         if looked_at >= plans and open_from is None:
@@ -145,21 +197,23 @@ def search_histories(
                 found.append(history)
             elif not decided and open_from is None:
                 open_from = censored
-            if len(found) >= limit:
+            if len(found) >= max(limit, 1):
                 break
-        if len(found) >= limit or looked_at >= plans:
+        stopped = limit == 0 and open_from is not None
+        if len(found) >= max(limit, 1) or looked_at >= plans or stopped:
             break
     return Search(tuple(found), open_from)
 
 
-def _plans(n, boxes, censored, most_events, most):
+def _plans(n, boxes, censored, events, most):
     """Yield plans, (events, censored) a segment, that the bounds allow, and how far off they are.
 
     How far off: the distance of the middle of the bounds from the middle of the box, summed, so
     that the plan nearest to what is printed is tried first.
     """
     last = len(boxes) - 1
-    stack = [(0, n, 1.0, 1.0, censored, most_events, (), 0.0)]
+    spare = events[1] - events[0]
+    stack = [(0, n, 1.0, 1.0, censored, events[1], (), 0.0)]
     while stack and most > 0:
         segment, at_risk, low, high, left, events_left, plan, off = stack.pop()
         if segment > last:
@@ -173,6 +227,8 @@ def _plans(n, boxes, censored, most_events, most):
             most_e = floor(at_risk * (1 - box[0] / high) + 1e-6) if high > 0 else 0
             # A censoring after the last event of all shows in no printed value.
             fewest = max(fewest, 1 if segment == last and c else 0)
+            if segment == last:
+                fewest = max(fewest, events_left - spare)
             for e in range(max(fewest, 0), min(stay, most_e, events_left) + 1):
                 bottom = low * (stay - e) / stay if stay else low
                 top = high * (at_risk - e) / at_risk if at_risk else high
@@ -207,7 +263,7 @@ def _realise(n, boxes, plan, table):
             return None, True
         offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         reached.append(
-            _distinct(np.repeat(start, counts) * factors[np.repeat(first, counts) + offsets])
+            distinct(np.repeat(start, counts) * factors[np.repeat(first, counts) + offsets])
         )
         at_risk -= e + c
     value = reached[-1][np.argmin(np.abs(reached[-1] - sum(boxes[-1]) / 2))]
@@ -227,65 +283,6 @@ def _realise(n, boxes, plan, table):
         segments.append(table.steps(at_risk, e, c, factors[spot[best]], index == len(plan) - 1))
         value = start[best]
     return History(n, tuple(reversed(segments))), True
-
-
-class _Table:
-    """Values of the product over a segment, by at-risk number, events and censorings."""
-
-    def __init__(self, budget):
-        self.budget, self.left, self.known = budget, budget, {}
-
-    def factors(self, at_risk, e, c, *, ends_in_event=False):
-        """Return the sorted distinct factors, or None where there are too many."""
-        if ends_in_event:
-            before = self.factors(at_risk, e - 1, c)
-            rest = at_risk - (e - 1) - c
-            return None if before is None else before * ((rest - 1) / rest)
-        if c == 0:
-            return self._grow(at_risk, e, c)
-        if (at_risk, e, c) not in self.known and comb(e + c + 1, c + 1) > self.left:
-            return None
-        for i in range(c + 1):
-            for j in range(e + 1):
-                if (at_risk, j, i) not in self.known:
-                    self.known[at_risk, j, i] = self._grow(at_risk, j, i)
-        return self.known[at_risk, e, c]
-
-    def _grow(self, at_risk, e, c):
-        if c == 0:
-            return np.array([(at_risk - e) / at_risk if at_risk else 1.0])
-        ways = [self.known[at_risk, e, c - 1]]
-        if e:
-            rest = at_risk - (e - 1) - c
-            ways.append(self.known[at_risk, e - 1, c] * ((rest - 1) / rest))
-        values = _distinct(np.concatenate(ways))
-        self.left -= len(values)
-        return values
-
-    def steps(self, at_risk, e, c, value, ends_in_event):
-        """Return one order of steps that leads to a value of the table."""
-        text = ""
-        while e or c:
-            rest = at_risk - (e - 1) - c
-            by_event = value * rest / (rest - 1) if e and rest > 1 else value
-            gap_event = self._gap(at_risk, e - 1, c, by_event) if e else np.inf
-            gap_censored = self._gap(at_risk, e, c - 1, value) if c else np.inf
-            # A product of 0 forgets its past: any order before the last event will do.
-            if gap_event <= gap_censored or (ends_in_event and not text and e) or (e and rest == 1):
-                text, e, value = "e" + text, e - 1, by_event
-                if rest == 1:
-                    value = self.factors(at_risk, e, c)[0]
-            else:
-                text, c = "c" + text, c - 1
-        return text
-
-    def _gap(self, at_risk, e, c, value):
-        return np.abs(self.factors(at_risk, e, c) - value).min()
-
-
-def _distinct(values):
-    values = np.sort(values)
-    return values[np.concatenate(([True], np.diff(values) > _SAME))]
 
 
 def _runs(segment):

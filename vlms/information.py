@@ -79,7 +79,8 @@ def information_check(lower, upper, events, *, confidence=0.95, groups=None):
     confidence : float
         Confidence level of the limits.
     groups : tuple of int, optional
-        Patients with and without the covariate; an arm has at most as many events.
+        Patients with and without the covariate, or the most events that each can have had where
+        that is known (a group whose median was not reached had it in fewer than half).
 
     Returns
     -------

@@ -4,14 +4,15 @@ Without censoring, the survival of all is the mean of the subgroups' survival, w
 sizes. With censoring it is not: the Kaplan-Meier estimate of the whole weights the subgroups by
 who is still at risk, and need not even lie between the subgroups' estimates where their hazards
 cross. What stays provable are counts: with e events and c censorings before a time, whatever their
-order, the estimate lies between (n − e − c)/(n − c), all censored first, and (n − e)/n, all
-censored last. Events and censorings of the subgroups add up to those of the whole.
+order, only certain values can be reached, between (n − e − c)/(n − c), all censored first, and
+(n − e)/n, all censored last. Events and censorings of the subgroups add up to those of the whole.
 """
 
 import numpy as np
 
-from vlms.attainable import survival_box
+from vlms.attainable import printed_shares, survival_box
 from vlms.findings import Finding, printed_share, whole
+from vlms.histories import fewest_censored_by_events
 
 
 def mixture_check(groups, total, *, most_censored=None):
@@ -19,10 +20,11 @@ def mixture_check(groups, total, *, most_censored=None):
 
     Parameters
     ----------
-    groups : mapping of str to (int, str)
-        Size and printed survival of each subgroup; together they are all patients.
+    groups : mapping of str to (int, str or sequence of str)
+        Size and printed survival of each subgroup; together they are all patients. Survival
+        printed for earlier times may stand before that for the time in question.
     total : tuple of (int, str)
-        Size and printed survival of all.
+        Size and printed survival of all, at the last of these times.
     most_censored : int, optional
         At most so many patients were censored before that time.
 
@@ -40,9 +42,10 @@ def mixture_check(groups, total, *, most_censored=None):
 
     Notes
     -----
-    For each subgroup, every pair of events and censorings whose bounds meet its box is kept, and
-    the pairs are summed over subgroups; then the bounds of the whole must meet its box. The
-    bounds are necessary, so a contradiction is a proof and a fit is not.
+    For each subgroup and for the whole, the fewest censored are found for every number of events
+    (`vlms.histories`); the subgroups' events must sum to those of the whole, and the same patients
+    be censored. That the orders of leaving fit together is not asked, so a contradiction is a
+    proof and a fit is not.
 
     Examples
     --------
@@ -54,14 +57,14 @@ must have been censored before that time (13 if digits were cut off).
     'contradictory'
     """
     sizes = [whole(size, f"size of {name!r}", least=1) for name, (size, _) in groups.items()]
-    shares = [printed_share(share) for _, share in groups.values()]
+    shares = [printed_shares(share) for _, share in groups.values()]
     n, share = whole(total[0], "total", least=1), printed_share(total[1])
     if sum(sizes) != n:
         raise ValueError(
             f"the subgroups hold {' + '.join(map(str, sizes))} = {sum(sizes)} patients, not {n}"
         )
     most = n if most_censored is None else min(n, whole(most_censored, "number censored"))
-    mixture = sum(s.value * size for s, size in zip(shares, sizes, strict=True)) / n
+    mixture = sum(s[-1].value * size for s, size in zip(shares, sizes, strict=True)) / n
     either, rounded = (
         _fewest_censored(sizes, shares, n, share, most, truncated) for truncated in (True, False)
     )
@@ -70,7 +73,7 @@ must have been censored before that time (13 if digits were cut off).
         "fewest_censored": either,
         "fewest_censored_rounded": rounded,
     }
-    terms = " + ".join(f"{size} × {s.text}" for s, size in zip(shares, sizes, strict=True))
+    terms = " + ".join(f"{size} × {s[-1].text}" for s, size in zip(shares, sizes, strict=True))
     arithmetic = f"({terms})/{n} = {mixture:.1%} without censoring."
     assumptions = (
         "the subgroups are all patients, each once",
@@ -97,24 +100,20 @@ must have been censored before that time (13 if digits were cut off).
 
 
 def _fewest_censored(sizes, shares, n, share, most, truncated):
-    """The fewest censored with which bounds of subgroups and whole can all be met, or None."""
-    possible = np.zeros((n + 1, n + 1), dtype=bool)
-    possible[0, 0] = True
-    for size, group_share in zip(sizes, shares, strict=True):
-        grown = np.zeros_like(possible)
-        for e, c in zip(*np.nonzero(_meets(size, group_share, truncated)), strict=True):
-            grown[e:, c:] |= possible[: n + 1 - e, : n + 1 - c]
-        possible = grown
-    possible &= _meets(n, share, truncated)
-    censored = np.nonzero(possible.any(axis=0))[0]
-    return int(censored[0]) if len(censored) and censored[0] <= most else None
+    """The fewest censored with which subgroups and whole can all be true, or None."""
+    # Fewest censored by number of events, summed over the subgroups so far.
+    summed = np.array([0.0])
+    for size, group_shares in zip(sizes, shares, strict=True):
+        own = _censored_by_events(size, group_shares, truncated)
+        both = summed[:, None] + own[None, :]
+        summed = np.array([both[::-1].diagonal(k).min() for k in range(1 - len(summed), size + 1)])
+    needed = np.maximum(summed, _censored_by_events(n, [share], truncated))
+    # Whoever had no event can have been censored, in whichever subgroup, after its last event.
+    needed = needed[needed <= np.minimum(n - np.arange(n + 1), most)]
+    return int(needed.min()) if len(needed) else None
 
 
-def _meets(n, share, truncated):
-    """Which (events, censored) of n patients have bounds that meet the box."""
-    low, high = survival_box(share, truncated=truncated)
-    events, censored = np.ogrid[: n + 1, : n + 1]
-    stay = np.maximum(n - censored, 1)
-    bottom = np.where(censored < n, (n - events - censored) / stay, 1.0)
-    top = (n - events) / n
-    return (events + censored <= n) & (bottom <= high + 1e-11) & (top >= low - 1e-11)
+def _censored_by_events(n, shares, truncated):
+    """The fewest censored for each number of events; infinite where no history exists."""
+    boxes = [survival_box(share, truncated=truncated) for share in shares]
+    return fewest_censored_by_events(n, boxes)
