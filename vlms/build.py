@@ -25,7 +25,6 @@ from vlms.freshness import (
     reasons_to_build,
 )
 from vlms.publishing import PublishingError, built_line, commit, publish, sha256
-from vlms.workers import run_reports
 
 _BUILT = "Built on 0000-00-00 00:00 UTC."
 _BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
@@ -119,6 +118,8 @@ def status(root="."):
 
 def _build_stale(root, stale, jobs, cell_seconds, progress, outcome):
     """Run the stale reports, the one that took longest last time first, and publish each."""
+    from vlms.workers import run_reports  # slow to import, and a fresh build needs none of it
+
     stale = sorted(stale, key=lambda item: -_last_seconds(item[0], root))
     inputs = {}
     for plan, found, reasons in stale:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from vlms.kernels import fixed_environment
+from vlms.processes import fixed_environment
 
 CELL_SECONDS = click.option(
     "--cell-seconds", default=600.0, show_default=True, help="Time limit for a cell."
@@ -60,9 +60,9 @@ def render(notebook, given, output, cell_seconds):
     """Run one notebook under some parameters and write its report."""
     _with_fixed_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from vlms.parameters import RenderError
     from vlms.progress import kept_note, write_line
     from vlms.publishing import PublishingError, publish
-    from vlms.parameters import RenderError
     from vlms.render import render
 
     output = Path(output or f"reports/{Path(notebook).stem}.html")

@@ -1,5 +1,9 @@
 """Run a notebook through papermill on a kernel of our own, and see that every cell ran well."""
 
+import vlms.quick_imports  # noqa: F401
+
+# isort: split
+
 import re
 
 import nbformat
@@ -9,7 +13,6 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
 
-import vlms.quick_imports  # noqa: F401  # isort: split
 from vlms.kernels import OwnKernelManager
 from vlms.parameters import RenderError
 
@@ -76,16 +79,16 @@ def execute(notebook, parameters, path, cell_seconds, on_cell):
 
 
 class _Client(PapermillNotebookClient):
-    """Papermill's client, which remembers the cell it is at and stops its kernel at once."""
+    """Papermill's client, which remembers the cell that it is at."""
 
     at = None
     on_cell = None
 
-    async def async_execute_cell(self, cell, cell_index, **options):
+    def execute_cell(self, cell, cell_index, **options):
         _Client.at = (cell_index, cell)
         if self.on_cell:
             self.on_cell(cell_index + 1, len(self.nb.cells))
-        return await super().async_execute_cell(cell, cell_index, **options)
+        return super().execute_cell(cell, cell_index, **options)
 
 
 class _Engine(NBClientEngine):

@@ -17,6 +17,11 @@ CACHE = Path("reports/.cache")
 CHECKSUMS = CACHE / "checksums"
 SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
 
+RECORD = set(
+    "stem notebook parameters python inputs outputs title kind order description card claims"
+    " commit seconds".split()
+)
+
 _PACKAGE = "vlms"
 _RENDERS = ("render",)
 _IGNORED = {"__pycache__", ".ipynb_checkpoints", ".cache"}
@@ -152,8 +157,7 @@ def read_record(stem, root):
         record = json.loads((Path(root) / CACHE / f"{stem}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    wanted = {"stem", "notebook", "parameters", "python", "inputs", "outputs"}
-    return record if isinstance(record, dict) and wanted <= record.keys() else None
+    return record if isinstance(record, dict) and record.keys() >= RECORD else None
 
 
 def hash_files(root, *, sources=SOURCES):

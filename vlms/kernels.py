@@ -11,7 +11,6 @@ its user can enter, and dies with the process that started it.
 
 import ast
 import contextlib
-import ctypes
 import importlib
 import json
 import os
@@ -25,42 +24,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-PR_SET_PDEATHSIG = 1
-
-
-def fixed_environment():
-    """Environment variables under which a notebook gives the same bytes every time.
-
-    Returns
-    -------
-    dict of str to str
-        Fixed hash seed, UTF-8, one thread for each linear-algebra library (several kernels run
-        at once, and the order of a threaded sum varies), a drawing backend without a window and
-        without the reader's own settings.
-
-    Examples
-    --------
-    >>> fixed_environment()["PYTHONHASHSEED"]
-    '0'
-    """
-    return {
-        "PYTHONHASHSEED": "0",
-        "PYTHONUTF8": "1",
-        "MPLBACKEND": "agg",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "NUMEXPR_NUM_THREADS": "1",
-        "TZ": "UTC",
-    }
-
-
-def can_fork():
-    """Whether kernels are forked from this process: on Linux only.
-
-    On macOS the system's own frameworks may crash in a forked child.
-    """
-    return sys.platform.startswith("linux") and not os.environ.get("VLMS_SPAWN")
+from vlms.processes import can_fork, die_with_parent, fixed_environment
 
 
 def preload(notebooks):
@@ -76,11 +40,12 @@ def preload(notebooks):
     An import that fails is left to the notebook, whose report then shows the cell.
     """
     import ipykernel.kernelapp  # noqa: F401
-    import matplotlib_inline.backend_inline  # noqa: F401
 
     for name in sorted(_imported_names(notebooks)):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    if "matplotlib" in sys.modules:
+        import matplotlib_inline.backend_inline  # noqa: F401
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -112,6 +77,7 @@ class OwnKernelManager(AsyncKernelManager):
         options["env"] = {
             **os.environ,
             **fixed_environment(),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "IPYTHONDIR": str(Path(self._folder.name) / "ipython"),
             "PYTHONPATH": os.pathsep.join(paths),
         }
@@ -214,16 +180,6 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
-def die_with_parent(parent):
-    """Have the system kill this process when its parent ends, however that ends (Linux only)."""
-    if not sys.platform.startswith("linux"):
-        return
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the request was made
-        os._exit(1)
-
-
 def _run_kernel(connection_file, environment, folder):
     """Be a kernel until told to stop. Runs in the forked child and does not return."""
     from ipykernel.kernelapp import IPKernelApp
@@ -242,7 +198,8 @@ def _run_kernel(connection_file, environment, folder):
     app = IPKernelApp.instance(connection_file=connection_file)
     app.initialize([])
     # ipykernel does this through MPLBACKEND, which pyplot, imported before the fork, has read.
-    app.shell.enable_matplotlib("inline")
+    if "matplotlib" in sys.modules:
+        app.shell.enable_matplotlib("inline")
     app.start()
     os._exit(0)
 

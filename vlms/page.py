@@ -6,6 +6,10 @@ them resolved, formulas written as MathML, and all is set into the page with its
 script, the only ones that the page's Content-Security-Policy lets run.
 """
 
+import vlms.quick_imports  # noqa: F401
+
+# isort: split
+
 import html
 import re
 from pathlib import Path
@@ -14,7 +18,6 @@ import nh3
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 
-import vlms.quick_imports  # noqa: F401  # isort: split
 from vlms.layout import TEMPLATE, count_verdicts, fill
 from vlms.prose import PageError, formula, gather_footnotes, markdown_to_html
 

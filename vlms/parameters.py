@@ -1,11 +1,13 @@
 """Read a notebook, and hold the parameters that are given against those that it declares."""
 
+import vlms.quick_imports  # noqa: F401
+
+# isort: split
+
 import ast
 from pathlib import Path
 
 import nbformat
-
-import vlms.quick_imports  # noqa: F401  # isort: split
 
 
 class RenderError(RuntimeError):

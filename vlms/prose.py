@@ -1,13 +1,15 @@
 """Markdown as reports write it: stable heading ids, formulas as MathML, footnotes of the page."""
 
+import vlms.quick_imports  # noqa: F401
+
+# isort: split
+
 import html
 import re
 
 from latex2mathml.converter import convert as mathml
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.v4 import new_markdown_cell
-
-import vlms.quick_imports  # noqa: F401  # isort: split
 
 _FOOTNOTE = re.compile(r"^\[\^([\w-]+)\]:[ \t]*(.+(?:\n(?:[ ]{2,}|\t).+)*)\n?", re.MULTILINE)
 _FOOTNOTE_MARK = re.compile(r"\[\^([\w-]+)\](?!:)")

@@ -145,10 +145,8 @@ def _parameters(notebook, given):
 
 def _card(cards, page):
     """What the notebook says for the index, with the figure it names taken from the page."""
-    if not cards:
-        return {}
-    card = dict(cards[-1])
-    label = re.escape(card.get("figure", ""))
+    card = {"patients": None, "figure": "", "findings": [], **(cards[-1] if cards else {})}
+    label = re.escape(card["figure"])
     image = re.search(rf'<figure id="{label}"[^>]*>\s*<img alt="([^"]*)" src="([^"]*)"', page)
     card["image"] = image and {"alt": html.unescape(image[1]), "src": image[2]}
     return card

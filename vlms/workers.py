@@ -16,7 +16,8 @@ import time
 import traceback
 from multiprocessing.connection import wait
 
-from vlms.kernels import can_fork, die_with_parent, fixed_environment, preload
+from vlms.kernels import preload
+from vlms.processes import can_fork, die_with_parent, fixed_environment
 
 SECONDS_TO_STOP = 3
 
