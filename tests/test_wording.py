@@ -52,7 +52,8 @@ def test_a_trailing_zero_makes_rows_differ():
         (".02", True, "consistent"),
         ("<.05", True, "consistent"),
         (".05", True, "undetermined"),  # 0.045 to 0.06
-        (".04", False, "undetermined"),  # digits cut off: up to 0.05
+        (".04", True, "consistent"),  # below 0.05 even where digits were cut off
+        ("≤.05", True, "undetermined"),
         (".03", False, "contradictory"),
     ],
 )

@@ -87,8 +87,9 @@ def significance_check(p, associated, *, level="0.05"):
     states = "states an association" if associated else "states no association"
     assumptions = ("an association is stated only where P is below the level",)
     values = {"p_lower": low, "p_upper": high, "level": level.value}
-    below = high < level.value or (p.comparator == "<" and high <= level.value)
-    above = low >= level.value
+    # The upper end of the box is open: a P that prints as .04, cut off or rounded, is below 0.05.
+    below = high <= level.value + 1e-12 and p.comparator != "≤"
+    above = low >= level.value - 1e-12
     if not below and not above:
         statement = f"{said} may lie on either side of the paper's own level of {level.text}."
         return Finding("undetermined", statement, "", assumptions, values)
