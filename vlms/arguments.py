@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 NO_GROUP = "all"
+MOST_CODES = 1000
 
 
 class SurvivalInputError(ValueError):
@@ -48,7 +49,7 @@ def checked_times(values, name):
     if array.dtype.kind not in "iuf":
         array = _object_numbers(values, array, name)
     # + 0.0 turns -0.0 into 0.0, so that the bits of a time sort as the time does.
-    months = array.astype(float) + 0.0
+    months = np.add(array, 0.0, dtype=float)
     low, high = (months.min(), months.max()) if months.size else (0.0, 0.0)
     if not (low >= 0 and high < np.inf):
         refuse_rows(
@@ -151,18 +152,19 @@ def group_codes(group, n, name="group"):
     """
     if group is None:
         return np.zeros(n, dtype=np.intp), (NO_GROUP,)
-    values = (
-        group if isinstance(group, pd.Series | pd.Categorical) else one_dimensional(group, name)
-    )
+    categorical = isinstance(getattr(group, "dtype", None), pd.CategoricalDtype)
+    values = pd.Categorical(group) if categorical else one_dimensional(group, name)
     if len(values) != n:
         raise SurvivalInputError(
             f"{describe(group, name)}: {len(values)} values for {n} times. "
             "Take both from the same rows."
         )
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = pd.Categorical(values)
-        code = np.asarray(values.codes, dtype=np.intp)
-        labels = values.categories
+    if categorical:
+        code, labels = np.asarray(values.codes, dtype=np.intp), values.categories
+    elif values.dtype.kind in "iu" and abs(low := int(values.min())) < MOST_CODES > values.max():
+        # Small whole numbers are codes already; gaps among them are closed below.
+        code = np.subtract(values, low, dtype=np.intp)
+        labels = np.arange(low, int(values.max()) + 1).astype(values.dtype)
     else:
         code, labels = pd.factorize(values)
     if (code < 0).any():
@@ -173,10 +175,7 @@ def group_codes(group, n, name="group"):
             "missing",
             "Leave such patients out knowingly, or give them a group of their own.",
         )
-    if isinstance(values, pd.Categorical):
-        order = np.arange(len(labels))
-    else:
-        order = sorted_positions(labels)
+    order = np.arange(len(labels)) if categorical else sorted_positions(labels)
     present = order[np.bincount(code, minlength=len(labels))[order] > 0]
     rank = np.full(len(labels), -1, dtype=np.intp)
     rank[present] = np.arange(present.size)

@@ -341,7 +341,7 @@ def _key_of(checked, mine):
 
 
 def _count_sorted(key):
-    happened = (key & np.uint64(1)).astype(np.int64)
+    happened = (key & np.uint64(1)).view(np.int64)
     time = (key >> np.uint64(1)).view(float)
     starts = np.empty(key.size, dtype=bool)
     starts[:1] = True

@@ -18,6 +18,7 @@ from vlms.arguments import (
 )
 
 TIE_TOLERANCE = float(np.sqrt(np.finfo(float).eps))
+BLOCK = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -190,13 +191,20 @@ def _same_length(months, other, name):
 
 
 def _is_whole(values):
-    # Continuous times betray themselves at once; only whole ones are looked at to the end.
-    head = values[:1000]
-    return bool((head == np.floor(head)).all()) and bool((values == np.floor(values)).all())
+    return all((block == np.floor(block)).all() for block in _blocks(values))
 
 
 def _has_noise(ascending):
     """Whether two different times are near each other on the widest reading of aeqSurv's rule."""
-    gaps = np.diff(ascending)
-    near = gaps <= TIE_TOLERANCE * max(1.0, float(ascending[-1]))
-    return bool((gaps[near] > 0).any())
+    nearest = TIE_TOLERANCE * max(1.0, float(ascending[-1]))
+    for block in _blocks(ascending):
+        gaps = np.diff(block)
+        if gaps[gaps <= nearest].any():
+            return True
+    return False
+
+
+def _blocks(values):
+    """Pieces that stay in the processor's cache, each beginning with the last value before it."""
+    for start in range(0, values.size, BLOCK):
+        yield values[max(start - 1, 0) : start + BLOCK]
