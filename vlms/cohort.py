@@ -26,7 +26,7 @@ from vlms.codebook import (
 )
 from vlms.coherence import incoherences
 from vlms.problems import CohortError, Findings
-from vlms.table_reading import TextColumn, TextTable, plain_name, read_table
+from vlms.table_reading import TextColumn, TextTable, plain_name, read_table, uncollected
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -107,7 +107,8 @@ def read_cohort(path, codebook=None, *, encoding=None) -> Cohort:
     plan = _plan(table, book, findings)
     if not len(table.lines):
         findings.error("the file holds no patients", "write one row a patient below the header")
-    patients = _type(table, plan, findings)
+    with uncollected():
+        patients = _type(table, plan, findings)
     _compare_stages(patients, table, plan, findings)
     _relate(patients, table, plan, findings)
     findings.stop_if_any()
