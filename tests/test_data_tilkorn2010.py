@@ -189,6 +189,18 @@ def test_three_year_survival_under_each_reading_is_what_hand_work_gives(paper, r
     assert found.loc[used.index].tolist() == pytest.approx(expected)
 
 
+def test_local_recurrence_under_each_reading_spans_what_hand_work_gives(paper, readings):
+    contested = readings.query("name in ['time_months', 'local_recurrence_months']")
+    worlds = under_each_reading(paper, contested)
+    outcome = time_to_event(worlds, "local_recurrence")
+    curve = kaplan_meier(outcome["time"], outcome["event"], worlds["combination"])
+    found = survival_at(curve, 36)["survival"]
+    # All relapses counted (months 2, 5, 9, 10, 12, 25), patient 2 seen for 15 months.
+    assert found.min() == pytest.approx(11 / 12 * 10 / 11 * 9 / 10 * 8 / 9 * 6 / 7 * 5 / 6)
+    # Those of 2, 10 and 12 not counted: relapses at 5, 12 and 25; 4 and 10 are gone before 12.
+    assert found.max() == pytest.approx(11 / 12 * 8 / 9 * 5 / 6)
+
+
 def test_a_relapse_after_the_death_is_no_combination(paper, readings):
     """The relapse nine months after the operation does not go with a death after 5 or 6."""
     contested = readings.query(
