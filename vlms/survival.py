@@ -7,6 +7,12 @@ to `registry` define, so that notebooks and later modules have one place to impo
 
 # Counts, curves and tests on time and event
 from vlms.arguments import SurvivalInputError
+from vlms.competing_risks import (
+    cause_specific,
+    cumulative_incidence,
+    gray_test,
+    naive_one_minus_kaplan_meier,
+)
 from vlms.curves import (
     cumulative_hazard,
     kaplan_meier,
@@ -36,12 +42,15 @@ __all__ = [
     "SurvivalInputError",
     "bootstrap_hazard_ratio",
     "bootstrap_survival",
+    "cause_specific",
     "cox",
     "cox_from_table",
     "cumulative_hazard",
+    "cumulative_incidence",
     "event_table",
     "event_table_from_dask",
     "event_table_from_parquet",
+    "gray_test",
     "kaplan_meier",
     "kaplan_meier_from_table",
     "log_hazard_ratio_draws",
@@ -49,6 +58,7 @@ __all__ = [
     "log_rank",
     "log_rank_from_table",
     "median_follow_up",
+    "naive_one_minus_kaplan_meier",
     "numbers_at_risk",
     "pairwise_log_rank",
     "proportional_hazards_test",
