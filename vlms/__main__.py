@@ -42,9 +42,11 @@ def main():
 def check(path, codebook, encoding, as_json):
     """Check a cohort: exit 0 and a summary, or exit 1 and a table of all problems."""
     import json
+    import sys
 
     from vlms.intake import check_cohort
 
+    sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
     found = check_cohort(path, codebook, encoding=encoding)
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
     raise SystemExit(0 if found.sound else 1)
@@ -77,6 +79,8 @@ def codebook(path, output, encoding):
         draft = draft_codebook(path, encoding=encoding)
         with click.open_file(output, "w" if output == "-" else "x", encoding="utf-8") as stream:
             write_codebook(draft, stream)
+    except BrokenPipeError:
+        raise  # whoever read the draft has seen enough
     except (CohortError, OSError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -233,11 +233,7 @@ def write_codebook(draft: pd.DataFrame, stream) -> None:
 
 
 def _records(frame: pd.DataFrame) -> list[dict]:
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [
-        {key: int(value) if key == "line" and value is not None else value for key, value in row}
-        for row in (zip(plain.columns, values, strict=True) for values in plain.to_numpy())
-    ]
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def _columns(frame: pd.DataFrame) -> str:

@@ -64,6 +64,8 @@ class Findings:
 def printable(text, longest: int = _SHOWN) -> str:
     """Show any text on one line of a terminal: control characters are written as escapes."""
     text = _shorten(str(text), longest)
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
