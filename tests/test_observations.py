@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vlms.arguments import SurvivalInputError
 from vlms.observations import merge_noise, observations, sorted_key
@@ -63,3 +65,22 @@ def test_the_sorted_key_keeps_every_bit_of_a_time():
     key = sorted_key(times, np.array([True, False, True, False, True]))
     assert (key >> np.uint64(1)).view(float).tolist() == sorted(times)
     assert (key & np.uint64(1)).tolist() == [1, 0, 1, 1, 0]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), min_size=1, max_size=40),
+    st.sampled_from([1.0, 500.0]),
+)
+@settings(max_examples=100, deadline=None)
+def test_merging_is_the_rule_of_aeqsurv_step_by_step(pieces, scale):
+    # Neighbours 0.7e-8 apart (times the scale) are tied, also along a chain longer than the noise.
+    times = np.array([scale * (base + 0.7e-8 * step) + 0.5 for base, step in pieces])
+    distinct = sorted(set(times.tolist()))
+    mean, tolerance = np.mean(distinct), np.finfo(float).eps ** 0.5
+    meant, begins = {}, distinct[0]
+    for before, value in zip([distinct[0], *distinct], distinct, strict=False):
+        gap = value - before
+        if not (gap <= tolerance or gap / mean <= tolerance):
+            begins = value
+        meant[value] = begins
+    assert merge_noise(times)[0].tolist() == [meant[value] for value in times.tolist()]

@@ -48,9 +48,11 @@ def checked_times(values, name):
         )
     if array.dtype.kind not in "iuf":
         array = _object_numbers(values, array, name)
-    # + 0.0 turns -0.0 into 0.0, so that the bits of a time sort as the time does.
-    months = np.add(array, 0.0, dtype=float)
+    months = array.astype(float, copy=False)
     low, high = (months.min(), months.max()) if months.size else (0.0, 0.0)
+    if low == 0:
+        # Turns -0.0 into 0.0, so that the bits of a time sort as the time does.
+        months = months + 0.0
     if not (low >= 0 and high < np.inf):
         refuse_rows(
             values,

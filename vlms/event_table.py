@@ -19,7 +19,7 @@ from vlms.arguments import (
     refuse_rows,
     sorted_positions,
 )
-from vlms.observations import Observations, merge_noise, observations, sorted_key
+from vlms.observations import BLOCK, Observations, merge_noise, observations, sorted_key
 
 # Who counts also checks: those names can be had from here too.
 __all__ = [
@@ -319,12 +319,19 @@ def _of(array, members):
 
 def _count_whole(checked, top):
     groups = len(checked.labels)
-    cell = checked.time.astype(np.int64)
-    if groups > 1:
-        cell += checked.code * top
-    cell <<= 1
-    cell += checked.event
-    counts = np.bincount(cell, minlength=2 * groups * top).reshape(groups, top, 2)
+    cells = 2 * groups * top
+    counts = np.zeros(cells, dtype=np.int64)
+    # A block at a time, so that the cell numbers never leave the processor's cache.
+    block = max(BLOCK, cells)
+    for start in range(0, checked.time.size, block):
+        rows = slice(start, start + block)
+        cell = checked.time[rows].astype(np.int64)
+        if groups > 1:
+            cell += checked.code[rows] * top
+        cell <<= 1
+        cell += checked.event[rows]
+        counts += np.bincount(cell, minlength=cells)
+    counts = counts.reshape(groups, top, 2)
     parts = []
     for own in counts:
         seen = np.flatnonzero(own.any(axis=1))

@@ -101,8 +101,9 @@ def observations(time, event, group=None, *, entry=None):
     ordered = None
     if not whole and started is None:
         key = sorted_key(months, happened)
-        if _has_noise((key >> np.uint64(1)).view(float)):
-            months, _ = merge_noise(months)
+        noisy, meant = _noise_ties((key >> np.uint64(1)).view(float))
+        if noisy.size:
+            months = _replaced(months, noisy, meant)
         else:
             ordered = (months, happened, key)
     elif not whole:
@@ -140,21 +141,12 @@ def merge_noise(months, started=None):
     >>> merge_noise(np.array([0.3, 0.1 + 0.2]))[0].tolist()
     [0.3, 0.3]
     """
-    both = np.sort(months if started is None else np.concatenate([months, started]))
-    if not _has_noise(both):
+    both = months if started is None else np.concatenate([months, started])
+    noisy, meant = _noise_ties(np.sort(both))
+    if not noisy.size:
         return months, started
-    gaps = np.diff(both)
-    distinct = both[np.concatenate([[True], gaps > 0])]
-    gaps = np.diff(distinct)
-    # A relative gap is measured against the mean of the distinct times, as aeqSurv does.
-    tied = (gaps <= TIE_TOLERANCE) | (gaps <= TIE_TOLERANCE * distinct.mean())
-    if not tied.any():
-        return months, started
-    starts = distinct[np.concatenate([[True], ~tied])]
-    months = starts[np.searchsorted(starts, months, side="right") - 1]
-    if started is not None:
-        started = starts[np.searchsorted(starts, started, side="right") - 1]
-    return months, started
+    months = _replaced(months, noisy, meant)
+    return months, None if started is None else _replaced(started, noisy, meant)
 
 
 def sorted_key(time, event):
@@ -194,14 +186,30 @@ def _is_whole(values):
     return all((block == np.floor(block)).all() for block in _blocks(values))
 
 
-def _has_noise(ascending):
-    """Whether two different times are near each other on the widest reading of aeqSurv's rule."""
-    nearest = TIE_TOLERANCE * max(1.0, float(ascending[-1]))
-    for block in _blocks(ascending):
-        gaps = np.diff(block)
-        if gaps[gaps <= nearest].any():
-            return True
-    return False
+def _noise_ties(ascending):
+    """Times that are another one but for noise, ascending, and the time that each is meant to be.
+
+    `ascending` holds all times, repeated as they occur.
+    """
+    nothing = np.zeros(0), np.zeros(0)
+    widest = TIE_TOLERANCE * max(1.0, float(ascending[-1]))
+    near = (np.diff(block) for block in _blocks(ascending))
+    if not any(gaps[gaps <= widest].any() for gaps in near):
+        return nothing
+    distinct = ascending[np.concatenate([[True], ascending[1:] > ascending[:-1]])]
+    # aeqSurv: a gap is noise by itself, or relative to the mean of the distinct times.
+    noise = TIE_TOLERANCE * max(1.0, float(distinct.mean()))
+    tied = np.flatnonzero(np.diff(distinct) <= noise) + 1
+    if not tied.size:
+        return nothing
+    # A run of ties takes the value that it begins with.
+    first = tied[np.concatenate([[True], np.diff(tied) > 1])] - 1
+    return distinct[tied], distinct[first[np.searchsorted(first, tied) - 1]]
+
+
+def _replaced(values, noisy, meant):
+    position = np.minimum(np.searchsorted(noisy, values), noisy.size - 1)
+    return np.where(noisy[position] == values, meant[position], values)
 
 
 def _blocks(values):
