@@ -84,7 +84,7 @@ for python in python3 python3.13 python3.12 python3.11 python; do \
 done; \
 if [ -z "$$python" ]; then \
   echo "No Python 3.11, 3.12 or 3.13 was found; install one and run make again." >&2; exit 1; fi; \
-if [ ! -x $(VENV)/bin/python ] || ! $(VENV)/bin/python -c '' 2>/dev/null; then \
+if [ ! -x $(VENV)/bin/python ] || ! $(VENV)/bin/python -m pip --version >/dev/null 2>&1; then \
   rm -rf $(VENV); \
   "$$python" -m venv $(VENV) 2>/dev/null || uv venv --quiet --seed --python "$$python" $(VENV) || { \
     echo "$$python cannot make a virtual environment; install its venv module." >&2; exit 1; }; fi; \
