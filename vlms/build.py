@@ -56,7 +56,7 @@ def build(root=".", *, only=(), force=False, jobs=None, cell_seconds=600, progre
     force : bool
         Build the fresh ones too.
     jobs : int, optional
-        Reports at a time; by default one for each processor.
+        Reports at a time; by default one more than there are processors.
     cell_seconds : float
         Time limit for a cell.
     progress : vlms.progress.Progress, optional

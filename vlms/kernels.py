@@ -11,6 +11,7 @@ its user can enter, and dies with the process that started it.
 
 import ast
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -46,6 +47,8 @@ def preload(notebooks):
             importlib.import_module(name)
     if "matplotlib" in sys.modules:
         import matplotlib_inline.backend_inline  # noqa: F401
+    gc.collect()
+    gc.freeze()  # a child's collector would otherwise touch, and so copy, all that was imported
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -196,7 +199,7 @@ def _run_kernel(connection_file, environment, folder):
     sys.argv = ["ipykernel_launcher"]
 
     app = IPKernelApp.instance(connection_file=connection_file)
-    app.initialize([])
+    app.initialize(["--HistoryManager.enabled=False"])
     # ipykernel does this through MPLBACKEND, which pyplot, imported before the fork, has read.
     if "matplotlib" in sys.modules:
         app.shell.enable_matplotlib("inline")

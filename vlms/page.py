@@ -16,7 +16,9 @@ from pathlib import Path
 
 import nh3
 from nbconvert.exporters.templateexporter import TemplateExporter
-from nbconvert.filters.highlight import Highlight2HTML
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from vlms.layout import TEMPLATE, count_verdicts, fill
 from vlms.prose import PageError, formula, gather_footnotes, markdown_to_html
@@ -217,7 +219,8 @@ class _Exporter(TemplateExporter):
 
     def default_filters(self):
         yield from super().default_filters()
-        yield "highlight_code", Highlight2HTML(pygments_lexer="ipython3")
+        lexer, formatter = PythonLexer(), HtmlFormatter()
+        yield "highlight_code", lambda source: highlight(source, lexer, formatter)
         yield "markdown2html", self._markdown
         yield "without_addresses", lambda text: _ADDRESS.sub("", text)
         yield "math2html", lambda text: formula(text.strip().strip("$"), "block")

@@ -32,7 +32,7 @@ def run_reports(reports, root, *, jobs=None, cell_seconds=600):
     root : pathlib.Path
         The project's folder.
     jobs : int, optional
-        Reports at a time; by default one for each processor.
+        Reports at a time; by default one more than processors, since each waits now and then.
     cell_seconds : float
         Time limit for a cell.
 
@@ -50,7 +50,7 @@ def run_reports(reports, root, *, jobs=None, cell_seconds=600):
     waiting, running = list(reports), {}
     try:
         while waiting or running:
-            while waiting and len(running) < (jobs or _processors()):
+            while waiting and len(running) < (jobs or _processors() + 1):
                 plan, inputs = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
                 order = (plan, inputs, root, cell_seconds, scratch, os.getpid(), theirs)
