@@ -369,6 +369,22 @@ def test_a_repeated_patient_is_refused(refused, other):
     assert "same patient" in refused(with_cell("patient_id", other))
 
 
+def test_a_letter_composed_in_two_ways_is_the_same_patient(refused):
+    table = HEADER + "Mu\u0308ller,3,dead_other,\nM\u00fcller,4,alive,\n"
+    assert "same patient" in refused(table)
+
+
+def test_a_page_of_letters_in_a_stage_is_refused_at_once(refused):
+    # Taken apart letter by letter it would keep the reader busy for hours.
+    assert "far too long" in refused(with_cell("m_stage", "c" * 90_000))
+
+
+def test_a_problem_of_the_header_names_its_line(read):
+    with pytest.raises(CohortError) as error:
+        read("sep=,\n" + GOOD.replace("status", "vital"))
+    assert error.value.problems["line"].tolist() == [2]
+
+
 def test_identifiers_that_differ_in_leading_zeros_are_listed(read):
     table = HEADER + "1,3,alive,\n01,4,dead_other,\n"
     assert "same number" in " ".join(read(table).issues["problem"])

@@ -47,7 +47,7 @@ _DATE = re.compile(
     rf"|.*\b({_MONTH_NAME})[a-z]*\b.*[0-9].*|[0-9].*\b({_MONTH_NAME})[a-z]*\b.*"
 )
 _GARBLED = re.compile("Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf]")  # UTF-8 read as something else
-_LONGEST = 200  # characters in a cell that is not free text
+LONGEST_TEXT = 200  # characters in a cell that is not free text
 _ABOUT = re.compile(r"^(ca\.?|circa|about|approx\.?|approximately|around|etwa|~|≈)\s*")
 
 NOT_KNOWN = frozenset(
@@ -125,7 +125,7 @@ def visible(text: str) -> str:
 
 def absence(shown: str, rules: Rules) -> Cell | None:
     """Say what a cell without a value means, or None where it has one."""
-    if len(shown) > _LONGEST:
+    if len(shown) > LONGEST_TEXT:
         raise CellError("far too long for this column", "has a quotation mark been left open?")
     dash = shown != "" and shown.strip("-") == ""
     if rules.required and (shown == "" or dash or shown in NOT_KNOWN):

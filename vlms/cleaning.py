@@ -10,6 +10,7 @@ import re
 from vlms.cells import (
     CM_PER_UNIT,
     LONGEST_MONTHS,
+    LONGEST_TEXT,
     MONTHS_PER_UNIT,
     NONE_SEEN,
     NOT_KNOWN,
@@ -323,6 +324,8 @@ def read_tnm(text: str) -> dict:
     {'t': '2', 'n': '0', 'm': '1', 'g': None}
     """
     shown = tidy(text).casefold()
+    if len(shown) > LONGEST_TEXT:
+        raise CellError("far too long for a stage", "write it like T2 N0 M0 G2")
     parts = dict.fromkeys("tnmg")
     rest = re.sub(r"\([^()]*\)", " ", shown)
     rest = re.sub(r"\b[rlv][0-2x]\b", " ", rest)  # margins and invasion often stand there

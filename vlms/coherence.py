@@ -5,6 +5,8 @@ recurrence at 0 months (in most tables a code for "none"), times that cannot be 
 warning is listed: what is possible, but more often a slip.
 """
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 
@@ -39,7 +41,10 @@ def incoherences(patients: pd.DataFrame):
 
 def _repeated_patients(patients):
     def same(text):
-        return text.casefold() if text.isalnum() else "".join(tidy(text).split()).casefold()
+        if text.isalnum() and text.isascii():
+            return text.casefold()
+        # One letter can be written in several ways that look alike.
+        return "".join(tidy(unicodedata.normalize("NFKC", text)).split()).casefold()
 
     if "patient_id" not in patients:
         return

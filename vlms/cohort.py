@@ -161,7 +161,7 @@ def _plan(table: TextTable, book: list[Use], findings: Findings) -> list[tuple[i
             findings.error(
                 f"the codebook names a column “{use.printed}” that the table does not have",
                 f"the table has {', '.join(table.header)}",
-                line=1,
+                line=findings.header_line,
                 column=use.name,
             )
     claimed = {use.name for use in book}
@@ -171,7 +171,7 @@ def _plan(table: TextTable, book: list[Use], findings: Findings) -> list[tuple[i
                 findings.error(
                     f"both this column and, by the codebook, another is {key}",
                     "name this column in the codebook, or in the table differently",
-                    line=1,
+                    line=findings.header_line,
                     column=key,
                 )
             plan.append((place, canonical_use(key, table.header[place])))
@@ -185,7 +185,7 @@ def _plan(table: TextTable, book: list[Use], findings: Findings) -> list[tuple[i
         if key not in mapped:
             _warn_of_likeness(key, named, findings)
             if danger := hazards(table.header[place]):
-                findings.warn(danger, "kept", line=1, column=table.header[place])
+                findings.warn(danger, "kept", line=findings.header_line, column=table.header[place])
             further = _further(table.columns[place], table.header[place], marks, findings)
             plan.append((place, further))
     plan = [(place, replace(use, rules=replace(use.rules, **marks))) for place, use in plan]
@@ -199,7 +199,7 @@ def _require(named: set, header: list[str], findings: Findings):
             findings.error(
                 f"no column {name} ({CANONICAL[name].description})",
                 f"the table has {', '.join(header)}; rename one, or map it in a codebook",
-                line=1,
+                line=findings.header_line,
                 column=name,
             )
 
@@ -212,13 +212,17 @@ def _warn_of_likeness(key: str, named: set, findings: Findings):
         findings.error(
             f"not quite {name}",
             f"rename it to {name}, or name it in a codebook as what it is",
-            line=1,
+            line=findings.header_line,
             column=key,
         )
     elif name and likeness[name] >= 0.85:
-        findings.warn(f"not quite {name}", "kept as a further column", line=1, column=key)
+        findings.warn(
+            f"not quite {name}", "kept as a further column", line=findings.header_line, column=key
+        )
     elif LIKE_AN_OUTCOME.search(key):
-        findings.warn("may be an outcome", "kept as a further column", line=1, column=key)
+        findings.warn(
+            "may be an outcome", "kept as a further column", line=findings.header_line, column=key
+        )
 
 
 def _likeness(one: str, other: str) -> float:
@@ -241,7 +245,12 @@ def _further(column: TextColumn, printed: str, marks: dict, findings: Findings) 
     if numbers and not words:
         return as_number
     if numbers > max(2, len(cells) / 2):
-        findings.warn("most cells are numbers, but not all", "kept as text", line=1, column=printed)
+        findings.warn(
+            "most cells are numbers, but not all",
+            "kept as text",
+            line=findings.header_line,
+            column=printed,
+        )
     return as_text
 
 
@@ -316,16 +325,17 @@ def _compare_stages(patients: pd.DataFrame, table: TextTable, plan: list, findin
         if use.name not in _STAGES or places.count(place) > 1:
             continue
         column = table.columns[place]
-        for code, text in enumerate(column.texts):
-            parts = _several_stages(text)
-            for row in np.flatnonzero(column.codes == code) if parts else ():
-                for name, stage in parts.items():
-                    where = {"line": table.lines[row], "column": use.printed, "raw": text}
-                    if name not in patients:
-                        findings.warn(f"says {stage} too", f"not used: no column {name}", **where)
-                    elif pd.notna(found := patients[name].iloc[row]) and str(found) != stage:
-                        remedy = "correct one of them"
-                        findings.error(f"says {stage}, but {name} is {found}", remedy, **where)
+        parts = [_several_stages(text) for text in column.texts]
+        several = np.array([len(stages) > 1 for stages in parts], dtype=bool)
+        for row in np.flatnonzero(several[column.codes]):
+            text = column.at(row)
+            where = {"line": table.lines[row], "column": use.printed, "raw": text}
+            for name, stage in parts[column.codes[row]].items():
+                if name not in patients:
+                    findings.warn(f"says {stage} too", f"not used: no column {name}", **where)
+                elif pd.notna(found := patients[name].iloc[row]) and str(found) != stage:
+                    remedy = "correct one of them"
+                    findings.error(f"says {stage}, but {name} is {found}", remedy, **where)
 
 
 def _several_stages(text: str) -> dict:
@@ -333,8 +343,7 @@ def _several_stages(text: str) -> dict:
         parts = {_STAGES_BY_LETTER[k]: v for k, v in read_tnm(text).items() if v and v != "x"}
     except CellError:
         return {}
-    named = {n: v if n == "grade" else n[0].upper() + v for n, v in parts.items()}
-    return named if len(named) > 1 else {}
+    return {n: v if n == "grade" else n[0].upper() + v for n, v in parts.items()}
 
 
 def _relate(patients: pd.DataFrame, table: TextTable, plan: list, findings: Findings):
@@ -344,7 +353,7 @@ def _relate(patients: pd.DataFrame, table: TextTable, plan: list, findings: Find
         place, use = places[name]
         note = findings.error if severity == "error" else findings.warn
         if row is None:
-            note(problem, action, line=1, column=use.printed)
+            note(problem, action, line=findings.header_line, column=use.printed)
         else:
             raw = table.columns[place].at(row)
             note(problem, action, line=table.lines[row], column=use.printed, raw=raw)

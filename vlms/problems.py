@@ -35,6 +35,7 @@ class Findings:
     file: str
     errors: list = field(default_factory=list)
     warnings: list = field(default_factory=list)
+    header_line: int = 1
     patients: pd.Series = field(default_factory=lambda: pd.Series(dtype="string"))
 
     def error(self, problem, remedy, *, line=None, patient=None, column="", raw=""):

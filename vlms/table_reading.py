@@ -222,6 +222,7 @@ def _read(text, wanted, findings) -> TextTable:
     if not first:
         findings.error("the file holds no header", "`vlms template` writes one to fill in")
         findings.stop_if_any()
+    findings.header_line = skipped + 1
     separator = declared or _choose_separator(first, wanted)
     previous = csv.field_size_limit(LONGEST_CELL)
     try:
@@ -238,7 +239,7 @@ def _read(text, wanted, findings) -> TextTable:
         csv.field_size_limit(previous)
     table = TextTable(header, columns, starts, separator)
     _refuse_swallowed_rows(table, findings)
-    return _drop_nameless(table, skipped + 1, findings)
+    return _drop_nameless(table, findings)
 
 
 def _choose_separator(first: str, wanted: frozenset) -> str:
@@ -328,22 +329,24 @@ def _refuse_swallowed_rows(table: TextTable, findings):
     many separators as the rows that it joins have.
     """
     for name, column in zip(table.header, table.columns, strict=True):
+        rows = None
         for code, text in enumerate(column.texts):
             breaks = len(_LINE_BREAK.findall(text)) if "\n" in text or "\r" in text else 0
             inside = text.count(table.separator)
             if breaks and inside and inside == breaks * (len(table.header) - 1):
+                rows = np.unique(column.codes, return_index=True)[1] if rows is None else rows
                 findings.error(
                     "line breaks and separators as if it held other rows",
                     "close the quotation mark, or write the cell without line breaks",
-                    line=table.lines[np.argmax(column.codes == code)],
+                    line=table.lines[rows[code]],
                     column=name,
                     raw=text,
                 )
 
 
-def _drop_nameless(table: TextTable, line: int, findings) -> TextTable:
+def _drop_nameless(table: TextTable, findings) -> TextTable:
     """Drop columns that have neither name nor content, as spreadsheets leave behind."""
-    kept = []
+    kept, line = [], findings.header_line
     for place, (name, column) in enumerate(zip(table.header, table.columns, strict=True)):
         if plain_name(name):
             kept.append(place)
