@@ -261,8 +261,8 @@ def _checked(time, cause, group, censored):
 def _cause_codes(cause, censored):
     """Position of each patient's cause in the sorted causes (-1: censored), and the causes."""
     values = cause if isinstance(cause, pd.Series | pd.Categorical) else None
-    array = one_dimensional(np.asarray(cause) if isinstance(cause, pd.Categorical) else cause,
-                            "cause")  # fmt: skip
+    plain = np.asarray(cause) if isinstance(cause, pd.Categorical) else cause
+    array = one_dimensional(plain, "cause")
     missing = np.asarray(pd.isna(array))
     shown = array if values is None else values
     refuse_rows(shown, missing, "cause", "missing", "Censored patients have a code too.", array)

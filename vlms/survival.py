@@ -22,6 +22,7 @@ from vlms.curves import (
 )
 from vlms.event_table import event_table
 from vlms.log_rank import LogRank, log_rank, log_rank_from_table, pairwise_log_rank
+from vlms.pooling import pool_log_hazard_ratios, pool_proportions
 
 # Regression on time and event
 from vlms.proportional_hazards import proportional_hazards_test
@@ -36,13 +37,16 @@ from vlms.resampling import (
     survival_draws,
 )
 from vlms.restricted_means import restricted_mean, restricted_mean_difference
+from vlms.time_dependent import at_landmark, check_intervals, follow_up_intervals
 
 __all__ = [
     "LogRank",
     "SurvivalInputError",
+    "at_landmark",
     "bootstrap_hazard_ratio",
     "bootstrap_survival",
     "cause_specific",
+    "check_intervals",
     "cox",
     "cox_from_table",
     "cumulative_hazard",
@@ -50,6 +54,7 @@ __all__ = [
     "event_table",
     "event_table_from_dask",
     "event_table_from_parquet",
+    "follow_up_intervals",
     "gray_test",
     "kaplan_meier",
     "kaplan_meier_from_table",
@@ -61,6 +66,8 @@ __all__ = [
     "naive_one_minus_kaplan_meier",
     "numbers_at_risk",
     "pairwise_log_rank",
+    "pool_log_hazard_ratios",
+    "pool_proportions",
     "proportional_hazards_test",
     "restricted_mean",
     "restricted_mean_difference",
