@@ -88,3 +88,12 @@ def test_follow_up_by_hand():
 
 def test_follow_up_of_a_cohort_in_which_everyone_died_is_unknown():
     assert np.isnan(median_follow_up([1, 2, 3], [1, 1, 1])["time"].item())
+
+
+def test_nobody_has_died_at_time_zero_and_everybody_at_the_last_death():
+    # R: quantile(survfit(Surv(1:4, c(1, 1, 1, 1)) ~ 1, conf.type = "plain"), c(0, 1))
+    #    time 0, 4; lower 0, NA; upper 0, NA
+    found = survival_quantile(kaplan_meier([1, 2, 3, 4], [1] * 4, interval="plain"), [0, 1])
+    agree(found["time"], [0, 4])
+    agree(found["lower"], [0, np.nan])
+    agree(found["upper"], [0, np.nan])

@@ -112,7 +112,8 @@ def _crossings(time, survival, shares):
     found = np.full(shares.size, np.nan)
     for position, share in enumerate(shares):
         if share == 0:
-            found[position] = at[0] if levels.size > 1 else np.nan
+            # R: time 0, unless the curve is known never to leave 1.
+            found[position] = np.nan if abs(last_level) < TIE_TOLERANCE else 0.0
             continue
         left = np.searchsorted(levels, share - TIE_TOLERANCE, side="left")
         right = np.searchsorted(levels, share + TIE_TOLERANCE, side="left")
