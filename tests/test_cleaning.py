@@ -25,8 +25,8 @@ from vlms.cleaning import (
     parse_t_stage,
     parse_text,
     parse_yes_no,
-    read_tnm,
 )
+from vlms.stages import read_tnm
 
 OUTCOME = Rules(outcome=True)
 REQUIRED = Rules(outcome=True, required=True)

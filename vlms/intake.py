@@ -13,7 +13,8 @@ import pandas as pd
 
 from vlms.cells import CellError, Rules, tidy
 from vlms.codebook import CANONICAL, CODEBOOK_COLUMNS, OUTCOMES, Use, canonical_use
-from vlms.cohort import LIKE_AN_OUTCOME, read_cohort
+from vlms.cohort import read_cohort
+from vlms.columns import LIKE_AN_OUTCOME
 from vlms.endpoints import RECURRENCE_COLUMNS
 from vlms.problems import CohortError, Findings, printable
 from vlms.table_reading import TextColumn, plain_name, read_table

@@ -11,37 +11,24 @@ one that occurs most often: a decimal comma never decides it.
 import contextlib
 import csv
 import gc
-import io
 import itertools
 import operator
-import os
 import re
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from vlms.opening import bounded_lines, decode, open_plain
 from vlms.problems import Findings
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252")
-LONGEST_LINE = 1_000_000  # characters; a longer one is damage or an attack
 LONGEST_CELL = 100_000
 MOST_COLUMNS = 2_000
 MOST_ROWS = 5_000_000
 
 _BLOCK = 2_000  # rows: few enough to stay in a processor's cache
 _LINE_BREAK = re.compile("\r\n|\r|\n")
-_NOT_TEXT = {
-    b"PK\x03\x04": "an Excel or OpenDocument workbook, or another zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x1f\x8b": "a gzip archive",
-    b"%PDF": "a PDF",
-    b"PAR1": "a Parquet file",
-    b"SQLite": "a database",
-}
 
 
 @dataclass
@@ -90,8 +77,8 @@ def read_table(path, findings: Findings, *, wanted=(), encoding=None) -> TextTab
         If the file cannot be opened, decoded or split at all.
     """
     try:
-        with _open(path, findings) as binary, uncollected():
-            text = _decode(binary, encoding, findings)
+        with open_plain(path, findings) as binary, uncollected():
+            text = decode(binary, encoding, findings)
             return _read(text, frozenset(wanted), findings)
     except OSError as error:
         findings.error(f"cannot be read: {error.strerror or error}", "give the path of a CSV file")
@@ -122,95 +109,8 @@ def plain_name(printed: str) -> str:
     return re.sub(r"[\W_]+", "_", printed.casefold()).strip("_")
 
 
-def _open(path, findings):
-    try:
-        name = os.fspath(path)
-    except TypeError:
-        name = ""
-        findings.error("not the path of a file", "give the path of a CSV file")
-    name = os.fsdecode(name)
-    if re.match(r"[a-z][a-z0-9+.-]+:/", name, re.IGNORECASE):
-        findings.error(
-            "an address on a network, which is never fetched", "save the file on this machine"
-        )
-    elif "\0" in name or not name:
-        findings.error("not the path of a file", "give the path of a CSV file")
-    findings.stop_if_any()
-    kind = Path(name).stat().st_mode
-    if not stat.S_ISREG(kind):
-        what = "a folder" if stat.S_ISDIR(kind) else "a device, pipe or socket"
-        findings.error(f"{what}, not a file", "give the path of a CSV file")
-        findings.stop_if_any()
-    # Not to wait for ever, should the file turn into a pipe in between.
-    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        findings.error("changed while it was opened", "try again")
-        findings.stop_if_any()
-    return os.fdopen(descriptor, "rb")
-
-
-def _decode(binary, encoding, findings) -> io.TextIOWrapper:
-    start = binary.read(64)
-    binary.seek(0)
-    for magic, what in _NOT_TEXT.items():
-        if start.startswith(magic):
-            findings.error(f"{what}, not text", "save the sheet as CSV (UTF-8)")
-    if not start:
-        findings.error("the file is empty", "`vlms template` writes one to fill in")
-    marked = None
-    if start.startswith(b"\xef\xbb\xbf"):
-        marked = "utf-8"
-    elif start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        marked = "utf-16"
-    asked = str(encoding or marked or "utf-8").casefold().replace("_", "-")
-    asked = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16"}.get(asked, asked)
-    asked = {"latin1": "latin-1", "iso-8859-1": "latin-1", "windows-1252": "cp1252"}.get(
-        asked, asked
-    )
-    if asked not in ENCODINGS:
-        findings.error(f"unknown encoding {encoding!r}", f"use one of {', '.join(ENCODINGS)}")
-    elif marked and asked != marked:
-        findings.error(
-            f"asked to be read as {asked}, but it begins with the mark of {marked}",
-            "leave the encoding out",
-        )
-    elif asked == "utf-16" and not marked:
-        findings.error("UTF-16 without its mark", "save the file as UTF-8")
-    findings.stop_if_any()
-    codec = "utf-8-sig" if asked == "utf-8" else asked
-    return io.TextIOWrapper(binary, encoding=codec, errors="strict", newline="")
-
-
-def _lines(text, findings):
-    """Yield lines, never holding more than one of a bounded length."""
-    number = 0
-    try:
-        while line := text.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(line) > LONGEST_LINE or "\0" in line:
-                nul = "\0" in line[:LONGEST_LINE]
-                findings.error(
-                    "a NUL byte: damaged, or UTF-16 without its mark"
-                    if nul
-                    else f"a line of more than {LONGEST_LINE} characters",
-                    "save the sheet as CSV (UTF-8)" if nul else "is this a table?",
-                    line=number,
-                )
-                findings.stop_if_any()
-            yield line
-    except UnicodeError as error:
-        found = getattr(error, "object", b"")[getattr(error, "start", 0) :][:4]
-        findings.error(
-            f"not {text.encoding.replace('-sig', '').upper()}: the bytes {found!r}",
-            "save the file as CSV (UTF-8), or say --encoding latin-1 if that is what it is",
-            line=number + 1,
-        )
-        findings.stop_if_any()
-
-
 def _read(text, wanted, findings) -> TextTable:
-    lines = _lines(text, findings)
+    lines = bounded_lines(text, findings)
     skipped, declared, first = 0, None, next(lines, "")
     if match := re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE):
         skipped, declared, first = 1, match[1], next(lines, "")
