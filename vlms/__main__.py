@@ -14,6 +14,7 @@ class _LazyGroup(click.Group):
     commands_at = {
         "audit": "vlms.audit:audit",
         "build": "vlms.commands:build",
+        "diff": "vlms.commands:diff",
         "render": "vlms.commands:render",
         "status": "vlms.commands:status",
     }

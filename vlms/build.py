@@ -44,7 +44,7 @@ class Outcome:
     failed: dict = field(default_factory=dict)
 
 
-def build(root=".", *, only=(), force=False, jobs=None, cell_seconds=600, progress=None):
+def build(root=".", *, only=(), kind=None, force=False, jobs=None, cell_seconds=600, progress=None):
     """Build every report that is stale, and the index.
 
     Parameters
@@ -53,6 +53,8 @@ def build(root=".", *, only=(), force=False, jobs=None, cell_seconds=600, progre
         The project's folder.
     only : collection of str
         Stems of the reports to build; empty for all.
+    kind : str, optional
+        Build only reports of this kind: paper, overview, lesson or cohort.
     force : bool
         Build the fresh ones too.
     jobs : int, optional
@@ -85,7 +87,8 @@ def build(root=".", *, only=(), force=False, jobs=None, cell_seconds=600, progre
             inputs = inputs_of(plan, root, hashes)
             reasons = reasons_to_build(plan, inputs, hashes, root)
             reasons = reasons or ["asked for"] * force
-            if reasons and (not only or plan.stem in only):
+            wanted = plan.stem in only if only else kind in (None, plan.kind)
+            if reasons and wanted:
                 stale.append((plan, inputs, reasons))
             elif not reasons:
                 outcome.fresh.append(plan.stem)

@@ -17,10 +17,11 @@ CELL_SECONDS = click.option(
 
 @click.command()
 @click.argument("only", nargs=-1, metavar="[REPORT]...")
+@click.option("--kind", type=click.Choice(["paper", "overview", "lesson", "cohort"]))
 @click.option("--force", is_flag=True, help="Build the fresh ones too.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Reports at a time.")
 @CELL_SECONDS
-def build(only, force, jobs, cell_seconds):
+def build(only, kind, force, jobs, cell_seconds):
     """Build the reports that are stale, all or those named, and the index."""
     _with_fixed_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -31,7 +32,12 @@ def build(only, force, jobs, cell_seconds):
     progress = open_progress()
     try:
         outcome = build(
-            only=only, force=force, jobs=jobs, cell_seconds=cell_seconds, progress=progress
+            only=only,
+            kind=kind,
+            force=force,
+            jobs=jobs,
+            cell_seconds=cell_seconds,
+            progress=progress,
         )
     except KeyboardInterrupt:
         progress.close()
@@ -86,6 +92,30 @@ def status():
 
     for stem, reasons in status().items():
         click.echo(f"{stem}: {'; '.join(reasons) or 'fresh'}")
+
+
+@click.command()
+@click.argument("base", default="HEAD")
+def diff(base):
+    """Say which verdicts, values and tables changed since commit BASE."""
+    from vlms.build import status
+    from vlms.compare import CompareError, compare_with
+
+    stale = [stem for stem, reasons in status().items() if reasons]
+    if stale:
+        raise click.ClickException(
+            f"Not up to date: {', '.join(stale)}. Build the reports first (make reports)."
+        )
+    try:
+        changes = compare_with(base)
+    except CompareError as error:
+        raise click.ClickException(str(error)) from None
+    for name, found in changes.items():
+        click.echo(f"{name}:")
+        for change in found:
+            click.echo(f"  {change}")
+    count = sum(map(len, changes.values()))
+    click.echo(f"Changes since {base}: {count}, files that differ: {len(changes)}.")
 
 
 def _with_fixed_environment():

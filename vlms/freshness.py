@@ -41,12 +41,15 @@ class Plan:
     parameters : dict
     data : tuple of str
         Paths from the root of the data folders or files that the notebook reads.
+    kind : str
+        paper, overview, lesson or cohort.
     """
 
     stem: str
     notebook: str
     parameters: dict = field(default_factory=dict)
     data: tuple = ()
+    kind: str = "report"
 
 
 def plan_reports(root):
@@ -74,6 +77,7 @@ def plan_reports(root):
                 stem=about.get("stem")
                 or ("cohort-example" if path.stem == "cohort" else path.stem),
                 notebook=path.relative_to(root).as_posix(),
+                kind=about.get("kind", "lesson" if path.parent != folder else "report"),
                 data=tuple(f"data/{name}" for name in folders if (root / "data" / name).exists()),
             )
         )

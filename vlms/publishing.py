@@ -76,12 +76,12 @@ def commit(root):
         Twelve digits and the date of the commit, whether sources differ from it, or
         ``"not under version control"``.
     """
-    log = _git(root, "log", "-1", "--format=%H %cs")
+    log = git_output(root, "log", "-1", "--format=%H %cs")
     if not log:
         return "not under version control"
     digits, date = log.split()
     sources = ["data", "notebooks", "vlms", "requirements.lock"]
-    changed = _git(root, "status", "--porcelain", "--", *sources)
+    changed = git_output(root, "status", "--porcelain", "--", *sources)
     return f"{digits[:12]} of {date}" + (" with uncommitted changes" if changed else "")
 
 
@@ -105,8 +105,19 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def _git(root, *arguments):
-    """What git prints, or nothing where there is no git, no repository or no commit."""
+def git_output(root, *arguments):
+    """What git prints, or nothing where there is no git, no repository or no commit.
+
+    Parameters
+    ----------
+    root : path-like
+        Where it runs.
+    *arguments : str
+
+    Returns
+    -------
+    str
+    """
     try:
         answer = subprocess.run(
             ["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", timeout=20

@@ -5,6 +5,7 @@ parameters that the notebook declares. Its files are written beside their target
 and moved into place, so that a failure of any kind leaves the last good report.
 """
 
+import base64
 import csv
 import html
 import io
@@ -21,6 +22,7 @@ from vlms.publishing import built_line, commit, sha256, versions
 
 LEDGER_MIME = "application/vnd.vlms.ledger+json"
 TABLE_MIME = "application/vnd.vlms.table+json"
+FILES_MIME = "application/vnd.vlms.files+json"
 CARD_MIME = "application/vnd.vlms.card+json"
 
 
@@ -95,6 +97,7 @@ def render(
     check_parameters(source, parameters, notebook.name)
     executed = execute(source, parameters, notebook, cell_seconds, on_cell)
     ledgers, tables, cards = (_take(executed, m) for m in (LEDGER_MIME, TABLE_MIME, CARD_MIME))
+    handed = {n: data for out in _take(executed, FILES_MIME) for n, data in out["files"].items()}
     claims = [claim for ledger in ledgers for claim in ledger["claims"]]
     colophon = {
         "Notebook": notebook.name,
@@ -115,6 +118,8 @@ def render(
     for table in tables:
         files[f"{stem}_tables/{table['label']}.csv"] = table["csv"].encode()
     title = html.unescape(re.search(r"<title>(.*?)</title>", page)[1])
+    for name, content in handed.items():
+        files[f"{stem}_files/{Path(name).name}"] = base64.b64decode(content)
     about = {"kind": "report", "order": 100, "description": "", **executed.metadata.get("vlms", {})}
     return Rendered(
         about={name: about[name] for name in ("kind", "order", "description")} | {"title": title},
