@@ -15,13 +15,9 @@ from scipy import sparse
 from vlms.covariates import ModelFrame
 from vlms.event_table import count_groups
 from vlms.firth import FirthLikelihood
-from vlms.partial_likelihood import (
-    Maximum,
-    PartialLikelihood,
-    RiskSets,
-    maximise,
-    risk_sets,
-)
+from vlms.newton import Maximum, maximise
+from vlms.partial_likelihood import PartialLikelihood
+from vlms.risk_sets import RiskSets, risk_sets
 
 # A column whose information, given the columns before it, is below this share of what one event
 # could give at most is a combination of them.
@@ -38,7 +34,7 @@ class CoxFit:
     Attributes
     ----------
     data : vlms.covariates.ModelFrame
-    sets : vlms.partial_likelihood.RiskSets
+    sets : vlms.risk_sets.RiskSets
     likelihood : vlms.partial_likelihood.PartialLikelihood or None
         Of the usable columns, centred and scaled to range 1; None when there are none.
     objective : callable or None
@@ -49,7 +45,7 @@ class CoxFit:
         The columns that have a finite estimate.
     scale : ndarray of float
         Range of each usable column; coefficients per unit are the scaled ones over it.
-    peak : vlms.partial_likelihood.Maximum or None
+    peak : vlms.newton.Maximum or None
     null : tuple
         Log-likelihood, score and information with all coefficients 0.
     n, events : int
@@ -112,7 +108,7 @@ def sets_from_counts(parts):
 
     Returns
     -------
-    vlms.partial_likelihood.RiskSets
+    vlms.risk_sets.RiskSets
 
     Examples
     --------
@@ -144,7 +140,7 @@ def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
     ----------
     data : vlms.covariates.ModelFrame
         For the names of terms and the notes.
-    sets : vlms.partial_likelihood.RiskSets
+    sets : vlms.risk_sets.RiskSets
     patterns : ndarray, shape (k, p)
         Covariates of each pattern.
     counts : ndarray of int, shape (k,)
@@ -176,10 +172,11 @@ def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
         for column in np.flatnonzero(~usable):
             warnings.append(_why_unusable(data, patterns, varies, information, column))
     if not usable.any():
+        null = (_null_value(sets, ties), None, None)
+        nothing = np.empty(0)
         return CoxFit(
-            data, sets, None, None, usable, usable.copy(), scale[usable], None,
-            (_null_value(sets, ties), None, None), n, events, warnings,
-        )  # fmt: skip
+            data, sets, None, None, usable, usable, nothing, None, null, n, events, warnings
+        )
     likelihood = everything
     if not usable.all():
         likelihood = PartialLikelihood(sets, scaled[:, usable], ties)
@@ -199,10 +196,10 @@ def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
             warnings.append(
                 _why_infinite(data, patterns, likelihood, column, peak.rising.any(), penalty)
             )
+    scale = scale[usable]
     return CoxFit(
-        data, sets, likelihood, objective, usable, finite, scale[usable], peak, null, n, events,
-        warnings,
-    )  # fmt: skip
+        data, sets, likelihood, objective, usable, finite, scale, peak, null, n, events, warnings
+    )
 
 
 def _estimable(information, events):

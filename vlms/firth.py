@@ -13,7 +13,7 @@ Venzon & Moolgavkar, Appl Stat 1988;37:87 (profile-likelihood limits).
 import numpy as np
 from scipy.optimize import brentq
 
-from vlms.partial_likelihood import maximise
+from vlms.newton import maximise
 
 
 class FirthLikelihood:
@@ -68,7 +68,7 @@ def profile(value, peak, which, *, drop):
     ----------
     value : callable
         The log-likelihood, as for `maximise`.
-    peak : vlms.partial_likelihood.Maximum
+    peak : vlms.newton.Maximum
         Its maximum.
     which : int
         Position of the coefficient.
@@ -111,7 +111,7 @@ def likelihood_ratio(value, peak, which):
     ----------
     value : callable
         The log-likelihood, as for `maximise`.
-    peak : vlms.partial_likelihood.Maximum
+    peak : vlms.newton.Maximum
         Its maximum.
     which : int
         Position of the coefficient.

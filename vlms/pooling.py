@@ -57,8 +57,9 @@ def pool_log_hazard_ratios(
     Examples
     --------
     >>> pooled = pool_log_hazard_ratios([0.2, 0.6], [0.2, 0.2], method="fixed")
-    >>> pooled.round(3).iloc[-1].tolist()
-    ['pooled', 0.4, 0.141, 1.492, 1.131, 1.968, 0.005, 1.0]
+    >>> pooled.round(3)[["study", "hazard_ratio", "lower", "upper"]].tail(1)
+        study  hazard_ratio  lower  upper
+    2  pooled         1.492  1.131  1.968
     """
     effect, error = _numbers(log_hazard_ratio, "log_hazard_ratio"), _numbers(std_error, "std_error")
     if effect.size != error.size:

@@ -10,7 +10,6 @@ from vlms.arguments import SurvivalInputError
 from vlms.competing_risks import (
     cause_specific,
     cumulative_incidence,
-    gray_test,
     naive_one_minus_kaplan_meier,
 )
 from vlms.curves import (
@@ -21,6 +20,7 @@ from vlms.curves import (
     survival_at,
 )
 from vlms.event_table import event_table
+from vlms.gray import gray_test
 from vlms.log_rank import LogRank, log_rank, log_rank_from_table, pairwise_log_rank
 from vlms.pooling import pool_log_hazard_ratios, pool_proportions
 
