@@ -8,7 +8,13 @@ import pandas as pd
 import pytest
 
 from vlms.cohort import DATA, CohortError, read_cohort, read_paper
-from vlms.readings import combine_readings, read_readings, under_each_reading, with_readings
+from vlms.readings import (
+    choose_readings,
+    combine_readings,
+    read_readings,
+    under_each_reading,
+    with_readings,
+)
 
 GOOD = """\
 patient_id,age_years,site,time_months,status,local_recurrence_months
@@ -274,7 +280,7 @@ def test_an_address_is_never_fetched(path):
         read_cohort(path)
 
 
-@pytest.mark.parametrize("path", ["", "a\0b", None, 5, "x" * 5000, "/no/such/file.csv"])
+@pytest.mark.parametrize("path", ["", "a\0b", None, 5, "x" * 5000, "/no/such/file.csv", "\ud800"])
 def test_a_path_that_is_none_is_refused(path):
     with pytest.raises(CohortError):
         read_cohort(path)
@@ -548,7 +554,7 @@ def test_the_twelve_patients_are_read_as_printed():
     assert pd.isna(patients.loc["2", "local_recurrence_months"])  # tumor-progression
 
 
-@pytest.mark.parametrize("stem", ["../tilkorn2010", "/etc", "", "a b", "https://x"])
+@pytest.mark.parametrize("stem", ["../tilkorn2010", "/etc", "", "a b", "https://x", None])
 def test_a_paper_is_named_never_a_path(stem):
     with pytest.raises(CohortError):
         read_paper(stem)
@@ -596,6 +602,19 @@ def test_a_reading_that_contradicts_another_cell_is_refused(read):
 def test_a_reading_of_nobody_or_nothing_is_refused(read, choice):
     with pytest.raises(CohortError, match="the cohort has no"):
         with_readings(read(with_cell("status", "alive")), {choice: "alive"})
+
+
+def test_readings_are_chosen_by_patient_name_and_reading():
+    chosen = choose_readings(READINGS, ["P2 time_months: prose", "P3 status: table"])
+    assert chosen == {("P2", "time_months"): "10", ("P3", "status"): "dead_other"}
+
+
+@pytest.mark.parametrize(
+    "names", [["P2 time_months: nobody"], ["P3 status: table", "P3 status: prose"]]
+)
+def test_a_reading_that_is_not_there_or_two_of_one_fact_are_refused(names):
+    with pytest.raises(ValueError, match="reading"):
+        choose_readings(READINGS, names)
 
 
 def test_patients_are_stacked_under_each_combination(read):

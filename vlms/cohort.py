@@ -13,11 +13,7 @@ import numpy as np
 import pandas as pd
 
 from vlms.cells import Cell, CellError
-from vlms.codebook import (
-    CANONICAL,
-    Use,
-    read_codebook,
-)
+from vlms.codebook import CANONICAL, Use, read_codebook
 from vlms.coherence import incoherences
 from vlms.columns import plan_columns
 from vlms.problems import CohortError, Findings
@@ -136,7 +132,7 @@ def paper_folder(stem: str, *, data=DATA) -> Path:
         findings = Findings(str(stem))
         findings.error("not the name of a paper", 'give a name such as "tilkorn2010"')
         findings.stop_if_any()
-    return Path(data) / stem
+    return Path(data) / str(stem)
 
 
 def _type(table: TextTable, plan: list, findings: Findings) -> pd.DataFrame:

@@ -32,11 +32,9 @@ def open_plain(path, findings):
         If the system will not open it.
     """
     try:
-        name = os.fspath(path)
-    except TypeError:
+        name = os.fsdecode(os.fsencode(path))
+    except (TypeError, UnicodeError):
         name = ""
-        findings.error("not the path of a file", "give the path of a CSV file")
-    name = os.fsdecode(name)
     if re.match(r"[a-z][a-z0-9+.-]+:/", name, re.IGNORECASE):
         findings.error(
             "an address on a network, which is never fetched", "save the file on this machine"
