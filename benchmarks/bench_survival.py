@@ -21,6 +21,8 @@ from lifelines import CoxPHFitter, KaplanMeierFitter
 from lifelines.statistics import logrank_test
 
 from vlms.survival import (
+    cox_from_table,
+    event_table,
     event_table_from_parquet,
     kaplan_meier,
     kaplan_meier_from_table,
@@ -122,6 +124,26 @@ def large(n):
         mine, other = best_of([ours_test, lifelines_test])
         r = r_seconds(time_, event, group, "run <- function() survdiff(Surv(time, event) ~ group)")
         report(f"log-rank, {n:,} rows, {label}", "time", mine, lifelines=other, **with_r(r))
+
+
+def large_cox(n):
+    """A binary covariate: counts are enough. lifelines is timed once, it takes so long."""
+    for label, months in (("tied months", True), ("continuous", False)):
+        time_, event, group = cohort(n, months=months)
+        frame = pd.DataFrame({"t": time_, "e": event, "g": group})
+
+        def ours(time_=time_, event=event, group=group):
+            return cox_from_table(event_table(time_, event, group))
+
+        start = time.perf_counter()
+        theirs = CoxPHFitter().fit(frame, "t", "e")
+        other = time.perf_counter() - start
+        np.testing.assert_allclose(
+            ours()["log_hazard_ratio"], theirs.params_, rtol=1e-4, err_msg="Cox"
+        )
+        (mine,) = best_of([ours])
+        r = r_seconds(time_, event, group, "run <- function() coxph(Surv(time, event) ~ group)")
+        report(f"binary Cox, {n:,} rows, {label}", "time", mine, lifelines=other, **with_r(r))
 
 
 def small():
@@ -291,6 +313,7 @@ def main():
     print(f"{os.cpu_count()} cores; results compared before times; best of several in turn")
     small()
     large(1_000_000 // part)
+    large_cox(100_000 // part)
     resampling()
     registry(10_000_000 // part)
 

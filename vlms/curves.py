@@ -313,7 +313,6 @@ def _estimate(at_risk, events, censored, interval, confidence):
             limits = normal_limits(survival, spread, interval, confidence)
             for limit in limits:
                 limit[lost:] = np.nan
-    std_error[lost:] = np.nan
     # Before the first event nothing has been lost and nothing is uncertain.
     step = np.cumsum(events > 0)
     curve = [_stretched(1.0, survival, step), _stretched(0.0, std_error, step)]
