@@ -114,6 +114,15 @@ def test_a_table_of_counts_gives_the_same_curve_as_the_patients():
     pd.testing.assert_frame_equal(kaplan_meier_from_table(table, interval="log"), patients)
 
 
+def test_a_curve_changed_by_its_reader_leaves_the_table_as_it_was():
+    table = event_table([0, 1], [1, 1])
+    curve = kaplan_meier_from_table(table)
+    curve["events"] *= 7
+    curve.loc[0, "time"] = -1
+    assert table["events"].tolist() == [1, 1]
+    assert table["time"].tolist() == [0, 1]
+
+
 def test_beyond_follow_up_survival_is_missing_and_nobody_is_at_risk():
     found = survival_at(kaplan_meier([1, 2], [1, 0]), [2, 2.1])
     assert found["survival"].tolist()[0] == 0.5

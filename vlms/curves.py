@@ -280,12 +280,12 @@ def _curve(labels, parts, interval, confidence):
     """Curves of all groups from their counts, a row at time 0 put before each."""
     found = []
     for part in parts:
-        mine = part
-        if part[0][0] > 0:
-            mine = [
-                np.concatenate([[start], column])
-                for start, column in zip((0, part[1][0], 0, 0), part, strict=True)
-            ]
+        # Without a row at time 0 one is put before; with one, a copy keeps the table apart.
+        first = [(0,), part[1][:1], (0,), (0,)] if part[0][0] > 0 else [()] * 4
+        mine = [
+            np.concatenate([np.asarray(start, dtype=column.dtype), column])
+            for start, column in zip(first, part, strict=True)
+        ]
         found.append((*mine, *_estimate(*mine[1:], interval, confidence)))
     columns = {"group": repeat_labels(labels, [part[0].size for part in found])}
     for name, arrays in zip(CURVE_COLUMNS[1:], zip(*found, strict=True), strict=True):
