@@ -1,0 +1,228 @@
+"""The report on a cohort of one's own, in one place for its notebook to import from.
+
+Opening and checking stands in `own_study`, the sections in `own_description`, `own_curves` and
+`own_models`; here are what frames them: the marks at the top, methods, what was left out.
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from vlms.disclosure import RULES
+from vlms.endpoints import ENDPOINTS
+from vlms.own_curves import (
+    show_competing_risks,
+    show_endpoints,
+    show_follow_up,
+    show_groups,
+    show_landmark,
+)
+from vlms.own_description import (
+    card_count,
+    show_comparison,
+    show_flow,
+    show_quality,
+    show_table_one,
+)
+from vlms.own_models import FEWEST_EVENTS, show_hazard_ratios, show_proportional_hazards
+from vlms.own_study import Study, StudyError, files, open_study, table
+from vlms.presentation import card, say, together
+from vlms.publishing import versions
+from vlms.safe_curves import GRID_MONTHS
+from vlms.variables import readable
+
+__all__ = [
+    "Study",
+    "StudyError",
+    "open_study",
+    "show_card",
+    "show_comparison",
+    "show_competing_risks",
+    "show_disclosure",
+    "show_endpoints",
+    "show_flow",
+    "show_follow_up",
+    "show_groups",
+    "show_hazard_ratios",
+    "show_landmark",
+    "show_left_out",
+    "show_marks",
+    "show_methods",
+    "show_proportional_hazards",
+    "show_quality",
+    "show_table_one",
+]
+
+
+def show_marks(study: Study):
+    """Say at the top whether the patients are made up, and what the report may be used for.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Several
+    """
+    shown = []
+    if study.made_up:
+        shown.append(
+            say(
+                "**Made-up patients.** Every row of this cohort says that it was made up. Nothing "
+                "about the disease can be learnt from this report."
+            )
+        )
+    if study.rules.safe:
+        sentence = (
+            "**Disclosure: safe.** Rules were applied to everything below: numbers about fewer "
+            "than {least} patients are withheld, counts are rounded, curves are coarse. The rules "
+            "are listed at the end. They lower the risk that a patient is recognised; whether the "
+            "report may be shared is for you to decide."
+        )
+        shown.append(say(sentence, least=study.rules.min_count))
+    else:
+        shown.append(
+            say(
+                "**Disclosure: full. Do not share.** No rule was applied: this report holds rows, "
+                "identifiers, exact times and small numbers of the patients."
+            )
+        )
+    return together(*shown)
+
+
+def show_methods(study: Study):
+    """Write the methods of this report as a paragraph for a manuscript, with versions.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    Several
+    """
+    found = versions()
+    first = say(
+        "Survival was estimated by the Kaplan–Meier method from the time zero of the cohort's "
+        "follow-up; pointwise 95% confidence intervals are on the {interval} scale. {endpoints}. "
+        "Median follow-up was estimated by the reverse Kaplan–Meier method.",
+        interval=study.interval,
+        endpoints=". ".join(
+            f"{readable(name).capitalize()}: {ENDPOINTS[name]}" for name in study.endpoints
+        ),
+    )
+    second = say(
+        "Groups were compared by the log-rank test, by permutation where a group had fewer than "
+        "five events. Recurrences were described by the cumulative incidence with death as a "
+        "competing event (Aalen–Johansen). Hazard ratios are of univariate Cox models with "
+        "Efron's handling of ties, or with Firth's penalty and profile likelihood limits where "
+        "there were fewer than {fewest} events for a coefficient or no finite estimate; "
+        "proportional hazards were examined by the score test. Survival after a recurrence was "
+        "compared from a landmark at {month:g} months. P values are two-sided and were not "
+        "adjusted for their number.",
+        fewest=FEWEST_EVENTS,
+        month=study.landmark_months[0],
+    )
+    third = (
+        "Before release, counts below {least} were withheld with their complements, other counts "
+        "rounded to 5, and survival curves reduced to steps of at least {least} events on a "
+        "{grid}-month grid. "
+        if study.rules.safe
+        else ""
+    )
+    values = {"least": study.rules.min_count, "grid": GRID_MONTHS} if study.rules.safe else {}
+    last = say(
+        third + "Analyses were done with Python {python} and the packages {packages}.",
+        **values,
+        python=found["Python"],
+        packages=[f"{name} {number}" for name, number in found.items() if name != "Python"],
+    )
+    return together(first, second, last)
+
+
+def show_left_out(study: Study, *, label):
+    """List what the report does not show, and why.
+
+    Parameters
+    ----------
+    study : Study
+    label : str
+
+    Returns
+    -------
+    Shown
+    """
+    if not study.left_out:
+        return say("Nothing was left out.")
+    frame = pd.DataFrame(study.left_out, columns=["section", "why it is not shown"])
+    return table(frame, label=label, caption="What the columns or the rules did not allow.")
+
+
+def show_disclosure(study: Study, *, label):
+    """List the rules that were applied, and hand them over as ``disclosure.json``.
+
+    Parameters
+    ----------
+    study : Study
+    label : str
+
+    Returns
+    -------
+    Several
+    """
+    content = study.rules.as_json(
+        made_up=study.made_up,
+        grid_months=GRID_MONTHS if study.rules.safe else None,
+        left_out=[{"section": section, "why": why} for section, why in study.left_out],
+    )
+    data = json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"
+    handed = files({"disclosure.json": data})
+    if not study.rules.safe:
+        return together(say("No rule was applied: the disclosure of this report is full."), handed)
+    rows = [(readable(name), rule) for name, rule in RULES.items()]
+    caption = f"Rules applied, with a threshold of {study.rules.min_count} patients."
+    return together(
+        table(pd.DataFrame(rows, columns=["rule", "what it does"]), label=label, caption=caption),
+        handed,
+    )
+
+
+def show_card(study: Study, *, figure):
+    """Give the index page its card.
+
+    Parameters
+    ----------
+    study : Study
+    figure : str
+        Label of the figure to show there.
+
+    Returns
+    -------
+    Shown
+    """
+    findings = [
+        f"Disclosure: {study.rules.mode}.",
+        f"Endpoints: {', '.join(readable(name) for name in study.endpoints)}.",
+    ]
+    if study.made_up:
+        findings.insert(0, "Made-up patients: an example of a report on a cohort of one's own.")
+    return card(patients=card_count(study), figure=figure, findings=findings)
+
+
+def report_name(name) -> str:
+    """Return a name for a report's files: small letters, digits and hyphens, never a path.
+
+    Examples
+    --------
+    >>> report_name("../My cohort (2024).v2"), report_name("$(rm -rf)"), report_name("../..")
+    ('my-cohort-2024-v2', 'rm-rf', 'cohort')
+    """
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in str(name).lower())
+    return "-".join(filter(None, kept.split("-")))[:60].strip("-") or "cohort"
+
+
+def stem_of(path) -> str:
+    """Return the name that a report takes from its cohort's file."""
+    return report_name(Path(str(path)).stem)

@@ -1,0 +1,365 @@
+"""Who the patients of a cohort are: quality of the data, patient flow, Table 1, comparison.
+
+Each function returns what a cell of the notebook shows. In safe mode every number has passed the
+rules of `vlms.disclosure` before it is put into a table.
+"""
+
+import re
+
+import pandas as pd
+
+from vlms.codebook import CANONICAL
+from vlms.cohort import DATA, read_paper
+from vlms.descriptive import spread_groups, table_one
+from vlms.disclosure import OTHER, WITHHELD, round_count, safe_numbers, suppress
+from vlms.endpoints import ENDPOINTS, time_to_event
+from vlms.own_study import Study, is_numeric, skipped, table, text
+from vlms.presentation import say, together
+from vlms.rounding import print_number
+from vlms.variables import readable
+
+MISSING = "missing"
+# What is said of a problem in safe mode: the reader's own words may quote a cell.
+_KINDS = {
+    "turned into": "a unit was converted",
+    "range": "a range was read as its middle",
+    "dose": "a dose was read as yes or no",
+    "kind of treatment": "a kind of treatment was read as yes",
+    "three words": "a status was written in other words",
+    "largest": "the largest of several diameters was taken",
+    "not known": "a text may mean that the value is not known",
+    "none was seen": "a text was read as none seen",
+    "unusual age": "an unusual age",
+    "outcome": "a further column may hold an outcome",
+    "formula": "a text that a spreadsheet would run",
+}
+_NOT_VALUES = {"patient_id", "local_recurrence_months", "distant_recurrence_months"}
+
+
+def show_quality(study: Study, *, label):
+    """Show what was decided while the file was read, and what is missing.
+
+    Parameters
+    ----------
+    study : Study
+    label : str
+        Of the first table; the second has ``-missing`` after it.
+
+    Returns
+    -------
+    Several
+    """
+    issues = study.cohort.issues
+    if study.rules.safe:
+        found = _issue_counts(study, issues)
+        caption = (
+            "Cells that were read with a doubt, counted by column and kind. Which cells they are "
+            "is not shown; `vlms check` lists them for whoever holds the file."
+        )
+    else:
+        found = issues[["line", "patient_id", "column", "raw", "problem", "action"]]
+        caption = "Every cell that was read with a doubt, and what was done."
+    first = (
+        table(found, label=label, caption=caption.replace("`", ""))
+        if len(found)
+        else say("Every cell was read without a doubt.")
+    )
+    caption = "Patients of whom a value is not known, of all patients in the file."
+    return together(first, table(_missing(study), label=f"{label}-missing", caption=caption))
+
+
+def show_flow(study: Study, *, label):
+    """Show how many patients each endpoint leaves out, and how many events it has.
+
+    Parameters
+    ----------
+    study : Study
+    label : str
+
+    Returns
+    -------
+    Shown
+    """
+    rules, everyone = study.rules, len(study.patients)
+    rows = []
+    for endpoint in study.endpoints:
+        frame = time_to_event(study.patients, endpoint)
+        reasons = sorted({reason for _, reason in frame.attrs["left_out"]})
+        rows.append(
+            {
+                "endpoint": readable(endpoint),
+                "patients": rules.count(everyone),
+                "left_out": rules.count(everyone - len(frame)),
+                "why": "; ".join(reasons) if not rules.safe else _reasons(study, endpoint),
+                "analysed": rules.count(len(frame), near=everyone),
+                "events": events_text(study, endpoint, frame["event"]),
+                "definition": ENDPOINTS[endpoint],
+            }
+        )
+    caption = "Patients and events of each endpoint."
+    return table(pd.DataFrame(rows), label=label, caption=caption)
+
+
+def events_text(study: Study, endpoint, event) -> str:
+    """Print a number of events; withheld where those without, or of another cause, are few."""
+    rules, n = study.rules, int(event.sum())
+    if not rules.safe:
+        return str(n)
+    rest = [len(event) - n]
+    if endpoint == "disease_specific_survival":
+        rest.append(int((study.patients["status"] == "dead_other").sum()))
+    return WITHHELD if min(rest) < rules.min_count <= n else rules.count(n)
+
+
+def show_table_one(study: Study, *, label):
+    """Show Table 1: of all patients, then by each group variable that was asked for.
+
+    Parameters
+    ----------
+    study : Study
+    label : str
+
+    Returns
+    -------
+    Several
+    """
+    columns = [name for name in CANONICAL if name in study.patients and not _is_outcome(name)]
+    columns += [name for name in study.covariates + study.group_variables if name not in columns]
+    columns = list(dict.fromkeys(columns))
+    shown = []
+    for by in study.group_variables or [None]:
+        described = [name for name in columns if name != by]
+        frame = _table_one(study, described, by)
+        if frame is None:
+            reason = f"no group of {study.label(by)} is large enough"
+            shown.append(skipped(study, "Table 1 by group", reason))
+            by, frame = None, _table_one(study, columns, None)
+        of_group = f", by {study.label(by).lower()}" if by else ""
+        shares = (
+            " Counts are rounded to 5, shares are of all patients of the group."
+            if study.rules.safe
+            else " Shares are of the patients of whom the variable is known."
+        )
+        name = label if not shown else f"{label}-{len(shown) + 1}"
+        caption = f"Patients{of_group}.{shares}"
+        shown.append(table(frame, label=name, caption=caption, grouped=True))
+    return together(*shown)
+
+
+def show_comparison(study: Study, *, label):
+    """Show the cohort beside those of the two papers.
+
+    Parameters
+    ----------
+    study : Study
+    label : str
+
+    Returns
+    -------
+    Shown
+    """
+    tilkorn, rules = read_paper("tilkorn2010").patients, study.rules
+    printed = pd.read_csv(DATA / "roland2016" / "claims.csv", dtype=str).set_index("id")["printed"]
+    counts = pd.read_csv(DATA / "roland2016" / "characteristics.csv", dtype=str)
+    counts = counts[counts["cohort"] == "localised"].set_index(["variable", "level"])["printed"]
+    mine = study.patients
+    rows = [
+        ("patients", rules.count(len(mine)), len(tilkorn), "63 with localised disease"),
+        ("women", _share(study, "sex", "f"), _of(tilkorn, "sex", "f"), counts["sex", "female"]),
+        (
+            "age (years)",
+            _average(study, "age_years"),
+            f"mean {tilkorn['age_years'].mean():.1f}",
+            f"median {printed['table1-age-median-localised']}",
+        ),
+        (
+            "high grade (3)",
+            _share(study, "grade", "3"),
+            _of(tilkorn, "grade", 3),
+            counts["grade", "high"],
+        ),
+        (
+            "radiotherapy",
+            _share(study, "radiotherapy", "yes"),
+            _of(tilkorn, "radiotherapy", True),
+            "–",
+        ),
+        ("size (cm)", _average(study, "size_cm"), f"mean {tilkorn['size_cm'].mean():.1f}", "–"),
+    ]
+    frame = pd.DataFrame(rows, columns=["measure", "this cohort", "Tilkorn 2010", "Roland 2016"])
+    caption = (
+        "This cohort beside the two published ones; those of Roland 2016 as that paper prints them."
+    )
+    return table(frame.astype(str), label=label, caption=caption)
+
+
+def levels_table(study: Study, name, by=None):
+    """Count patients by level and group; the true counts, for `suppress`.
+
+    Parameters
+    ----------
+    study : Study
+    name, by : str
+        Columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a shown level (the missing last), a column a shown group (`OTHER` last).
+    """
+    level = _with_missing(study.rules.levels(study.patients[name]))
+    if by is None:
+        return level.value_counts(sort=False).to_frame("all")
+    group = study.rules.levels(study.patients[by])
+    if group.isna().any():
+        group = _with_missing(group).cat.rename_categories({MISSING: OTHER})
+    return pd.crosstab(level, group, dropna=False)
+
+
+def _issue_counts(study, issues):
+    named = {*CANONICAL, *study.covariates, *study.group_variables}
+    kinds = issues["problem"].map(_kind).astype(str)
+    columns = issues["column"].where(issues["column"].isin(list(named)), "further columns")
+    counted = issues.groupby([columns.astype(str), kinds], dropna=False).size()
+    rows = [
+        (study.label(column) if column in named else column, kind, study.rules.count(n))
+        for (column, kind), n in counted.items()
+    ]
+    return pd.DataFrame(rows, columns=["column", "what was done", "cells"])
+
+
+def _kind(problem):
+    return next((said for sign, said in _KINDS.items() if sign in str(problem)), "another doubt")
+
+
+def _missing(study):
+    wanted = [name for name in CANONICAL if name in study.patients and name not in _NOT_VALUES]
+    wanted += [name for name in study.covariates + study.group_variables if name not in CANONICAL]
+    rows = []
+    for name in dict.fromkeys(wanted):
+        lacking = int(study.patients[name].isna().sum())
+        pooled = study.rules.safe and not is_numeric(study, name)
+        pooled = pooled and OTHER in study.rules.levels(study.patients[name]).cat.categories
+        if not study.rules.safe and not lacking:
+            continue
+        shown = WITHHELD if pooled else study.rules.share(lacking, len(study.patients))
+        rows.append((study.label(name), shown))
+    return pd.DataFrame(rows, columns=["variable", MISSING])
+
+
+def _reasons(study, endpoint):
+    why = {"no status or follow-up time"}
+    if endpoint in {"distant_recurrence", "recurrence_free_survival"}:
+        why |= {"M1 at time zero"} if "m_stage" in study.patients else set()
+    return "; ".join(sorted(why))
+
+
+def _is_outcome(name):
+    return CANONICAL[name].outcome
+
+
+def _table_one(study, columns, by):
+    if not study.rules.safe:
+        labels = {name: study.label(name) for name in columns}
+        patients = study.patients
+        shown = [c for c in columns if is_numeric(study, c) or patients[c].nunique() <= 30]
+        wide = spread_groups(table_one(patients, columns=shown, by=by, labels=labels))
+        return wide.rename(columns={name: text(name) for name in wide})
+    groups = {}
+    if by is not None:
+        named = study.rules.levels(study.patients[by])
+        groups = {g: study.patients[named == g] for g in named.cat.categories if g != OTHER}
+        if not groups:
+            return None
+    rows = []
+    for name in columns:
+        make = _number_rows if is_numeric(study, name) else _level_rows
+        rows += [(study.label(name), *row) for row in make(study, name, by, groups)]
+    return pd.DataFrame(rows, columns=["variable", "level", *map(text, groups), "all"])
+
+
+def _level_rows(study, name, by, groups):
+    rules, total = study.rules, len(study.patients)
+    everyone = levels_table(study, name)["all"]
+    if list(everyone.index) == [OTHER]:
+        return [("any", *[WITHHELD] * (len(groups) + 1))]
+    parts = levels_table(study, name, by) if by else pd.DataFrame(index=everyone.index)
+    hidden = parts.copy()
+    if by:
+        outside = [group for group in parts if group not in groups]
+        hidden = suppress(parts, rules.min_count, withheld=outside, free=[MISSING])
+    rows = []
+    for level, n in everyone.items():
+        cells = [
+            WITHHELD if hidden.loc[level, g] else rules.share(parts.loc[level, g], len(groups[g]))
+            for g in groups
+        ]
+        rows.append((text(level), *cells, rules.share(n, total)))
+    return rows
+
+
+def _number_rows(study, name, _, groups):
+    rules = study.rules
+    sets = [*groups.values(), study.patients]
+    found = [safe_numbers(members[name], rules.min_count) for members in sets]
+    rows = [
+        ("mean (SD)", *[_two(f, "{mean} ({sd})") for f in found]),
+        ("median (quartiles)", *[_two(f, "{median} ({q1}–{q3})") for f in found]),
+    ]
+    lacking = [rules.share(members[name].isna().sum(), len(members)) for members in sets]
+    if groups:
+        n = pd.DataFrame(
+            {place: [s[name].isna().sum(), s[name].notna().sum()] for place, s in enumerate(sets)}
+        )
+        small = (n.iloc[:, :-1] < rules.min_count).to_numpy().any()
+        lacking = [WITHHELD if small else cell for cell in lacking[:-1]] + lacking[-1:]
+    return [*rows, (MISSING, *lacking)]
+
+
+def _two(found, form):
+    if found is None or any(name not in found for name in re.findall(r"{(\w+)}", form)):
+        return WITHHELD
+    decimals = found["decimals"]
+    return form.format(**{k: print_number(v, decimals) for k, v in found.items()})
+
+
+def _with_missing(level):
+    """Name the missing as a level of their own, unless the pool holds them already."""
+    if OTHER in level.cat.categories:
+        return level
+    return level.cat.add_categories(MISSING).fillna(MISSING)
+
+
+def _share(study, name, level):
+    if name not in study.patients:
+        return "–"
+    counts = levels_table(study, name)["all"]
+    if level not in counts.index:
+        return WITHHELD if study.rules.safe else "–"
+    n, total = counts[level], len(study.patients)
+    if study.rules.safe:
+        return study.rules.share(n, total)
+    return _ratio(n, int(study.patients[name].notna().sum()))
+
+
+def _of(patients, name, value):
+    known = patients[name].dropna() if name in patients else pd.Series(dtype=object)
+    return _ratio(int((known == value).sum()), len(known))
+
+
+def _ratio(n, total):
+    return f"{n}/{total} ({round(100 * n / total)})" if total else "–"
+
+
+def _average(study, name):
+    if name not in study.patients:
+        return "–"
+    if study.rules.safe:
+        return _two(safe_numbers(study.patients[name], study.rules.min_count), "mean {mean}")
+    return f"mean {study.patients[name].mean():.1f}"
+
+
+def card_count(study: Study) -> int:
+    """Return how many patients the index page may say there are."""
+    n = len(study.patients)
+    return round_count(n) if study.rules.safe else n
