@@ -23,7 +23,7 @@ from vlms.medians import (
 )
 from vlms.mixtures import mixture_check
 from vlms.moments import binary_sd_check, mean_check, sd_check
-from vlms.risk_sets import possible_events, same_events_check
+from vlms.event_bounds import possible_events, same_events_check
 from vlms.shares import percentage_check, possible_totals
 from vlms.wording import direction_check, identical_rows, significance_check
 
