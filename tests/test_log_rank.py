@@ -212,6 +212,23 @@ def test_without_any_event_there_is_nothing_to_test():
     assert np.isnan(found.p_value)
 
 
+def test_when_one_group_alone_was_at_risk_at_the_events_the_p_value_is_1():
+    # R: survdiff(Surv(c(1, 2, 10, 11), c(0, 0, 1, 1)) ~ c(1, 1, 2, 2)) prints
+    # Chisq= 0  on 0 degrees of freedom, p= 1
+    found = log_rank([1, 2, 10, 11], [0, 0, 1, 1], ["a", "a", "b", "b"])
+    assert (found.statistic, found.df, found.p_value) == (0, 0, 1)
+
+
+def test_a_pair_with_nothing_to_compare_counts_among_the_pairs():
+    # Group b leaves before the first event, so two of the three pairs have P = 1. For a and c,
+    # R: survdiff(Surv(c(2, 3, 5, 4, 6), c(1, 1, 1, 1, 1)) ~ c(1, 1, 1, 2, 2))$pvalue
+    # 0.2768582; p.adjust(c(1, 0.2768582, 1), "bonferroni")[2] is 1
+    time, event = [2, 3, 5, 1, 1, 4, 6], [1, 1, 1, 0, 0, 1, 1]
+    pairs = pairwise_log_rank(time, event, list("aaabbcc"), adjust="bonferroni")
+    assert pairs["p_value"].round(7).tolist() == [1, 0.2768582, 1]
+    assert pairs["p_adjusted"].tolist() == [1, 1, 1]
+
+
 def test_when_every_event_takes_all_who_are_left_there_is_no_statistic():
     # R: survdiff stops here, "Lapack routine dgesv: system is exactly singular"
     found = log_rank([3, 3, 3], [1, 1, 1], ["a", "b", "b"])

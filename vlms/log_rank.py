@@ -42,7 +42,8 @@ class LogRank:
     df : int
         Degrees of freedom: groups with an expected event, less one.
     p_value : float
-        Two-sided P value; NaN without degrees of freedom.
+        Two-sided P value. Where only one group was at risk when events happened there is no
+        degree of freedom and, as in R, P is 1; NaN without any event or a statistic.
     table : DataFrame
         ``group, n, observed, expected``; weighted sums when rho is not 0.
     method : str
@@ -257,6 +258,8 @@ def _asymptotic(strata_counts, labels, rho):
         {"group": list(labels), "n": n, "observed": observed, "expected": expected}
     )
     p_value = float(special.chdtrc(df, statistic)) if df else np.nan
+    if df == 0 and statistic == 0 and (expected > 0).any():
+        p_value = 1.0
     return LogRank(statistic, df, p_value, table, "asymptotic", 0, p_value, p_value)
 
 
