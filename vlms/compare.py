@@ -79,9 +79,7 @@ def compare_folders(old, new):
     dict of str to list of str
         File → its changes; only files that differ.
     """
-    names = sorted(
-        {path.relative_to(side).as_posix() for side in (old, new) for path in _csv(side)}
-    )
+    names = sorted({name for side in (old, new) for name in _tables(side)})
     changes = {}
     for name in names:
         if not (old / name).exists():
