@@ -16,6 +16,7 @@ class _LazyGroup(click.Group):
         "build": "vlms.commands:build",
         "diff": "vlms.commands:diff",
         "render": "vlms.commands:render",
+        "report": "vlms.own_command:report",
         "status": "vlms.commands:status",
     }
 

@@ -23,7 +23,7 @@ CELL_SECONDS = click.option(
 @CELL_SECONDS
 def build(only, kind, force, jobs, cell_seconds):
     """Build the reports that are stale, all or those named, and the index."""
-    _with_fixed_environment()
+    with_fixed_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from vlms.build import BuildError, build
     from vlms.progress import open_progress, write_line
@@ -64,7 +64,7 @@ def build(only, kind, force, jobs, cell_seconds):
 @CELL_SECONDS
 def render(notebook, given, output, cell_seconds):
     """Run one notebook under some parameters and write its report."""
-    _with_fixed_environment()
+    with_fixed_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from vlms.parameters import RenderError
     from vlms.progress import kept_note, write_line
@@ -118,7 +118,7 @@ def diff(base):
     click.echo(f"Changes since {base}: {count}, files that differ: {len(changes)}.")
 
 
-def _with_fixed_environment():
+def with_fixed_environment():
     """Start again under the environment that makes reports reproducible, if this is another.
 
     The seed of hashes is read when the interpreter starts, so setting it here would be too late.

@@ -197,8 +197,8 @@ def suppress(counts: pd.DataFrame, min_count: int, *, withheld=(), free=()) -> p
     withheld : collection
         Columns that are not shown at all.
     free : collection
-        Rows that are withheld where they are small, without that calling for more: counts of
-        missing values, which the rounding of all others hides.
+        Rows that are withheld where they are small without calling for more, and that do not
+        help to cover others: counts of missing values, which the rounding of all others hides.
 
     Returns
     -------
@@ -221,6 +221,7 @@ def suppress(counts: pd.DataFrame, min_count: int, *, withheld=(), free=()) -> p
     exempt = np.isin(counts.index, list(free))[:, None] | np.zeros_like(hidden)
     hidden |= fixed
     open_ = hidden & ~fixed & ~exempt
+    helps = ~exempt
     lines = [(i, slice(None)) for i in range(n.shape[0])]
     lines += [(slice(None), j) for j in range(n.shape[1]) if not fixed[0, j]]
     changed = True
@@ -228,7 +229,8 @@ def suppress(counts: pd.DataFrame, min_count: int, *, withheld=(), free=()) -> p
         changed = False
         for line in lines:
             here, mine = hidden[line], n[line]
-            short = here.sum() < 2 or mine[here].sum() < min_count
+            cover = here & helps[line]
+            short = cover.sum() < 2 or mine[cover].sum() < min_count
             if open_[line].any() and short and not here.all():
                 place = np.flatnonzero(~here)[np.argmin(mine[~here])]
                 for mask in (hidden, open_):

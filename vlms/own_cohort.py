@@ -26,7 +26,7 @@ from vlms.own_description import (
     show_table_one,
 )
 from vlms.own_models import FEWEST_EVENTS, show_hazard_ratios, show_proportional_hazards
-from vlms.own_study import Study, StudyError, files, open_study, table
+from vlms.own_study import Study, StudyError, endpoint_name, files, open_study, table
 from vlms.presentation import card, say, together
 from vlms.publishing import versions
 from vlms.safe_curves import GRID_MONTHS
@@ -110,7 +110,7 @@ def show_methods(study: Study):
         "Median follow-up was estimated by the reverse Kaplan–Meier method.",
         interval=study.interval,
         endpoints=". ".join(
-            f"{readable(name).capitalize()}: {ENDPOINTS[name]}" for name in study.endpoints
+            f"{endpoint_name(name).capitalize()}: {ENDPOINTS[name]}" for name in study.endpoints
         ),
     )
     second = say(
@@ -204,7 +204,7 @@ def show_card(study: Study, *, figure):
     """
     findings = [
         f"Disclosure: {study.rules.mode}.",
-        f"Endpoints: {', '.join(readable(name) for name in study.endpoints)}.",
+        f"Endpoints: {', '.join(endpoint_name(name) for name in study.endpoints)}.",
     ]
     if study.made_up:
         findings.insert(0, "Made-up patients: an example of a report on a cohort of one's own.")

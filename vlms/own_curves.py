@@ -8,7 +8,7 @@ import pandas as pd
 from vlms.disclosure import OTHER
 from vlms.endpoints import RECURRENCE_COLUMNS, time_to_cause, time_to_event
 from vlms.figures import plot_cumulative_incidence, plot_survival
-from vlms.own_study import Study, data_file, figure, skipped, slug, table, text
+from vlms.own_study import Study, data_file, endpoint_name, figure, skipped, slug, table, text
 from vlms.presentation import say, together
 from vlms.rounding import print_p
 from vlms.safe_curves import (
@@ -27,7 +27,6 @@ from vlms.survival import (
     survival_at,
     survival_quantile,
 )
-from vlms.variables import readable
 
 
 def show_follow_up(study: Study, *, label):
@@ -53,9 +52,9 @@ def show_follow_up(study: Study, *, label):
         middle = median_follow_up(frame["time"], frame["event"], interval=study.interval).iloc[0]
     drawn = _draw(study, curve, "Still followed, had nobody died")
     sentence = say(
-        "Median follow-up, by the reverse Kaplan–Meier method, is {time:.0f|not reached} months "
-        "({lower:.0f|?} to {upper:.0f|?}).",
-        **{name: middle[name] for name in ("time", "lower", "upper")},
+        "Median follow-up by the reverse Kaplan–Meier method: {time} (95% interval {lower} to "
+        "{upper}).",
+        **{name: _months(middle[name]) for name in ("time", "lower", "upper")},
     )
     caption = f"Follow-up, by the reverse Kaplan–Meier method.{_how(study)}"
     alt = "A curve falling from 100% as patients reach the end of their follow-up."
@@ -85,9 +84,7 @@ def show_endpoints(study: Study, *, label):
         drawn = _draw(study, curve, _ylabel(endpoint))
         caption = f"{_named(endpoint)} of all patients.{_how(study)}"
         name = f"{label}-{slug(endpoint)}"
-        alt = (
-            f"A survival curve for {readable(endpoint)}; its values are in the table that follows."
-        )
+        alt = f"A curve of {endpoint_name(endpoint)}; its values are in the table that follows."
         shown.append(figure(study, drawn, label=name, caption=caption, alt=alt))
         rows += _read_off(study, curve, endpoint)
         if not study.rules.safe:
@@ -118,7 +115,7 @@ def show_groups(study: Study, *, label):
         named = study.rules.levels(study.patients[variable])
         for endpoint in study.endpoints:
             frame = time_to_event(study.patients, endpoint)
-            section = f"{_named(endpoint)} by {study.label(variable)}"
+            section = f"{_named(endpoint)} by {study.label(variable).lower()}"
             name = f"{label}-{slug(variable)}-{slug(endpoint)}"
             sizes = named.value_counts().to_dict()
             shown += _compare(study, frame, named, sizes, section, name, endpoint)
@@ -204,7 +201,7 @@ def _compare(study, frame, named, sizes, section, name, endpoint, *, both=False)
         if not curve.empty:
             curves.append(curve)
             tested.append(level)
-    if len(curves) < 2 and (both or not curves):
+    if len(curves) < 2:
         reason = "fewer than two groups have enough patients and events"
         return [skipped(study, section, reason)]
     stacked = lengthen(curves, study.rules) if study.rules.safe else pd.concat(curves)
@@ -214,9 +211,7 @@ def _compare(study, frame, named, sizes, section, name, endpoint, *, both=False)
     shown = [figure(study, drawn, label=name, caption=caption, alt=alt)]
     left = [text(c) for c in named.cat.categories if c not in tested and c != OTHER]
     if study.rules.safe and (left or OTHER in named.cat.categories):
-        skipped(study, f"{section}: other groups", "too few patients or events in each")
-    if len(tested) < 2:
-        return shown
+        skipped(study, f"{section}: some groups", "too few patients or events in each")
     rows = named.isin(tested)
     groups = named[rows].astype(str)
     found = log_rank(frame["time"][rows], frame["event"][rows], groups, **_method(frame, groups))
@@ -322,8 +317,8 @@ def _read_off(study, curve, endpoint):
         for _, found in survival_at(curve, study.landmark_months).iterrows():
             known = found if pd.notna(found["survival"]) else None
             rows.append(_row(endpoint, f"{found['time']:g}", known, f"{found['time']:g}"))
-    interval = f"{_month(middle['lower'])} to {_month(middle['upper'])}"
-    median = {"survival": f"{_month(middle['time'])} months", "interval": interval, "read at": "–"}
+    interval = f"{_months(middle['lower'])} to {_months(middle['upper'])}"
+    median = {"survival": _months(middle["time"]), "interval": interval, "read at": "–"}
     return [*rows, {"endpoint": _named(endpoint), "month": "median", **median}]
 
 
@@ -354,16 +349,16 @@ def _share(value):
     return "–" if pd.isna(value) else f"{value:.0%}"
 
 
-def _month(value):
-    return "not reached" if pd.isna(value) else f"{value:.0f}"
+def _months(value):
+    return "not reached" if pd.isna(value) else f"{value:.0f} months"
 
 
 def _named(endpoint):
-    return readable(endpoint).capitalize()
+    return endpoint_name(endpoint).capitalize()
 
 
 def _ylabel(endpoint):
-    return f"Free of {readable(endpoint)}" if endpoint in RECURRENCE_COLUMNS else "Survival"
+    return f"Free of {endpoint_name(endpoint)}" if endpoint in RECURRENCE_COLUMNS else "Survival"
 
 
 def _how(study):
@@ -371,10 +366,9 @@ def _how(study):
         return " Shaded: 95% interval; marks: end of follow-up; below: numbers at risk."
     least = study.rules.min_count
     return (
-        f" Rules applied: the curve steps at months of a {GRID_MONTHS}-month grid, each step "
-        f"covers at least {least} events, and it ends where fewer than {least} would be at risk. "
-        "Shaded: "
-        "95% interval, rounded outwards. Below: numbers at risk, rounded to 5."
+        f" Rules applied: at least {least} events a step, on a {GRID_MONTHS}-month grid, cut where "
+        f"fewer than {least} are at risk. Shaded: 95% interval, rounded outwards. Below: "
+        "numbers at risk, rounded."
     )
 
 

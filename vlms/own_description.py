@@ -13,10 +13,9 @@ from vlms.cohort import DATA, read_paper
 from vlms.descriptive import spread_groups, table_one
 from vlms.disclosure import OTHER, WITHHELD, round_count, safe_numbers, suppress
 from vlms.endpoints import ENDPOINTS, time_to_event
-from vlms.own_study import Study, is_numeric, skipped, table, text
+from vlms.own_study import Study, endpoint_name, is_numeric, skipped, table, text
 from vlms.presentation import say, together
 from vlms.rounding import print_number
-from vlms.variables import readable
 
 MISSING = "missing"
 # What is said of a problem in safe mode: the reader's own words may quote a cell.
@@ -87,7 +86,7 @@ def show_flow(study: Study, *, label):
         reasons = sorted({reason for _, reason in frame.attrs["left_out"]})
         rows.append(
             {
-                "endpoint": readable(endpoint),
+                "endpoint": endpoint_name(endpoint),
                 "patients": rules.count(everyone),
                 "left_out": rules.count(everyone - len(frame)),
                 "why": "; ".join(reasons) if not rules.safe else _reasons(study, endpoint),

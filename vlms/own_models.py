@@ -9,14 +9,13 @@ and of patients without.
 
 import pandas as pd
 
-from vlms.disclosure import OTHER, suppress
+from vlms.disclosure import OTHER, round_count, suppress
 from vlms.endpoints import time_to_event
 from vlms.figures import plot_forest
-from vlms.own_study import Study, figure, is_numeric, skipped, slug, table, text
+from vlms.own_study import Study, endpoint_name, figure, is_numeric, skipped, slug, table, text
 from vlms.presentation import together
 from vlms.rounding import print_p
 from vlms.survival import cox, proportional_hazards_test
-from vlms.variables import readable
 
 FEWEST_EVENTS = 10  # for a coefficient; Peduzzi et al., J Clin Epidemiol 1995;48:1503
 PER = {"age_years": (10, "per 10 years"), "size_cm": (1, "per cm")}
@@ -35,22 +34,24 @@ def show_hazard_ratios(study: Study, *, label):
     -------
     Several
     """
-    shown = []
+    shown, why = [], {}
     for endpoint in study.endpoints:
         rows, reasons = hazard_ratios(study, endpoint)
-        for name, reason in reasons:
-            skipped(study, f"Hazard ratio for {readable(endpoint)}: {study.label(name)}", reason)
+        for reason in reasons:
+            why.setdefault(reason, []).append(endpoint_name(endpoint))
         if rows.empty:
             reason = "no covariate has enough patients and events"
-            shown.append(skipped(study, f"Hazard ratios for {readable(endpoint)}", reason))
+            shown.append(skipped(study, f"Hazard ratios for {endpoint_name(endpoint)}", reason))
             continue
         drawn = plot_forest(rows, columns={"events": "Events", "p_value": "P"})
         how = "Each covariate alone. Reference levels and numbers are in the table that follows."
-        caption = f"Hazard ratios for {readable(endpoint)}. {how}"
+        caption = f"Hazard ratios for {endpoint_name(endpoint)}. {how}"
         alt = "A forest plot of hazard ratios with 95% intervals; the table holds the same numbers."
         name = f"{label}-{slug(endpoint)}"
         shown.append(figure(study, drawn, label=name, caption=caption, alt=alt))
         shown.append(_ratio_table(study, rows, endpoint, name.replace("fig-", "tbl-", 1)))
+    for (name, reason), endpoints in why.items():
+        skipped(study, f"Hazard ratios: {study.label(name)}", f"{reason} ({', '.join(endpoints)})")
     return together(*shown)
 
 
@@ -73,7 +74,7 @@ def show_proportional_hazards(study: Study, *, label):
             frame, _ = _frame(study, endpoint, name)
             found = proportional_hazards_test(frame, "x").iloc[-1]
             p = None if pd.isna(found["p_value"]) else print_p(found["p_value"])
-            rows.append((study.label(name), readable(endpoint), p))
+            rows.append((study.label(name), endpoint_name(endpoint), p))
     if not rows:
         reason = "there is no hazard ratio to check"
         return skipped(study, "Check of proportional hazards", reason)
@@ -114,10 +115,11 @@ def hazard_ratios(study: Study, endpoint):
             continue
         if reason:
             reasons.append((name, reason))
+        total = int(time_to_event(study.patients, endpoint)["event"].sum())
         fit, method = _fit(frame)
         fit = fit.round(2) if study.rules.safe else fit
         for row in fit.itertuples():
-            rows.append(_ratio_row(study, name, frame, row, method, fit.attrs))
+            rows.append(_ratio_row(study, name, frame, row, method, total))
     columns = ["covariate", "term", "level", "reference", "events", "hazard_ratio", "lower"]
     columns += ["upper", "p_value", "method", "events_per_variable"]
     return pd.DataFrame(rows, columns=columns), reasons
@@ -177,7 +179,7 @@ def _fit(frame):
     return fit, "Cox"
 
 
-def _ratio_row(study, name, frame, row, method, attrs):
+def _ratio_row(study, name, frame, row, method, total):
     level = reference = ""
     if is_numeric(study, name):
         level = PER.get(name, (1, "per unit"))[1]
@@ -189,30 +191,34 @@ def _ratio_row(study, name, frame, row, method, attrs):
         reference = order[0]
         term = f"{study.label(name)}: {text(level)} vs {text(reference)}"
         events = frame["event"][frame["x"] == level].sum()
-    per = attrs["events_per_variable"]
+    used = int(frame["event"].sum())
+    if study.rules.safe:
+        used = round_count(total if total - used < study.rules.min_count else used)
+    coefficients = 1 if is_numeric(study, name) else len(frame["x"].cat.categories) - 1
     return {
         "covariate": name,
         "term": term,
         "level": level,
         "reference": reference,
-        "events": study.rules.count(events),
+        "events": study.rules.count(events, near=total),
         "hazard_ratio": row.hazard_ratio,
         "lower": row.lower,
         "upper": row.upper,
         "p_value": "–" if pd.isna(row.p_value) else print_p(row.p_value),
         "method": method,
-        "events_per_variable": study.rules.count(per) if study.rules.safe else f"{per:.1f}",
+        "events_per_variable": f"{used / coefficients:.0f}",
     }
 
 
 def _ratio_table(study, rows, endpoint, label):
     caption = (
-        f"Hazard ratios for {readable(endpoint)}, each covariate alone. Events: with the level, "
-        "or of all for a number. Firth: the penalised fit, where there are fewer than "
-        f"{FEWEST_EVENTS} events for a coefficient or none without."
+        f"Hazard ratios for {endpoint_name(endpoint)}, each covariate alone. Events: with the "
+        "level, or of all for a number. Firth: the penalised fit, where there are fewer than "
+        f"{FEWEST_EVENTS} events for a coefficient or no other estimate. EPV: events for each "
+        "coefficient."
     )
     shown = rows.drop(columns="term").assign(covariate=rows["covariate"].map(study.label))
-    headers = {"hazard_ratio": "hazard ratio", "events_per_variable": "events per coefficient"}
+    headers = {"hazard_ratio": "hazard ratio", "events_per_variable": "EPV"}
     digits = {"hazard_ratio": 2, "lower": 2, "upper": 2}
     return table(shown, label=label, caption=caption, digits=digits, headers=headers, grouped=True)
 

@@ -99,6 +99,7 @@ def open_study(
     interval="log-log",
     disclosure="safe",
     min_count=10,
+    encoding="",
 ) -> Study:
     """Read a cohort and check the choices of its report.
 
@@ -121,6 +122,8 @@ def open_study(
     disclosure : {"safe", "full"}
     min_count : int
         Threshold of safe mode.
+    encoding : str
+        As in `read_cohort`; blank for Unicode.
 
     Returns
     -------
@@ -141,7 +144,7 @@ def open_study(
     (True, 5)
     """
     rules = Disclosure(disclosure, min_count)
-    read = read_cohort(cohort, codebook or None)
+    read = read_cohort(cohort, codebook or None, encoding=encoding or None)
     patients = read.patients
     _one_of("interval", [interval], INTERVALS)
     _one_of("endpoint", endpoints, list(ENDPOINTS))
@@ -223,6 +226,21 @@ def skipped(study: Study, section: str, reason: str) -> Shown:
     return say("*{section}* is not shown: {reason}.", section=entry[0], reason=entry[1])
 
 
+def endpoint_name(endpoint) -> str:
+    """Return how an endpoint is called in a sentence.
+
+    Examples
+    --------
+    >>> endpoint_name("disease_specific_survival"), endpoint_name("local_recurrence")
+    ('disease-specific survival', 'local recurrence')
+    """
+    return (
+        readable(endpoint)
+        .replace("disease specific", "disease-specific")
+        .replace("recurrence free", "recurrence-free")
+    )
+
+
 def slug(name) -> str:
     """Return a name as part of a label: small letters, digits and hyphens.
 
@@ -260,7 +278,7 @@ def _choose_endpoints(study, asked):
         )
         absent = [column for column in needed if column not in study.patients]
         if absent:
-            skipped(study, readable(endpoint), f"the cohort has no column {', '.join(absent)}")
+            skipped(study, endpoint_name(endpoint), f"the cohort has no column {', '.join(absent)}")
         else:
             study.endpoints.append(endpoint)
 

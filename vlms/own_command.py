@@ -1,0 +1,80 @@
+"""The command ``vlms report``: a reader's file in, a report under rules of disclosure out."""
+
+import signal
+import sys
+
+import click
+
+from vlms.commands import with_fixed_environment
+from vlms.progress import write_line
+
+
+@click.command()
+@click.argument("path")
+@click.option("--codebook", default="", help="CSV that says what columns and codes mean.")
+@click.option("--encoding", default="", help="latin-1 or cp1252, where the file is not Unicode.")
+@click.option("--name", default="", help="Name of the report; by default that of the file.")
+@click.option(
+    "--disclosure", default="safe", type=click.Choice(["safe", "full"]), show_default=True
+)
+@click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
+@click.option("--reason", default="", help="Why a report much like an earlier one is released.")
+@click.option("--endpoint", multiple=True, help="Only this endpoint; may be repeated.")
+@click.option("--landmark", multiple=True, type=float, help="Month to read survival at; repeat.")
+@click.option("--group", multiple=True, help="Column whose groups are compared; may be repeated.")
+@click.option("--covariate", multiple=True, help="Column for a hazard ratio; may be repeated.")
+@click.option("--reference", multiple=True, metavar="COLUMN=LEVEL", help="Reference level.")
+@click.option("--interval", default="log-log", show_default=True, help="Scale of the intervals.")
+@click.option("--output", default="reports", show_default=True, help="Folder to write to.")
+def report(path, output, name, reason, encoding, **given):
+    """Analyse a cohort of your own and write its report, safe to share by default."""
+    with_fixed_environment()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from vlms.disclosure import DisclosureError
+    from vlms.own_report import Order, ReportError, report
+    from vlms.own_study import StudyError
+    from vlms.problems import CohortError, printable
+    from vlms.publishing import PublishingError
+    from vlms.releases import ReleaseError
+
+    order = Order(path, name, reason, encoding, _parameters(**given))
+    try:
+        page, folder = report(order, reports=output)
+    except KeyboardInterrupt:
+        write_line("Stopped. A report that was there is as it was before.")
+        raise SystemExit(130) from None
+    except CohortError as error:
+        _tell_problems(path, error)
+    except (StudyError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
+        lines = (printable(line, 2000) for line in str(error).splitlines())
+        write_line("Error, nothing was written: " + "\n".join(lines))
+        raise SystemExit(1) from None
+    write_line(f"wrote {printable(page)}, and its tables and figures to {printable(folder)}")
+    if given["disclosure"] == "full":
+        write_line("Disclosure is full: do not share this report.")
+
+
+def _parameters(*, endpoint, landmark, group, covariate, reference, **single):
+    """The notebook's parameters, as lists and a dict."""
+    references = {}
+    for pair in reference:
+        column, equals, level = pair.partition("=")
+        if not equals or not column or not level:
+            raise click.BadParameter(f"{pair!r}: write column=level", param_hint="--reference")
+        references[column] = level
+    lists = {"endpoints": endpoint, "group_variables": group, "covariates": covariate}
+    return {
+        **single,
+        **{key: list(values) for key, values in lists.items()},
+        "landmark_months": list(landmark) or [12, 36, 60],
+        "reference_levels": references,
+    }
+
+
+def _tell_problems(path, error):
+    """Tell the owner of the file what is wrong, cell by cell, as ``vlms check`` does."""
+    from vlms.intake import Intake
+
+    write_line(Intake(path, problems=error.problems).as_text())
+    sys.stdout.flush()
+    raise SystemExit(1) from None
