@@ -20,6 +20,8 @@ from vlms.curves import kaplan_meier
 from vlms.event_table import repeat_labels
 from vlms.observations import observations
 
+# Running sums reach an incidence of 1 but for this much.
+ROUNDING = 1e-12
 INTERVALS = ("log", "log-log", "plain", "logit")
 
 
@@ -286,13 +288,13 @@ def _aalen_johansen(at_risk, mine, every):
     covariance = _before(np.cumsum(survival * own * (before - 1 / at_risk)))
     steps = 2 * survival * own * covariance + survival**2 * own**2 * before
     variance = np.cumsum(steps + survival**2 * own * (1 - own) / at_risk)
-    # At an incidence of exactly 1 nothing is left to vary; running sums leave a trace of rounding.
-    return incidence, np.sqrt(np.where(variance < 1e-15, 0.0, variance))
+    # At an incidence of 1 nothing is left to vary but a trace of rounding.
+    return incidence, np.sqrt(np.where(incidence > 1 - ROUNDING, 0.0, variance))
 
 
 def _limits(incidence, error, z, interval):
     lower, upper = np.full((2, incidence.size), np.nan)
-    some = (incidence > 0) & (incidence < 1) & (error > 0)
+    some = (incidence > 0) & (incidence < 1 - ROUNDING) & (error > 0)
     share, width = incidence[some], z * error[some]
     if interval == "plain":
         low, high = share - width, share + width

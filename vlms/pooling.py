@@ -1,7 +1,8 @@
 """Pooling across studies: shares and hazard ratios, with fixed or random effects.
 
-The weights, the heterogeneity and the between-study variance come from
-`statsmodels.stats.meta_analysis`; restricted maximum likelihood, which it lacks, is a short search
+Heterogeneity and DerSimonian and Laird's variance between studies come from
+`statsmodels.stats.meta_analysis`. It has no restricted maximum likelihood, and its iteration for
+Paule and Mandel's variance can end at 0 where the answer is not 0: both are short root searches
 here. Whether studies may be pooled at all is a question of what they are, not of a statistic: the
 heterogeneity stands in ``.attrs`` beside the pooled value.
 
@@ -188,16 +189,17 @@ def _pool(effect, variance, method, hartung_knapp, confidence):
     # for.
     from statsmodels.stats.meta_analysis import combine_effects
 
-    rule = "dl" if method in ("fixed", "dersimonian-laird") else "iterated"
-    combined = combine_effects(
-        effect,
-        variance,
-        method_re=rule,
-        **({"maxiter": 500, "atol": 1e-13} if rule != "dl" else {}),
-    )
-    between = 0.0 if method == "fixed" else max(0.0, float(combined.tau2))
-    if method == "reml":
-        between = _reml(effect, variance, between)
+    with np.errstate(invalid="ignore"):
+        # Its own errors are roots of negative numbers where the variance between studies is cut at
+        # 0; they are not used.
+        combined = combine_effects(effect, variance, method_re="dl")
+    between = 0.0
+    if method == "dersimonian-laird":
+        between = max(0.0, float(combined.tau2))
+    elif method == "paule-mandel":
+        between = _paule_mandel(effect, variance)
+    elif method == "reml":
+        between = _reml(effect, variance, max(0.0, float(combined.tau2)))
     weight = 1 / (variance + between)
     centre = float(weight @ effect / weight.sum())
     error = 1 / np.sqrt(weight.sum())
@@ -240,6 +242,22 @@ def _pool(effect, variance, method, hartung_knapp, confidence):
             "q_p_value": float(chdtrc(df, q)),
         },
     }
+
+
+def _paule_mandel(effect, variance):
+    """The between-study variance that brings the weighted spread down to its expectation."""
+
+    def excess(between):
+        weight = 1 / (variance + between)
+        centre = weight @ effect / weight.sum()
+        return weight @ (effect - centre) ** 2 - (effect.size - 1)
+
+    if excess(0.0) <= 0:
+        return 0.0
+    high = np.ptp(effect) ** 2 + variance.max()
+    while excess(high) > 0:
+        high *= 2
+    return float(brentq(excess, 0.0, high, xtol=1e-15, rtol=1e-14))
 
 
 def _reml(effect, variance, start):
