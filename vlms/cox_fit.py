@@ -235,6 +235,8 @@ def _why_infinite(data, patterns, likelihood, column, rises, penalty):
         return f"{term}: the fit did not converge; no estimate"
     values = patterns[:, column]
     reason = "the likelihood rises for ever as the coefficient grows (monotone likelihood)"
+    alike = [other for other, owner in enumerate(data.owners) if owner == data.owners[column]]
+    reference = ~patterns[:, alike].any(axis=1)
     if np.isin(values, (0, 1)).all():
         with_it = likelihood.events @ (values == 1)
         without = likelihood.events @ (values == 0)
@@ -242,6 +244,8 @@ def _why_infinite(data, patterns, likelihood, column, rises, penalty):
             reason += f": no event among those with {term}"
         elif not without:
             reason += f": no event among those without {term}"
+        elif not likelihood.events @ reference:
+            reason += f": no event at the reference level of {data.owners[column]}"
     remedy = "" if penalty else '; penalty="firth" gives a finite estimate'
     return f"{term}: {reason}; no estimate{remedy}"
 

@@ -197,10 +197,11 @@ def _table(fit, *, penalty, confidence):
         within = np.flatnonzero(fit.finite[fit.usable])
         scale = fit.scale[within]
         beta = fit.peak.beta[within] / scale
-        inner = np.linalg.inv(fit.peak.information[np.ix_(within, within)])
+        inverse = _inverse(fit)
+        inner = inverse[np.ix_(within, within)]
         naive[shown] = np.sqrt(np.diag(inner)) / scale
         if fit.data.cluster is not None:
-            inner = _robust(fit, inner, within)
+            inner = _robust(fit, inverse)[np.ix_(within, within)]
         covariance[np.ix_(shown, shown)] = inner / np.outer(scale, scale)
         error = np.sqrt(np.diag(covariance)[shown])
         numbers["log_hazard_ratio"][shown] = beta
@@ -237,10 +238,21 @@ def _table(fit, *, penalty, confidence):
     return table
 
 
-def _robust(fit, inverse, within):
+def _inverse(fit):
+    """Inverse of the information, leaving out directions in which it has faded to nothing.
+
+    Along a direction in which the likelihood rises for ever no information is left; terms with no
+    part in that direction keep their variance, whatever else they share with the others.
+    """
+    information = fit.peak.information
+    if fit.peak.converged:
+        return np.linalg.inv(information)
+    return np.linalg.pinv(information, rcond=1e-7, hermitian=True)
+
+
+def _robust(fit, inverse):
     """Lin and Wei's sandwich: the clusters' summed influence on each coefficient, squared."""
-    point = fit.likelihood.evaluate(fit.peak.beta)
-    residuals = point.score_residuals()[within]
+    residuals = fit.likelihood.evaluate(fit.peak.beta).score_residuals()
     summed = np.array([np.bincount(fit.data.cluster, row) for row in residuals]).T
     influence = summed @ inverse
     return influence.T @ influence
