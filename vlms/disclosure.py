@@ -4,7 +4,8 @@ Rules applied to a report in safe mode, all of them before anything is drawn or 
 
 - A count below the threshold is withheld. A level that few patients have is pooled with the next
   smallest, until the pool is as large as the threshold; the missing join it, so that neither the
-  pool nor its complement can be taken apart. What cannot be pooled is withheld whole.
+  pool nor its complement can be taken apart. What cannot be pooled is withheld whole, and so is a
+  variable that is the same for all but a few.
 - In a table of two variables further cells are withheld until no line of it, with its total,
   gives a withheld cell away (complementary suppression).
 - Counts that are shown are rounded to 5, shares are computed from rounded counts, and a count
@@ -179,6 +180,8 @@ def shown_levels(names: pd.Series, order: list, min_count: int) -> pd.Series:
     while small and size < min_count and kept:
         small.append(kept.pop(0))
         size += counts[small[-1]]
+    if any(len(names) - counts[level] < min_count for level in kept):
+        small, kept = order, []  # nearly all are the same, which says it of each of them
     if not small:
         return pd.Series(pd.Categorical(names, categories=order), index=names.index)
     shown = names.where(names.isin(kept), OTHER)

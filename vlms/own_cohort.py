@@ -1,7 +1,8 @@
 """The report on a cohort of one's own, in one place for its notebook to import from.
 
-Opening and checking stands in `own_study`, the sections in `own_description`, `own_curves` and
-`own_models`; here are what frames them: the marks at the top, methods, what was left out.
+Opening and checking stands in `own_study`, the sections in `own_quality`, `own_description`,
+`own_curves`, `own_groups` and `own_models`; here is what frames them: the marks at the top, the
+methods, what was left out.
 """
 
 import json
@@ -11,21 +12,16 @@ import pandas as pd
 
 from vlms.disclosure import RULES
 from vlms.endpoints import ENDPOINTS
-from vlms.own_curves import (
-    show_competing_risks,
-    show_endpoints,
-    show_follow_up,
-    show_groups,
-    show_landmark,
+from vlms.own_curves import show_competing_risks, show_endpoints, show_follow_up
+from vlms.own_description import card_count, show_comparison, show_table_one
+from vlms.own_groups import show_groups, show_landmark
+from vlms.own_models import (
+    FEWEST_EVENTS,
+    FEWEST_IN_LEVEL,
+    show_hazard_ratios,
+    show_proportional_hazards,
 )
-from vlms.own_description import (
-    card_count,
-    show_comparison,
-    show_flow,
-    show_quality,
-    show_table_one,
-)
-from vlms.own_models import FEWEST_EVENTS, show_hazard_ratios, show_proportional_hazards
+from vlms.own_quality import show_flow, show_quality
 from vlms.own_study import Study, StudyError, endpoint_name, files, open_study, table
 from vlms.presentation import card, say, together
 from vlms.publishing import versions
@@ -118,11 +114,13 @@ def show_methods(study: Study):
         "five events. Recurrences were described by the cumulative incidence with death as a "
         "competing event (Aalen–Johansen). Hazard ratios are of univariate Cox models with "
         "Efron's handling of ties, or with Firth's penalty and profile likelihood limits where "
-        "there were fewer than {fewest} events for a coefficient or no finite estimate; "
+        "there were fewer than {fewest} events for a coefficient, fewer than {sparse} with a "
+        "level, or no finite estimate; "
         "proportional hazards were examined by the score test. Survival after a recurrence was "
         "compared from a landmark at {month:g} months. P values are two-sided and were not "
         "adjusted for their number.",
         fewest=FEWEST_EVENTS,
+        sparse=FEWEST_IN_LEVEL,
         month=study.landmark_months[0],
     )
     third = (

@@ -1,28 +1,23 @@
-"""What becomes of the patients of a cohort: follow-up, endpoints, groups, competing risks.
+"""What becomes of the patients of a cohort: follow-up, endpoints, competing risks.
 
 In safe mode every curve is one of `vlms.safe_curves`, and what is read off is read off that.
 """
 
 import pandas as pd
 
-from vlms.disclosure import OTHER
 from vlms.endpoints import RECURRENCE_COLUMNS, time_to_cause, time_to_event
 from vlms.figures import plot_cumulative_incidence, plot_survival
-from vlms.own_study import Study, data_file, endpoint_name, figure, skipped, slug, table, text
+from vlms.own_study import Study, data_file, endpoint_name, figure, skipped, slug, table
 from vlms.presentation import say, together
-from vlms.rounding import print_p
 from vlms.safe_curves import (
     GRID_MONTHS,
-    lengthen,
     quantile_of_steps,
     safe_incidence,
     safe_survival,
 )
 from vlms.survival import (
-    cox,
     cumulative_incidence,
     kaplan_meier,
-    log_rank,
     median_follow_up,
     survival_at,
     survival_quantile,
@@ -50,13 +45,13 @@ def show_follow_up(study: Study, *, label):
     else:
         curve = kaplan_meier(frame["time"], ~frame["event"], interval=study.interval)
         middle = median_follow_up(frame["time"], frame["event"], interval=study.interval).iloc[0]
-    drawn = _draw(study, curve, "Still followed, had nobody died")
+    drawn = draw_survival(study, curve, "Still followed, had nobody died")
     sentence = say(
         "Median follow-up by the reverse Kaplan–Meier method: {time} (95% interval {lower} to "
         "{upper}).",
         **{name: _months(middle[name]) for name in ("time", "lower", "upper")},
     )
-    caption = f"Follow-up, by the reverse Kaplan–Meier method.{_how(study)}"
+    caption = f"Follow-up, by the reverse Kaplan–Meier method.{how_drawn(study)}"
     alt = "A curve falling from 100% as patients reach the end of their follow-up."
     return together(sentence, figure(study, drawn, label=label, caption=caption, alt=alt))
 
@@ -77,12 +72,12 @@ def show_endpoints(study: Study, *, label):
     shown, rows = [], []
     for endpoint in study.endpoints:
         frame = time_to_event(study.patients, endpoint)
-        curve = _curve(study, frame, near=len(study.patients))
+        curve = curve_of(study, frame, near=len(study.patients))
         if curve.empty:
-            shown.append(skipped(study, _named(endpoint), curve.attrs["reason"]))
+            shown.append(skipped(study, title_of(endpoint), curve.attrs["reason"]))
             continue
-        drawn = _draw(study, curve, _ylabel(endpoint))
-        caption = f"{_named(endpoint)} of all patients.{_how(study)}"
+        drawn = draw_survival(study, curve, height_of(endpoint))
+        caption = f"{title_of(endpoint)} of all patients.{how_drawn(study)}"
         name = f"{label}-{slug(endpoint)}"
         alt = f"A curve of {endpoint_name(endpoint)}; its values are in the table that follows."
         shown.append(figure(study, drawn, label=name, caption=caption, alt=alt))
@@ -96,30 +91,27 @@ def show_endpoints(study: Study, *, label):
     return together(*shown)
 
 
-def show_groups(study: Study, *, label):
-    """Show the curves of each group variable for each survival endpoint, with the log-rank test.
+def survival_text(study: Study, endpoint, month) -> str:
+    """Return survival at a month as it may be printed, with the month it is read at.
 
     Parameters
     ----------
     study : Study
-    label : str
+    endpoint : str
+    month : float
 
     Returns
     -------
-    Several
+    str
     """
-    if not study.group_variables:
-        return skipped(study, "Curves by group", "no group variable was asked for")
-    shown = []
-    for variable in study.group_variables:
-        named = study.rules.levels(study.patients[variable])
-        for endpoint in study.endpoints:
-            frame = time_to_event(study.patients, endpoint)
-            section = f"{_named(endpoint)} by {study.label(variable).lower()}"
-            name = f"{label}-{slug(variable)}-{slug(endpoint)}"
-            sizes = named.value_counts().to_dict()
-            shown += _compare(study, frame, named, sizes, section, name, endpoint)
-    return together(*shown)
+    curve = curve_of(study, time_to_event(study.patients, endpoint), near=len(study.patients))
+    if curve.empty or month > curve["time"].max():
+        return "–"
+    share = _share(curve.loc[curve["time"] <= month, "survival"].iloc[-1])
+    if not study.rules.safe:
+        return share
+    at = max(step for step in [0.0, *curve.attrs["steps"]] if step <= month)
+    return share if at == month else f"{share} (read at {at:g} months)"
 
 
 def show_competing_risks(study: Study, *, label):
@@ -138,7 +130,7 @@ def show_competing_risks(study: Study, *, label):
     for endpoint in [name for name in study.endpoints if name in RECURRENCE_COLUMNS]:
         frame = time_to_cause(study.patients, endpoint)
         causes = {code: name for code, name in frame.attrs["causes"].items() if code}
-        curve, causes = _incidences(study, frame, causes, _named(endpoint), shown)
+        curve, causes = _incidences(study, frame, causes, title_of(endpoint), shown)
         if curve is None:
             continue
         drawn = plot_cumulative_incidence(
@@ -146,7 +138,7 @@ def show_competing_risks(study: Study, *, label):
         )
         caption = (
             f"Cumulative incidence: {', '.join(causes.values())}. Deaths compete and are not "
-            f"censored.{_how(study)}"
+            f"censored.{how_drawn(study)}"
         )
         alt = "Rising curves of the share of patients that has had each event."
         name = f"{label}-{slug(endpoint)}"
@@ -161,98 +153,11 @@ def show_competing_risks(study: Study, *, label):
     return together(*shown)
 
 
-def show_landmark(study: Study, *, label):
-    """Show survival after a landmark of those with and without a recurrence before it.
+def curve_of(study: Study, frame, *, group="all", near=None):
+    """Estimate the curve of one group as it may be shown; empty where it may not.
 
-    Parameters
-    ----------
-    study : Study
-    label : str
-
-    Returns
-    -------
-    Several
+    `near` is how many patients the group was said to have elsewhere.
     """
-    month, patients = study.landmark_months[0], study.patients
-    columns = [column for column in RECURRENCE_COLUMNS.values() if column in patients]
-    if not columns:
-        return skipped(study, "Landmark analysis", "the cohort records no recurrence")
-    frame = time_to_event(patients, "overall_survival")
-    frame = frame[frame["time"] > month]
-    if frame.empty:
-        return skipped(study, "Landmark analysis", "nobody was followed beyond the landmark")
-    first = patients.loc[frame.index, columns].astype("float64").min(axis=1)
-    group = (first <= month).map({True: "recurrence before", False: "no recurrence before"})
-    frame = frame.assign(time=frame["time"] - month)
-    named = study.rules.levels(group)
-    section = f"Survival after month {month:g} by recurrence before it"
-    name = f"{label}-recurrence"
-    shown = _compare(study, frame, named, {}, section, name, "overall_survival", both=True)
-    return together(*shown)
-
-
-def _compare(study, frame, named, sizes, section, name, endpoint, *, both=False):
-    """Draw the curves of all groups that may be shown, and test them against each other."""
-    named = named.loc[frame.index]
-    curves, tested = [], []
-    for level in [c for c in named.cat.categories if c != OTHER]:
-        mine = frame[named == level]
-        curve = _curve(study, mine, group=text(level), near=sizes.get(level))
-        if not curve.empty:
-            curves.append(curve)
-            tested.append(level)
-    if len(curves) < 2:
-        reason = "fewer than two groups have enough patients and events"
-        return [skipped(study, section, reason)]
-    stacked = lengthen(curves, study.rules) if study.rules.safe else pd.concat(curves)
-    drawn = _draw(study, stacked, _ylabel(endpoint))
-    caption = f"{section}.{_how(study)}"
-    alt = f"Survival curves of {len(curves)} groups; the test that compares them follows."
-    shown = [figure(study, drawn, label=name, caption=caption, alt=alt)]
-    left = [text(c) for c in named.cat.categories if c not in tested and c != OTHER]
-    if study.rules.safe and (left or OTHER in named.cat.categories):
-        skipped(study, f"{section}: some groups", "too few patients or events in each")
-    rows = named.isin(tested)
-    groups = named[rows].astype(str)
-    found = log_rank(frame["time"][rows], frame["event"][rows], groups, **_method(frame, groups))
-    sentence = "Log-rank test of {groups} groups ({method}): P {sign} {p}."
-    printed = print_p(found.p_value)
-    shown.append(
-        say(
-            sentence,
-            groups=len(tested),
-            method=found.method,
-            sign="" if printed[0] in "<>" else "=",
-            p=printed,
-        )
-    )
-    if both and len(tested) == 2:
-        shown.append(_ratio(frame[rows], groups, tested))
-    return shown
-
-
-def _ratio(frame, groups, tested):
-    """Say the hazard ratio of two groups."""
-    order = pd.Categorical(groups, categories=tested)
-    fit = cox(frame.assign(group=order), "group").iloc[0]
-    return say(
-        "Hazard ratio of “{one}” against “{other}”: {hr:.2f|no estimate} "
-        "({lower:.2f|?} to {upper:.2f|?}).",
-        one=str(tested[1]),
-        other=str(tested[0]),
-        hr=fit["hazard_ratio"],
-        lower=fit["lower"],
-        upper=fit["upper"],
-    )
-
-
-def _method(frame, groups):
-    """Permute where a group has too few events for the chi-square approximation."""
-    fewest = frame["event"].groupby(groups).sum().min()
-    return {"method": "permutation", "resamples": 20_000} if fewest < 5 else {}
-
-
-def _curve(study, frame, *, group="all", near=None):
     if study.rules.safe:
         return safe_survival(
             frame["time"],
@@ -287,7 +192,8 @@ def _incidences(study, frame, causes, section, shown):
     return (pd.concat(curves, ignore_index=True) if curves else None), kept
 
 
-def _draw(study, curve, ylabel):
+def draw_survival(study: Study, curve, ylabel):
+    """Draw curves with what the mode allows: censoring marks only when everything is shown."""
     marks = not study.rules.safe
     return plot_survival(curve, censoring_marks=marks, times=_ticks(study, curve), ylabel=ylabel)
 
@@ -319,11 +225,11 @@ def _read_off(study, curve, endpoint):
             rows.append(_row(endpoint, f"{found['time']:g}", known, f"{found['time']:g}"))
     interval = f"{_months(middle['lower'])} to {_months(middle['upper'])}"
     median = {"survival": _months(middle["time"]), "interval": interval, "read at": "–"}
-    return [*rows, {"endpoint": _named(endpoint), "month": "median", **median}]
+    return [*rows, {"endpoint": title_of(endpoint), "month": "median", **median}]
 
 
 def _row(endpoint, month, found, at):
-    row = {"endpoint": _named(endpoint), "month": month}
+    row = {"endpoint": title_of(endpoint), "month": month}
     if found is None:
         return row | {"survival": "–", "interval": "–", "read at": "beyond the curve"}
     interval = "–"
@@ -340,7 +246,7 @@ def _incidence_rows(study, curve, causes, endpoint):
             reached = mine[mine["time"] <= month].iloc[-1]
             beyond = month > mine["time"].max()
             share = "–" if beyond else _share(reached["incidence"])
-            event = f"{_named(endpoint)}: {name}"
+            event = f"{title_of(endpoint)}: {name}"
             rows.append({"event": event, "month": f"{month:g}", "incidence": share})
     return rows
 
@@ -353,15 +259,18 @@ def _months(value):
     return "not reached" if pd.isna(value) else f"{value:.0f} months"
 
 
-def _named(endpoint):
+def title_of(endpoint) -> str:
+    """Return the name of an endpoint as a sentence begins."""
     return endpoint_name(endpoint).capitalize()
 
 
-def _ylabel(endpoint):
+def height_of(endpoint) -> str:
+    """Return what the height of a curve of an endpoint is."""
     return f"Free of {endpoint_name(endpoint)}" if endpoint in RECURRENCE_COLUMNS else "Survival"
 
 
-def _how(study):
+def how_drawn(study: Study) -> str:
+    """Return how a curve is to be read, for its caption."""
     if not study.rules.safe:
         return " Shaded: 95% interval; marks: end of follow-up; below: numbers at risk."
     least = study.rules.min_count

@@ -1,4 +1,4 @@
-"""Who the patients of a cohort are: quality of the data, patient flow, Table 1, comparison.
+"""Who the patients of a cohort are: Table 1, and the cohort beside those of the papers.
 
 Each function returns what a cell of the notebook shows. In safe mode every number has passed the
 rules of `vlms.disclosure` before it is put into a table.
@@ -12,102 +12,14 @@ from vlms.codebook import CANONICAL
 from vlms.cohort import DATA, read_paper
 from vlms.descriptive import spread_groups, table_one
 from vlms.disclosure import OTHER, WITHHELD, round_count, safe_numbers, suppress
-from vlms.endpoints import ENDPOINTS, time_to_event
+from vlms.endpoints import time_to_event
+from vlms.own_curves import survival_text
 from vlms.own_study import Study, endpoint_name, is_numeric, skipped, table, text
-from vlms.presentation import say, together
+from vlms.presentation import together
 from vlms.rounding import print_number
+from vlms.survival import kaplan_meier, survival_at
 
 MISSING = "missing"
-# What is said of a problem in safe mode: the reader's own words may quote a cell.
-_KINDS = {
-    "turned into": "a unit was converted",
-    "range": "a range was read as its middle",
-    "dose": "a dose was read as yes or no",
-    "kind of treatment": "a kind of treatment was read as yes",
-    "three words": "a status was written in other words",
-    "largest": "the largest of several diameters was taken",
-    "not known": "a text may mean that the value is not known",
-    "none was seen": "a text was read as none seen",
-    "unusual age": "an unusual age",
-    "outcome": "a further column may hold an outcome",
-    "formula": "a text that a spreadsheet would run",
-}
-_NOT_VALUES = {"patient_id", "local_recurrence_months", "distant_recurrence_months"}
-
-
-def show_quality(study: Study, *, label):
-    """Show what was decided while the file was read, and what is missing.
-
-    Parameters
-    ----------
-    study : Study
-    label : str
-        Of the first table; the second has ``-missing`` after it.
-
-    Returns
-    -------
-    Several
-    """
-    issues = study.cohort.issues
-    if study.rules.safe:
-        found = _issue_counts(study, issues)
-        caption = (
-            "Cells that were read with a doubt, counted by column and kind. Which cells they are "
-            "is not shown; `vlms check` lists them for whoever holds the file."
-        )
-    else:
-        found = issues[["line", "patient_id", "column", "raw", "problem", "action"]]
-        caption = "Every cell that was read with a doubt, and what was done."
-    first = (
-        table(found, label=label, caption=caption.replace("`", ""))
-        if len(found)
-        else say("Every cell was read without a doubt.")
-    )
-    caption = "Patients of whom a value is not known, of all patients in the file."
-    return together(first, table(_missing(study), label=f"{label}-missing", caption=caption))
-
-
-def show_flow(study: Study, *, label):
-    """Show how many patients each endpoint leaves out, and how many events it has.
-
-    Parameters
-    ----------
-    study : Study
-    label : str
-
-    Returns
-    -------
-    Shown
-    """
-    rules, everyone = study.rules, len(study.patients)
-    rows = []
-    for endpoint in study.endpoints:
-        frame = time_to_event(study.patients, endpoint)
-        reasons = sorted({reason for _, reason in frame.attrs["left_out"]})
-        rows.append(
-            {
-                "endpoint": endpoint_name(endpoint),
-                "patients": rules.count(everyone),
-                "left_out": rules.count(everyone - len(frame)),
-                "why": "; ".join(reasons) if not rules.safe else _reasons(study, endpoint),
-                "analysed": rules.count(len(frame), near=everyone),
-                "events": events_text(study, endpoint, frame["event"]),
-                "definition": ENDPOINTS[endpoint],
-            }
-        )
-    caption = "Patients and events of each endpoint."
-    return table(pd.DataFrame(rows), label=label, caption=caption)
-
-
-def events_text(study: Study, endpoint, event) -> str:
-    """Print a number of events; withheld where those without, or of another cause, are few."""
-    rules, n = study.rules, int(event.sum())
-    if not rules.safe:
-        return str(n)
-    rest = [len(event) - n]
-    if endpoint == "disease_specific_survival":
-        rest.append(int((study.patients["status"] == "dead_other").sum()))
-    return WITHHELD if min(rest) < rules.min_count <= n else rules.count(n)
 
 
 def show_table_one(study: Study, *, label):
@@ -164,7 +76,12 @@ def show_comparison(study: Study, *, label):
     mine = study.patients
     rows = [
         ("patients", rules.count(len(mine)), len(tilkorn), "63 with localised disease"),
-        ("women", _share(study, "sex", "f"), _of(tilkorn, "sex", "f"), counts["sex", "female"]),
+        (
+            "women",
+            _share(study, "sex", "f"),
+            _of(tilkorn, "sex", "f"),
+            _printed(counts["sex", "female"]),
+        ),
         (
             "age (years)",
             _average(study, "age_years"),
@@ -175,7 +92,7 @@ def show_comparison(study: Study, *, label):
             "high grade (3)",
             _share(study, "grade", "3"),
             _of(tilkorn, "grade", 3),
-            counts["grade", "high"],
+            _printed(counts["grade", "high"]),
         ),
         (
             "radiotherapy",
@@ -184,6 +101,7 @@ def show_comparison(study: Study, *, label):
             "–",
         ),
         ("size (cm)", _average(study, "size_cm"), f"mean {tilkorn['size_cm'].mean():.1f}", "–"),
+        *_outcomes(study, tilkorn),
     ]
     frame = pd.DataFrame(rows, columns=["measure", "this cohort", "Tilkorn 2010", "Roland 2016"])
     caption = (
@@ -213,44 +131,6 @@ def levels_table(study: Study, name, by=None):
     if group.isna().any():
         group = _with_missing(group).cat.rename_categories({MISSING: OTHER})
     return pd.crosstab(level, group, dropna=False)
-
-
-def _issue_counts(study, issues):
-    named = {*CANONICAL, *study.covariates, *study.group_variables}
-    kinds = issues["problem"].map(_kind).astype(str)
-    columns = issues["column"].where(issues["column"].isin(list(named)), "further columns")
-    counted = issues.groupby([columns.astype(str), kinds], dropna=False).size()
-    rows = [
-        (study.label(column) if column in named else column, kind, study.rules.count(n))
-        for (column, kind), n in counted.items()
-    ]
-    return pd.DataFrame(rows, columns=["column", "what was done", "cells"])
-
-
-def _kind(problem):
-    return next((said for sign, said in _KINDS.items() if sign in str(problem)), "another doubt")
-
-
-def _missing(study):
-    wanted = [name for name in CANONICAL if name in study.patients and name not in _NOT_VALUES]
-    wanted += [name for name in study.covariates + study.group_variables if name not in CANONICAL]
-    rows = []
-    for name in dict.fromkeys(wanted):
-        lacking = int(study.patients[name].isna().sum())
-        pooled = study.rules.safe and not is_numeric(study, name)
-        pooled = pooled and OTHER in study.rules.levels(study.patients[name]).cat.categories
-        if not study.rules.safe and not lacking:
-            continue
-        shown = WITHHELD if pooled else study.rules.share(lacking, len(study.patients))
-        rows.append((study.label(name), shown))
-    return pd.DataFrame(rows, columns=["variable", MISSING])
-
-
-def _reasons(study, endpoint):
-    why = {"no status or follow-up time"}
-    if endpoint in {"distant_recurrence", "recurrence_free_survival"}:
-        why |= {"M1 at time zero"} if "m_stage" in study.patients else set()
-    return "; ".join(sorted(why))
 
 
 def _is_outcome(name):
@@ -341,13 +221,41 @@ def _share(study, name, level):
     return _ratio(n, int(study.patients[name].notna().sum()))
 
 
+def _outcomes(study, tilkorn):
+    """Survival at the months of which the papers speak."""
+    printed = pd.read_csv(DATA / "roland2016" / "survival.csv", dtype=str)
+    chosen = {
+        "endpoint": "disease_specific_survival",
+        "time_months": "60",
+        "group": "all localised",
+    }
+    roland = printed.loc[(printed[list(chosen)] == pd.Series(chosen)).all(axis=1), "printed"].iloc[
+        0
+    ]
+    for endpoint, month, theirs in (
+        ("overall_survival", 36, "–"),
+        ("disease_specific_survival", 60, roland),
+    ):
+        if endpoint in study.endpoints:
+            frame = time_to_event(tilkorn, endpoint)
+            found = survival_at(kaplan_meier(frame["time"], frame["event"]), month).iloc[0]
+            known = f"{found['survival']:.0%}" if pd.notna(found["survival"]) else "–"
+            mine = survival_text(study, endpoint, month)
+            yield f"{endpoint_name(endpoint)}, {month} months", mine, known, theirs
+
+
+def _printed(text_):
+    """Write the sign that a column of percentages leaves out."""
+    return text_.replace(")", "%)")
+
+
 def _of(patients, name, value):
     known = patients[name].dropna() if name in patients else pd.Series(dtype=object)
     return _ratio(int((known == value).sum()), len(known))
 
 
 def _ratio(n, total):
-    return f"{n}/{total} ({round(100 * n / total)})" if total else "–"
+    return f"{n}/{total} ({n / total:.0%})" if total else "–"
 
 
 def _average(study, name):

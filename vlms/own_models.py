@@ -18,6 +18,7 @@ from vlms.rounding import print_p
 from vlms.survival import cox, proportional_hazards_test
 
 FEWEST_EVENTS = 10  # for a coefficient; Peduzzi et al., J Clin Epidemiol 1995;48:1503
+FEWEST_IN_LEVEL = 5
 PER = {"age_years": (10, "per 10 years"), "size_cm": (1, "per cm")}
 
 
@@ -140,8 +141,9 @@ def _frame(study, endpoint, name):
         return frame, ""
     named = study.rules.levels(study.patients[name])
     everyone = named.value_counts(sort=False)
-    levels = [level for level in named.cat.categories if level != OTHER and everyone[level]]
     frame = frame.assign(x=named.loc[frame.index].astype(object))
+    seen = set(frame["x"].dropna())
+    levels = [level for level in named.cat.categories if level != OTHER and level in seen]
     reason = ""
     if rules.safe:
         kept = _shown_levels(frame, rules)
@@ -171,12 +173,19 @@ def _shown_levels(frame, rules):
 
 def _fit(frame):
     fit = cox(frame, "x")
-    few = fit.attrs["events_per_variable"] < FEWEST_EVENTS
+    few = fit.attrs["events_per_variable"] < FEWEST_EVENTS or _sparse(frame)
     if few or fit["hazard_ratio"].isna().any():
         penalised = cox(frame, "x", penalty="firth")
         if penalised["hazard_ratio"].notna().all():
             return penalised, "Firth"
     return fit, "Cox"
+
+
+def _sparse(frame):
+    """Whether a level has hardly an event."""
+    if not isinstance(frame["x"].dtype, pd.CategoricalDtype):
+        return False
+    return bool(frame["event"].groupby(frame["x"], observed=False).sum().min() < FEWEST_IN_LEVEL)
 
 
 def _ratio_row(study, name, frame, row, method, total):
@@ -213,12 +222,13 @@ def _ratio_row(study, name, frame, row, method, total):
 def _ratio_table(study, rows, endpoint, label):
     caption = (
         f"Hazard ratios for {endpoint_name(endpoint)}, each covariate alone. Events: with the "
-        "level, or of all for a number. Firth: the penalised fit, where there are fewer than "
+        "level, or of all for a number. Firth: the penalised fit, where a level has fewer than "
+        f"{FEWEST_IN_LEVEL} events, there are fewer than "
         f"{FEWEST_EVENTS} events for a coefficient or no other estimate. EPV: events for each "
         "coefficient."
     )
     shown = rows.drop(columns="term").assign(covariate=rows["covariate"].map(study.label))
-    headers = {"hazard_ratio": "hazard ratio", "events_per_variable": "EPV"}
+    headers = {"hazard_ratio": "HR", "events_per_variable": "EPV"}
     digits = {"hazard_ratio": 2, "lower": 2, "upper": 2}
     return table(shown, label=label, caption=caption, digits=digits, headers=headers, grouped=True)
 

@@ -22,7 +22,8 @@ from vlms.publishing import publish, sha256
 from vlms.releases import Releases
 from vlms.render import render
 
-NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "cohort.ipynb"
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ROOT / "notebooks" / "cohort.ipynb"
 
 
 class ReportError(RuntimeError):
@@ -40,7 +41,9 @@ class Order:
     parameters: dict = field(default_factory=dict)
 
 
-def report(order: Order, *, reports="reports", releases=None, root=".", on_cell=None) -> list[Path]:
+def report(
+    order: Order, *, reports="reports", releases=None, root=ROOT, on_cell=None
+) -> list[Path]:
     """Make the report on a cohort, and the folder of its tables and figures.
 
     Parameters

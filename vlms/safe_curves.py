@@ -68,6 +68,7 @@ def safe_survival(time, event, rules: Disclosure, *, group="all", interval="log-
         "lower": _rounded(rows["lower"], share, np.floor),
         "upper": _rounded(rows["upper"], share, np.ceil),
     }
+    heights["survival"][0] = 1.0  # deaths at time 0 belong to the first step
     place = np.searchsorted([0, *at], months, side="right") - 1
     curve = pd.DataFrame({name: values[place] for name, values in heights.items()})
     curve.loc[place == 0, ["lower", "upper"]] = np.nan
@@ -109,6 +110,7 @@ def safe_incidence(time, cause, wanted: int, rules: Disclosure, *, group="all", 
     share = BASE / max(round_count(near or time.size), BASE)
     rows = exact.iloc[np.searchsorted(exact["time"].to_numpy(), [0, *at], side="right") - 1]
     heights = np.maximum.accumulate(_rounded(rows["incidence"], share, np.round))
+    heights[0] = 0.0
     months = _grid(time, rules.min_count)
     curve = pd.DataFrame({"group": group, "cause": wanted, "time": months})
     curve["at_risk"] = at_risk_texts(time, months, rules, near=near)
