@@ -52,7 +52,7 @@ def reports(tmp_path_factory):
         code("ledger = Ledger.open('paper', path='claims.csv')"),
         code("ledger.check('patients', 12)\nledger.check('women', 0.75)"),
         code("ledger.check('deaths', 4, against='patients', because='12 − 8 = 4')\nledger.show()"),
-        prose(f"## The whole ledger\n\n{words * 6}"),
+        prose(f"## All claims\n\n{words * 6}"),
         code("ledger.publish()"),
         code("card(patients=12, figure='fig-km', findings=['Four died.'])"),
         title="Twelve patients",
@@ -111,7 +111,9 @@ def names(reports):
 @pytest.fixture(scope="module")
 def with_ledger(reports, names):
     for name in names:
-        if name != "index.html" and 'id="ledger"' in (reports / name).read_text(encoding="utf-8"):
+        if name != "index.html" and 'id="all-claims"' in (reports / name).read_text(
+            encoding="utf-8"
+        ):
             return name
     pytest.fail("no report has a ledger")
 

@@ -190,6 +190,13 @@ def test_two_headings_of_one_name_get_ids_of_their_own():
     assert 'id="age"' in text and 'id="age-2"' in text
 
 
+@pytest.mark.parametrize("title", ["All claims", "Main", "Cite", "How this page was made"])
+def test_a_heading_cannot_take_an_id_of_the_page_itself(title):
+    page = page_of(prose(f"# T\n\n## {title}"), with_output("x", "text/html", "x"), citation="C")
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
 def test_footnotes_are_numbered_through_the_page_and_link_back():
     page = page_of(prose("# T\n\nOne[^b] two[^a].\n\n[^a]: Note A."), prose("[^b]: Note B."))
     notes = re.findall(r'<li id="fn-(\w)">\s*<p>(.*?) <a href="#fnref-\1"', page)

@@ -24,7 +24,6 @@ RECORD = set(
 
 _PACKAGE = "vlms"
 _RENDERS = ("render",)
-_IGNORED = {"__pycache__", ".ipynb_checkpoints", ".cache"}
 _MODULE = re.compile(rf"\b{_PACKAGE}\.([a-z_]+)")
 
 
@@ -184,7 +183,8 @@ def hash_files(root, *, sources=SOURCES):
         found = [start] if start.is_file() else sorted(start.rglob("*"))
         for path in found:
             name = path.relative_to(root).as_posix()
-            if path.name.startswith(".") or _IGNORED & set(path.relative_to(root).parts):
+            parts = path.relative_to(root).parts
+            if "__pycache__" in parts or any(part.startswith(".") for part in parts):
                 continue
             if path.is_file() and not path.is_symlink():
                 hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -34,6 +34,7 @@ _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|\bdoi:\s*)(10\.\d{4,9}/[^\s<>
 _HEADING = re.compile(r'<h([23]) id="([^"]+)">(.*?) ?<a [^>]*class="anchor"', re.DOTALL)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 _RIGHT = re.compile(r'(<t[hd]\b[^<>]*?) style="text-align:\s*right;?"')
+_OWN_IDS = ("main", "verdict-summary", "all-claims", "cite", "how-this-page-was-made")
 _KINDS = {"fig": "Figure", "tbl": "Table"}
 _NOT_PROSE = {"a", "code", "pre", "math", "script", "style"}
 
@@ -93,7 +94,9 @@ def make_page(notebook, *, colophon, claims=(), root=None):
     if root is not None:
         body = body.replace(f"{Path(root).resolve()}/", "").replace(f"{root}/", "")
     body = number_and_link(sanitise(body))
-    body = body.replace('<table class="vlms-ledger">', '<table class="vlms-ledger" id="ledger">')
+    body = body.replace(
+        '<table class="vlms-ledger">', '<table class="vlms-ledger" id="all-claims">'
+    )
     lead, heading, rest = body.partition("</h1>")
     if heading:  # the verdicts stand between the title and what follows it in the same cell
         lead, rest = f"{lead}</h1>\n</div>", f'<div class="prose">{rest}'
@@ -210,7 +213,7 @@ class _Exporter(TemplateExporter):
             "text/latex",
             "text/plain",
         ]
-        self._slugs = set()
+        self._slugs = set(_OWN_IDS)
 
     def body(self, notebook):
         """Return the HTML of all cells."""
