@@ -180,6 +180,31 @@ def test_firth_by_hand_on_complete_separation():
     assert fit.attrs["likelihood_ratio_test"]["p_value"] == pytest.approx(fit["p_value"][0])
 
 
+def test_firth_with_a_single_event_by_hand():
+    # The one death, x = 1, is among x = 1, 0: log-likelihood β - log(1 + θ), information
+    # θ/(1 + θ)². Penalised: 3β/2 - 2 log(1 + θ), with slope 3/2 - 2θ/(1 + θ) = 0 at θ = 3, where
+    # the information is 3/16. (Steps by the information alone never arrive here.)
+    frame = pd.DataFrame({"time": [1, 2], "event": [1, 0], "x": [1, 0]})
+    fit = cox(frame, "x", penalty="firth")
+    assert fit["hazard_ratio"][0] == pytest.approx(3, rel=1e-9)
+    assert fit["std_error"][0] == pytest.approx(np.sqrt(16 / 3), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("columns", "options"),
+    [
+        # Found among random cohorts: the search went back and forth, or out of all numbers.
+        ({"time": [1, 5, 1], "event": [1, 1, 0], "z": [1.6, -0.7, -1.2], "s": [1, 2, 1]},
+         {"strata": "s"}),
+        ({"time": [1, 2, 3, 4], "event": [1, 1, 1, 0], "z": [0.1, 1e4, 0.2, 0.1]}, {}),
+    ],
+)  # fmt: skip
+def test_firth_arrives_in_awkward_cohorts(columns, options):
+    fit = cox(pd.DataFrame(columns), "z", penalty="firth", **options)
+    assert np.isfinite(fit[["log_hazard_ratio", "std_error", "p_value"]].to_numpy()).all()
+    assert fit.attrs["warnings"] == []
+
+
 # By a second route
 
 

@@ -188,6 +188,9 @@ def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
         objective = likelihood.value
         null = (known[0], known[1][usable], known[2][np.ix_(usable, usable)])
     peak = maximise(objective, zero, known=null)
+    if penalty == "firth":
+        # Errors are of the likelihood itself, as Heinze and Schemper have them.
+        peak = replace(peak, information=likelihood.value(peak.beta)[2])
     finite = usable.copy()
     if not peak.converged:
         # Where nothing is known to rise the whole fit is unsettled, and none of it is shown.

@@ -15,6 +15,9 @@ from scipy.optimize import brentq
 
 from vlms.newton import maximise
 
+# Step of the differences, in ranges of the covariate.
+DIFFERENCE = 1e-5
+
 
 class FirthLikelihood:
     """The penalised log partial likelihood over a `PartialLikelihood`.
@@ -28,19 +31,37 @@ class FirthLikelihood:
         self.likelihood = likelihood
 
     def value(self, beta):
-        """Penalised log-likelihood, penalised score and information, as `maximise` wants them."""
+        """Penalised log-likelihood, its slope and its curvature, as `maximise` wants them.
+
+        The information is no stand-in for the curvature here: in a cohort of a few patients the
+        penalty bends as much as the likelihood, and steps taken by the information alone go back
+        and forth. The curvature comes from differences of the slope.
+        """
+        height, slope, information = self._slope(beta)
+        if not np.isfinite(height):
+            return height, slope, information
+        curvature = np.empty_like(information)
+        for column in range(beta.size):
+            step = np.zeros(beta.size)
+            step[column] = DIFFERENCE * max(1.0, abs(beta[column]))
+            ahead, behind = self._slope(beta + step)[1], self._slope(beta - step)[1]
+            curvature[column] = (behind - ahead) / (2 * step[column])
+        curvature = (curvature + curvature.T) / 2
+        if not np.isfinite(curvature).all() or np.linalg.eigvalsh(curvature)[0] <= 0:
+            curvature = information
+        return height, slope, curvature
+
+    def _slope(self, beta):
         point = self.likelihood.evaluate(beta)
+        nowhere = -np.inf, np.zeros(beta.size), np.eye(beta.size)
         if not np.isfinite(point.log_likelihood):
-            return -np.inf, np.zeros(beta.size), np.eye(beta.size)
+            return nowhere
         score, information = point.weighted()
         sign, log_determinant = np.linalg.slogdet(information)
-        if sign <= 0:
-            return -np.inf, score, information
-        return (
-            point.log_likelihood + log_determinant / 2,
-            score + _penalty_slope(point, information) / 2,
-            information,
-        )
+        if sign <= 0 or not np.isfinite(log_determinant):
+            return nowhere
+        height = point.log_likelihood + log_determinant / 2
+        return height, score + _penalty_slope(point, information) / 2, information
 
 
 def _penalty_slope(point, information):

@@ -16,6 +16,8 @@ import numpy as np
 
 # With at most this many cells (patterns × events) Efron's terms are kept as one table.
 MOST_TERM_CELLS = 16_000_000
+# Log relative hazards that lie further below the highest one are out of bounds.
+LOWEST = -500.0
 
 
 class PartialLikelihood:
@@ -54,6 +56,8 @@ class PartialLikelihood:
     def value(self, beta):
         """Log-likelihood, score and information at `beta`, as `maximise` wants them."""
         point = self.evaluate(beta)
+        if point.log_likelihood == -np.inf:
+            return -np.inf, np.zeros(len(self.rows)), np.eye(len(self.rows))
         return point.log_likelihood, *point.weighted()
 
     def _count_terms(self):
@@ -109,13 +113,13 @@ class Point:
         self.risk = np.exp(eta)
         sums = likelihood.terms(np.vstack([self.risk, self.risk * rows]))
         with np.errstate(all="ignore"):
-            # Far out, a whole risk set may underflow: the value is then -inf and refused.
             self.hazard = likelihood.weight / sums[0]
             self.mean = sums[1:] / sums[0]
             self.log_likelihood = float(
                 likelihood.events @ eta - likelihood.weight @ np.log(sums[0])
             )
-        if not (np.isfinite(self.log_likelihood) and np.isfinite(self.mean).all()):
+        # Far out a whole risk set has no weight that numbers could hold: no place to stand on.
+        if eta.min(initial=0.0) < LOWEST or not np.isfinite(self.log_likelihood):
             self.log_likelihood = -np.inf
 
     def expected(self, values):

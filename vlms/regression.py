@@ -264,7 +264,7 @@ def _profiled(fit, within, confidence):
     for column in within:
         limits.append(profile(fit.objective, fit.peak, column, drop=drop))
         p_values.append(chdtrc(1, likelihood_ratio(fit.objective, fit.peak, column)))
-    return np.array(limits).T / fit.scale[within], np.array(p_values)
+    return np.reshape(limits, (-1, 2)).T / fit.scale[within], np.array(p_values)
 
 
 _NO_TEST = {"statistic": float("nan"), "df": 0, "p_value": float("nan")}
