@@ -18,6 +18,7 @@ from vlms.own_study import Study, endpoint_name, is_numeric, skipped, table, tex
 from vlms.presentation import together
 from vlms.rounding import print_number
 from vlms.survival import kaplan_meier, survival_at
+from vlms.variables import split_groups
 
 MISSING = "missing"
 
@@ -143,6 +144,10 @@ def _table_one(study, columns, by):
         patients = study.patients
         shown = [c for c in columns if is_numeric(study, c) or patients[c].nunique() <= 30]
         wide = spread_groups(table_one(patients, columns=shown, by=by, labels=labels))
+        sizes = [len(members) for members in split_groups(patients, by).values()]
+        sizes = [*sizes, len(patients)] if by else sizes
+        wide.loc[-1] = ["Patients", "", *map(str, sizes)]
+        wide = wide.sort_index(ignore_index=True)
         return wide.rename(columns={name: text(name) for name in wide})
     groups = {}
     if by is not None:
@@ -150,7 +155,8 @@ def _table_one(study, columns, by):
         groups = {g: study.patients[named == g] for g in named.cat.categories if g != OTHER}
         if not groups:
             return None
-    rows = []
+    sizes = [study.rules.count(len(members)) for members in [*groups.values(), study.patients]]
+    rows = [("Patients", "", *sizes)]
     for name in columns:
         make = _number_rows if is_numeric(study, name) else _level_rows
         rows += [(study.label(name), *row) for row in make(study, name, by, groups)]

@@ -118,7 +118,8 @@ def hazard_ratios(study: Study, endpoint):
             reasons.append((name, reason))
         total = int(time_to_event(study.patients, endpoint)["event"].sum())
         fit, method = _fit(frame)
-        fit = fit.round(2) if study.rules.safe else fit
+        if study.rules.safe:
+            fit = fit.round({"hazard_ratio": 2, "lower": 2, "upper": 2})
         for row in fit.itertuples():
             rows.append(_ratio_row(study, name, frame, row, method, total))
     columns = ["covariate", "term", "level", "reference", "events", "hazard_ratio", "lower"]

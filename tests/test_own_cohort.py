@@ -1,0 +1,440 @@
+"""From a reader's file to a report: what it shows, what it leaves out, and that nothing leaks.
+
+The private cohort is made here, with identifiers, times, dates and notes that are easy to search
+for, and with levels that try to become markup, a formula, math or a reference.
+"""
+
+import base64
+import csv
+import io
+import json
+import random
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import vlms.own_report
+from vlms.disclosure import DisclosureError
+from vlms.own_cohort import (
+    open_study,
+    report_name,
+    show_comparison,
+    show_competing_risks,
+    show_endpoints,
+    show_flow,
+    show_follow_up,
+    show_groups,
+    show_hazard_ratios,
+    show_landmark,
+    show_left_out,
+    show_marks,
+    show_proportional_hazards,
+    show_quality,
+    show_table_one,
+)
+from vlms.own_report import Order, ReportError, report
+from vlms.own_study import FILES_MIME, StudyError
+from vlms.parameters import RenderError
+from vlms.problems import CohortError
+from vlms.releases import ReleaseError, Releases
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "data" / "example_cohort" / "patients.csv"
+HEADER = (
+    "patient_id age_years sex site size_cm grade margin radiotherapy time_months status"
+    " local_recurrence_months distant_recurrence_months"
+).split()
+SITES = ["<script>alert(1)</script>"] * 2 + ["=HYPERLINK(1)"] * 2 + ["thigh"]
+
+
+def private_rows(n=160):
+    """Make patients up; each time has four decimals that say whose it is."""
+    draw = random.Random(7)
+    for i in range(n):
+        time = draw.randint(20, 900) / 10 + 0.0007
+        recurrence = f"{time * 0.4137:.4f}" if draw.random() < 0.5 else ""
+        yield [
+            f"ZEBRA-{i:04d}",
+            draw.randint(40, 80),
+            draw.choice("fm"),
+            "QUAGGA near Mr Smith" if i == 0 else draw.choice(SITES),
+            draw.randint(20, 120) / 10,
+            draw.choice([1, 2, 3]),
+            draw.choice(["R0", "R0", "R1", ""]),
+            "61 Gy" if i == 5 else draw.choice(["yes", "no"]),
+            f"{time:.4f}",
+            draw.choice(["alive", "dead_of_disease", "dead_other"]),
+            recurrence,
+            "",
+            draw.choice(["low", "$x^2$ @fig-nothing"]),
+            f"OKAPI seen 2021-03-{i % 28 + 1:02d}",
+        ]
+
+
+def write(path, rows, header=(*HEADER, "marker <i>", "notes")):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+CHOICES = {
+    "endpoints": ["overall_survival", "local_recurrence"],
+    "group_variables": ["marker <i>"],
+    "covariates": ["age_years", "site", "marker <i>"],
+    "landmark_months": [12, 36],
+}
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory):
+    """A private cohort under a hostile name, and its safe report."""
+    folder = tmp_path_factory.mktemp("private")
+    source = write(folder / "..it's $(touch owned) `x`; a.csv", private_rows())
+    releases = Releases(folder / "ledger")
+    page, tables = report(
+        Order(str(source), parameters=CHOICES), reports=folder / "out", releases=releases
+    )
+    return {"source": source, "page": page, "tables": tables, "out": folder / "out", "all": folder}
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """The full report on the same patients."""
+    folder = tmp_path_factory.mktemp("full")
+    source = write(folder / "clinic.csv", private_rows())
+    chosen = {**CHOICES, "endpoints": ["overall_survival"], "disclosure": "full"}
+    page, tables = report(
+        Order(str(source), parameters=chosen),
+        reports=folder / "out",
+        releases=Releases(folder / "ledger"),
+    )
+    return {"page": page, "tables": tables, "ledger": folder / "ledger"}
+
+
+def layers(path):
+    """The bytes of a file, and of every picture or file that is encoded in it."""
+    content = path.read_bytes()
+    yield content
+    for encoded in re.findall(rb"base64,([A-Za-z0-9+/=]{8,})", content):
+        yield base64.b64decode(encoded)
+
+
+# Nothing of a patient leaves
+
+
+def test_no_byte_of_a_safe_report_or_of_its_ledger_holds_a_patient(private):
+    times = {cell for row in private_rows() for cell in (row[8], row[10]) if cell}
+    secrets = {"ZEBRA", "OKAPI", "QUAGGA", "Smith", "2021-03", "61 Gy", "touch owned"}
+    secrets |= times | {time[:-3] for time in times if len(time) > 6}
+    written = [path for path in private["all"].rglob("*") if path.is_file()]
+    written.remove(private["source"])
+    assert len(written) > 15
+    for path in written:
+        for content in layers(path):
+            found = [secret for secret in secrets if secret.encode() in content]
+            # A number that happens to stand in a style sheet or a checksum is no time of a patient.
+            assert [f for f in found if not re.fullmatch(r"\d+\.\d", f)] == [], path.name
+
+
+def test_neither_the_path_nor_the_checksum_of_a_private_file_is_shown(private):
+    from vlms.publishing import sha256
+
+    page = private["page"].read_text("utf-8")
+    assert str(private["source"].parent) not in page
+    assert sha256(private["source"].read_bytes()) not in page
+
+
+def test_figures_of_a_safe_report_are_pixels_without_a_word_beside_them(private):
+    pictures = sorted(private["tables"].glob("*.png"))
+    assert pictures
+    assert list(private["out"].rglob("*.svg")) == []
+    for path in pictures:
+        content, place, kinds = path.read_bytes(), 8, set()
+        while place < len(content):
+            size, kind = struct.unpack(">I4s", content[place : place + 8])
+            kinds.add(kind)
+            place += size + 12
+        assert kinds <= {b"IHDR", b"pHYs", b"IDAT", b"IEND", b"PLTE"}
+
+
+def test_all_files_stand_in_the_folder_under_a_harmless_name(private):
+    assert {path.name for path in private["out"].iterdir()} == {
+        "cohort-it-s-touch-owned-x-a.html",
+        "cohort-it-s-touch-owned-x-a",
+    }
+    names = [path.name for path in private["tables"].iterdir()]
+    assert all(re.fullmatch(r"[a-z0-9-]+\.(csv|png|json)", name) for name in names)
+    assert not (ROOT / "owned").exists()
+
+
+def test_counts_of_a_safe_report_are_rounded_or_withheld(private):
+    flow = pd.read_csv(private["tables"] / "tbl-flow.csv", dtype=str)
+    cells = flow[["patients", "left_out", "analysed", "events"]].to_numpy().ravel()
+    assert all(cell in ("<10", "withheld") or int(cell) % 5 == 0 for cell in cells)
+
+
+def test_text_of_a_cohort_cannot_become_markup_math_or_a_reference(private):
+    page = private["page"].read_text("utf-8")
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "marker &lt;i&gt;" in page
+    assert "$x^2$ @ fig-nothing" in page
+
+
+def test_csv_files_hold_no_formula(private):
+    for path in private["tables"].glob("*.csv"):
+        for row in csv.reader(path.open(encoding="utf-8")):
+            assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@", "\t"))]
+    text = (private["tables"] / "tbl-one.csv").read_text("utf-8")
+    assert "'=HYPERLINK(1)" in text
+
+
+def test_the_account_says_which_rules_were_applied(private):
+    account = json.loads((private["tables"] / "disclosure.json").read_text("utf-8"))
+    assert account["disclosure"] == "safe"
+    assert account["parameters"] == {"min_count": 10, "base": 5}
+    assert {"rule", "what"} == set(account["rules_applied"][0])
+    assert "anonym" not in private["page"].read_text("utf-8").lower()
+
+
+def test_a_private_cohort_is_not_called_made_up(private):
+    assert "Made-up patients" not in private["page"].read_text("utf-8")
+
+
+# Full disclosure
+
+
+def test_a_full_report_is_marked_in_its_name_and_on_its_page(full):
+    assert full["page"].name == "cohort-clinic-full-disclosure.html"
+    page = full["page"].read_text("utf-8")
+    assert "Do not share" in page
+    assert "FULL DISCLOSURE" in re.search("<title>(.*?)</title>", page)[1]
+
+
+def test_a_full_report_shows_rows_exact_times_and_drawings(full):
+    page = full["page"].read_text("utf-8")
+    assert "ZEBRA-0005" in page
+    assert "61 Gy" in page
+    assert "data:image/svg+xml" in page
+    assert {".png", ".svg", ".csv", ".json"} == {path.suffix for path in full["tables"].iterdir()}
+    times = pd.read_csv(full["tables"] / "tbl-curve-endpoints-overall-survival.csv")["time"]
+    assert float(next(private_rows())[8]) in set(times)
+
+
+def test_a_full_report_is_not_entered_in_the_ledger_of_safe_ones(full):
+    assert not full["ledger"].exists()
+
+
+# What is refused, and how
+
+
+def test_a_second_report_with_one_patient_less_is_refused_and_leaves_the_first(private, tmp_path):
+    before = private["page"].read_bytes()
+    fewer = write(tmp_path / private["source"].name, list(private_rows())[:-1])
+    ledger = Releases(private["all"] / "ledger")
+    with pytest.raises(ReleaseError, match="fewer than 10"):
+        report(Order(str(fewer), parameters=CHOICES), reports=private["out"], releases=ledger)
+    assert private["page"].read_bytes() == before
+
+
+def test_what_a_failing_cell_says_is_not_told_in_safe_mode(tmp_path, monkeypatch):
+    source = write(tmp_path / "clinic.csv", private_rows())
+
+    def fail(*_, **__):
+        raise RenderError("cohort.ipynb, cell 9:\n\n    show()\n\nValueError: ZEBRA-0001 at 12.3")
+
+    monkeypatch.setattr(vlms.own_report, "render", fail)
+    releases = Releases(tmp_path / "ledger")
+    with pytest.raises(ReportError) as caught:
+        report(Order(str(source)), reports=tmp_path / "out", releases=releases)
+    assert "cell 9" in str(caught.value)
+    assert "ValueError" in str(caught.value)
+    assert "ZEBRA" not in str(caught.value)
+    assert releases.entries() == []
+    assert not (tmp_path / "out").exists()
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "vlms", "report", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def test_problems_of_the_file_are_told_to_its_owner_and_nothing_is_written(tmp_path):
+    rows = [["ZEBRA-1", "-3", "alive"], ["ZEBRA-2", "12", "perhaps"]]
+    source = write(tmp_path / "bad.csv", rows, ["patient_id", "time_months", "status"])
+    found = command(source, "--output", tmp_path / "out")
+    assert found.returncode == 1
+    assert "2 problems" in found.stdout
+    assert "perhaps" in found.stdout
+    assert "Traceback" not in found.stdout + found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_threshold_below_the_floor_is_refused_by_the_command(tmp_path):
+    found = command(EXAMPLE, "--min-count", "4", "--output", tmp_path / "out")
+    assert found.returncode == 1
+    assert "5 or more" in found.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_address_on_a_network_is_no_cohort():
+    with pytest.raises(CohortError, match="never fetched"):
+        report(Order("https://example.org/patients.csv"))
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        ({"group_variables": ["wing"]}, "no group variable 'wing'; there are patient_id"),
+        ({"group_variables": ["status"]}, "status is an outcome"),
+        ({"covariates": ["time_months"]}, "time_months is an outcome"),
+        ({"covariates": "sex"}, r"give a list, such as \['sex'\]"),
+        ({"endpoints": ["survival"]}, "no endpoint 'survival'"),
+        ({"landmark_months": [0]}, "landmark months lie above 0"),
+        ({"interval": "wald"}, "no interval 'wald'"),
+    ],
+)
+def test_a_choice_that_does_not_fit_is_refused_with_those_that_would(choice, says):
+    with pytest.raises(StudyError, match=says):
+        open_study(EXAMPLE, **choice)
+
+
+def test_the_mode_of_disclosure_is_checked_where_the_notebook_opens_the_cohort():
+    with pytest.raises(DisclosureError):
+        open_study(EXAMPLE, min_count=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("My Cohort (2024)", "my-cohort-2024"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("..", "cohort"),
+        ("--output", "output"),
+        ("ü;rm -rf ~", "rm-rf"),
+        ("a" * 300, "a" * 60),
+    ],
+)
+def test_a_name_cannot_leave_its_folder_nor_trouble_a_shell(given, name):
+    assert report_name(given) == name
+
+
+# What the columns allow
+
+
+def shown_texts(shown):
+    return "\n".join(map(str, getattr(shown, "shown", [shown])))
+
+
+def test_a_cohort_of_three_columns_gives_what_it_can_and_says_what_it_skips(tmp_path):
+    rows = [[f"p{i}", 6 + i, "alive" if i % 2 else "dead_of_disease"] for i in range(40)]
+    source = write(tmp_path / "small.csv", rows, ["patient_id", "time_months", "status"])
+    study = open_study(source)
+    assert study.endpoints == ["overall_survival", "disease_specific_survival"]
+    for show, label in [
+        (show_quality, "tbl-q"),
+        (show_flow, "tbl-f"),
+        (show_table_one, "tbl-o"),
+        (show_follow_up, "fig-u"),
+        (show_endpoints, "fig-e"),
+        (show_groups, "fig-g"),
+        (show_competing_risks, "fig-c"),
+        (show_hazard_ratios, "fig-h"),
+        (show_proportional_hazards, "tbl-p"),
+        (show_landmark, "fig-l"),
+        (show_comparison, "tbl-c"),
+    ]:
+        assert shown_texts(show(study, label=label))
+    left = shown_texts(show_left_out(study, label="tbl-left"))
+    for section in ("local recurrence", "Curves by group", "Competing risks", "Landmark analysis"):
+        assert section in left
+    assert "no column local_recurrence_months" in left
+
+
+def test_ten_patients_give_a_safe_report_that_shows_next_to_nothing(tmp_path):
+    rows = [[f"p{i}", 6 + i, "alive" if i % 2 else "dead_of_disease"] for i in range(10)]
+    source = write(tmp_path / "tiny.csv", rows, ["patient_id", "time_months", "status"])
+    study = open_study(source)
+    assert "fewer than 20 patients" in shown_texts(show_endpoints(study, label="fig-e"))
+    assert "fewer than 20 patients" in shown_texts(show_follow_up(study, label="fig-f"))
+
+
+def test_the_example_is_marked_as_made_up():
+    assert "Made-up patients" in shown_texts(show_marks(open_study(EXAMPLE)))
+
+
+def csv_of(shown):
+    files = shown.bundle[FILES_MIME]["files"]
+    content = next(data for name, data in files.items() if name.endswith(".csv"))
+    return pd.read_csv(io.StringIO(base64.b64decode(content).decode()), dtype=str)
+
+
+def test_a_table_by_group_withholds_what_totals_would_give_away(tmp_path):
+    # R0: 40 f, 30 m. R1: 15 f, 3 m. The 3 are withheld; with them the 15 (column) and 30 (row),
+    # and the 40 that would give those back. The totals, 55 and 33, are rounded.
+    rows = [("R0", "f")] * 40 + [("R0", "m")] * 30 + [("R1", "f")] * 15 + [("R1", "m")] * 3
+    rows = [[f"p{i}", 10 + i / 10, "alive", *row] for i, row in enumerate(rows)]
+    header = ["patient_id", "time_months", "status", "margin", "sex"]
+    study = open_study(write(tmp_path / "c.csv", rows, header), group_variables=["margin"])
+    table = csv_of(show_table_one(study, label="tbl-one").shown[0]).set_index("level")
+    assert table.loc["f", ["R0", "R1", "all"]].tolist() == ["withheld", "withheld", "55 (61%)"]
+    assert table.loc["m", ["R0", "R1", "all"]].tolist() == ["withheld", "withheld", "35 (39%)"]
+
+
+def test_missing_values_are_withheld_where_their_variable_is_pooled(tmp_path):
+    # 50 R0, 20 R1, 4 R2, 16 missing: shown are 50 and 40 pooled; "16 missing" would give 24 away.
+    margins = ["R0"] * 50 + ["R1"] * 20 + ["R2"] * 4 + [""] * 16
+    rows = [[f"p{i}", 10 + i / 10, "alive", margin] for i, margin in enumerate(margins)]
+    header = ["patient_id", "time_months", "status", "margin"]
+    study = open_study(write(tmp_path / "c.csv", rows, header))
+    missing = csv_of(show_quality(study, label="tbl-q").shown[1]).set_index("variable")["missing"]
+    assert missing["Margin"] == "withheld"
+    one = csv_of(show_table_one(study, label="tbl-one").shown[0]).set_index("level")["all"]
+    assert one.drop(one.index[0]).to_dict() == {"R0": "50 (56%)", "other or missing": "40 (44%)"}
+
+
+def test_deaths_of_the_disease_are_withheld_where_other_deaths_are_few(tmp_path):
+    # 30 deaths, 26 of them of the disease: the difference would give the 4 others away.
+    status = ["alive"] * 40 + ["dead_of_disease"] * 26 + ["dead_other"] * 4
+    rows = [[f"p{i}", 10 + i / 10, word] for i, word in enumerate(status)]
+    header = ["patient_id", "time_months", "status"]
+    study = open_study(write(tmp_path / "c.csv", rows, header))
+    events = csv_of(show_flow(study, label="tbl-f")).set_index("endpoint")["events"]
+    assert events["overall survival"] == "30"
+    assert events["disease-specific survival"] == "withheld"
+
+
+def test_a_hazard_ratio_needs_a_threshold_of_events_in_each_group(tmp_path):
+    # With radiotherapy 9 of 40 die, without 20 of 40; by sex 15 and 14 of 40.
+    rows = []
+    for i in range(80):
+        died = i < 9 or 40 <= i < 60
+        treated, sex = ("yes" if i < 40 else "no"), "fm"[i % 2]
+        status = "dead_of_disease" if died else "alive"
+        rows.append([f"p{i}", 10 + (i * 37) % 50, status, treated, sex])
+    header = ["patient_id", "time_months", "status", "radiotherapy", "sex"]
+    study = open_study(write(tmp_path / "c.csv", rows, header), endpoints=["overall_survival"])
+    shown = show_hazard_ratios(study, label="fig-h").shown
+    assert csv_of(shown[1])["covariate"].tolist() == ["Sex"]
+    assert "Hazard ratios: Radiotherapy" in [section for section, _ in study.left_out]
+
+
+def test_the_mode_of_disclosure_does_not_change_a_hazard_ratio_nor_its_p_value():
+    options = {"endpoints": ["distant_recurrence"], "covariates": ["age_years", "radiotherapy"]}
+    tables = []
+    for mode in ("safe", "full"):
+        study = open_study(EXAMPLE, disclosure=mode, **options)
+        tables.append(csv_of(show_hazard_ratios(study, label="fig-h").shown[1]))
+    safe, full = (table.set_index("covariate") for table in tables)
+    assert safe["p_value"].to_dict() == full["p_value"].to_dict()
+    ratios = full["hazard_ratio"].astype(float).round(2)
+    assert safe["hazard_ratio"].astype(float).to_dict() == ratios.to_dict()
