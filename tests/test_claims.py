@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from vlms.claims import LEDGER_MIME, VERDICTS, Ledger, LedgerError, verdict_badge
-from vlms.findings import Finding
+from vlms.claims import LEDGER_MIME, Ledger, LedgerError
+from vlms.consistency import Finding
+from vlms.verdicts import VERDICTS, verdict_badge
 
 CLAIMS = """id,section,statement,printed,unit,kind
 patients,abstract,Patients,twelve,patients,count

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vlms.claims import VERDICTS, Ledger
+from vlms.claims import Ledger
+from vlms.verdicts import VERDICTS
 from vlms.cohort import read_paper
 from vlms.endpoints import time_to_event
 from vlms.readings import (

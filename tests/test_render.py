@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_output
 from report_project import code, notebook, prose, simple
 
-from vlms.layout import VERDICTS, count_verdicts, fill
+from vlms.layout import count_verdicts, fill
 from vlms.page import make_page, number_and_link, sanitise
 from vlms.parameters import RenderError, check_parameters, declared_parameters, read_notebook
 from vlms.processes import can_fork
@@ -225,12 +225,6 @@ def test_a_folder_of_this_machine_does_not_reach_the_page(tmp_path):
 def test_verdicts_are_counted_in_their_order():
     claims = [{"verdict": name} for name in ("contradicted", "reproduced", "contradicted")]
     assert list(count_verdicts(claims).items()) == [("reproduced", 1), ("contradicted", 2)]
-
-
-def test_pages_and_ledger_know_the_same_verdicts():
-    from vlms.claims import VERDICTS as of_the_ledger
-
-    assert tuple(VERDICTS) == tuple(of_the_ledger)
 
 
 def test_style_and_script_match_what_the_policy_admits():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vlms.claims import VERDICTS
+from vlms.verdicts import VERDICTS
 from vlms.render import render
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import jinja2
 
+from vlms.verdicts import VERDICTS
+
 TEMPLATE = Path(__file__).with_name("template")
-VERDICTS = ("reproduced", "rounding", "conditional", "contradicted", "not checkable")
 
 
 def fill(template, **values):
