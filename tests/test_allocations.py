@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlms.allocations import count_allocations, exact_share, random_share, share_interval
-from vlms.arguments import SurvivalInputError
+from vlms.survival.allocations import count_allocations, exact_share, random_share, share_interval
+from vlms.survival.arguments import SurvivalInputError
 
 
 def codes(n, size):
@@ -54,7 +54,7 @@ def test_a_large_tied_cohort_is_counted_all_the_same():
 def test_drawing_takes_every_allocation_equally_often_across_blocks():
     # 40 patients, four blocks of up to 13: the sum of 10 scores has the mean and variance of a
     # draw without replacement, n (N - n) / (N - 1) * variance.
-    from vlms.allocations import _block_tables, _draw_sums
+    from vlms.survival.allocations import _block_tables, _draw_sums
 
     score = np.arange(40.0)
     sums = _draw_sums(_block_tables(score), 10, 200_000, np.random.default_rng(3))

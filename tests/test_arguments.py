@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vlms.arguments import (
+from vlms.survival.arguments import (
     SurvivalInputError,
     checked_event,
     checked_times,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vlms.attainable import attainable_survival, fitting_group_sizes, survival_check
+from vlms.consistency.attainable import attainable_survival, fitting_group_sizes, survival_check
 
 
 def test_without_censoring_the_survival_is_a_multiple_of_one_over_n():

@@ -8,7 +8,7 @@ import pytest
 from report_project import PACKAGE_FOLDER, Project, code, notebook, simple
 
 from vlms.build import status
-from vlms.freshness import hash_files, inputs_of, plan_reports
+from vlms.rendering.freshness import hash_files, inputs_of, plan_reports
 
 # The line in the Makefile by which a no-op costs what make costs.
 SHELL = (
@@ -29,9 +29,9 @@ def built(tmp_path_factory):
     project.file("vlms/__init__.py", "")
     shutil.copy(PACKAGE_FOLDER / "vlms/rounding.py",
                 project.root / "vlms/rounding.py")  # fmt: skip
-    project.file("vlms/render.py", "from vlms.page import make_page\n")
-    project.file("vlms/page.py", "")
-    project.file("vlms/audit.py", "")
+    project.file("vlms/render.py", "from vlms.rendering.page import make_page\n")
+    project.file("vlms/rendering/page.py", "")
+    project.file("vlms/commands/audit.py", "")
     project.file("requirements.lock", "pandas==2.3\n")
     # The commands run from the tests' package: the stand-in above is only hashed.
     project.done = project.run("build", PYTHONSAFEPATH="1")
@@ -70,8 +70,8 @@ def test_touching_every_file_leaves_all_fresh(project):
         ("data/two/patients.csv", ["two"]),
         ("requirements.lock", ["one", "two"]),
         ("vlms/rounding.py", ["two"]),
-        ("vlms/page.py", ["one", "two"]),
-        ("vlms/audit.py", []),
+        ("vlms/rendering/page.py", ["one", "two"]),
+        ("vlms/commands/audit.py", []),
     ],
 )
 def test_a_changed_file_makes_stale_what_depends_on_it_and_is_named(project, path, stale):

@@ -5,7 +5,6 @@ Expected values are read off the cell by eye; conversions show their arithmetic.
 
 import pytest
 
-from vlms.cells import CellError, Rules, tidy
 from vlms.cleaning import (
     PARSERS,
     clean_cell,
@@ -26,7 +25,8 @@ from vlms.cleaning import (
     parse_text,
     parse_yes_no,
 )
-from vlms.stages import read_tnm
+from vlms.reading.cells import CellError, Rules, tidy
+from vlms.reading.stages import read_tnm
 
 OUTCOME = Rules(outcome=True)
 REQUIRED = Rules(outcome=True, required=True)

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from report_project import Project, code, notebook, prose
 
-from vlms.compare import (
+from vlms.rendering.compare import (
     CompareError,
     compare_folders,
     compare_tables,

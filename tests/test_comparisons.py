@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vlms.comparisons import _log_rank_p, which_comparison
+from vlms.consistency.comparisons import _log_rank_p, which_comparison
 
 
 def test_log_rank_p_values_are_those_of_r():

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from vlms.counts import overlap_bounds, overlap_check, sum_check
+from vlms.consistency.counts import overlap_bounds, overlap_check, sum_check
 
 
 def test_levels_that_sum_to_one_too_many_are_contradictory():

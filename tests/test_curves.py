@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from survival_reference import agree, data_set, data_sets, values_of
 
-from vlms.arguments import SurvivalInputError
-from vlms.curves import (
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.curves import (
     CURVE_COLUMNS,
     cumulative_hazard,
     kaplan_meier,
@@ -17,7 +17,7 @@ from vlms.curves import (
     numbers_at_risk,
     survival_at,
 )
-from vlms.event_table import event_table
+from vlms.survival.event_table import event_table
 
 PATIENTS = st.lists(st.tuples(st.integers(0, 15), st.booleans()), min_size=1, max_size=30)
 

@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 
 from vlms.claims import Ledger
-from vlms.verdicts import VERDICTS
 from vlms.cohort import read_paper
 from vlms.endpoints import time_to_event
-from vlms.readings import (
+from vlms.reading.readings import (
     choose_readings,
     combine_readings,
     read_readings,
@@ -21,6 +20,7 @@ from vlms.readings import (
     with_readings,
 )
 from vlms.survival import kaplan_meier, survival_at
+from vlms.verdicts import VERDICTS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "data" / "tilkorn2010"

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from vlms.event_bounds import possible_events, same_events_check
+from vlms.consistency.event_bounds import possible_events, same_events_check
 
 
 def fit(in_first, event):

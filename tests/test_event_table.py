@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from survival_reference import agree, data_set, data_sets, values_of
 
-from vlms.arguments import SurvivalInputError
-from vlms.event_table import count_groups, event_table, parts_of_table
-from vlms.observations import observations
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.event_table import count_groups, event_table, parts_of_table
+from vlms.survival.observations import observations
 
 COLUMNS = ["group", "time", "at_risk", "events", "censored"]
 

@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from vlms import figures
-from vlms.drawing import PALETTE, plain
+from vlms.figures.drawing import PALETTE, plain
 from vlms.presentation import show_figure
 from vlms.survival import kaplan_meier
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from vlms.findings import Finding, graded, printed_box, printed_share, together, whole
+from vlms.consistency.findings import Finding, graded, printed_box, printed_share, together, whole
 
 
 def test_a_truncated_number_stands_for_the_unit_above_it():

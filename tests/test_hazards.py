@@ -1,6 +1,6 @@
 import pytest
 
-from vlms.hazards import hazard_ratio_check, log_symmetry_check, wald_p_check
+from vlms.consistency.hazards import hazard_ratio_check, log_symmetry_check, wald_p_check
 
 
 def test_a_ratio_in_the_middle_of_its_limits_on_the_log_scale_is_consistent():

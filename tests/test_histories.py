@@ -3,7 +3,7 @@ from itertools import combinations_with_replacement, product
 
 import pytest
 
-from vlms.histories import History, fewest_censored_by_events, search_histories
+from vlms.consistency.histories import History, fewest_censored_by_events, search_histories
 
 
 def exact_curve(steps):

@@ -2,7 +2,12 @@ import math
 
 import pytest
 
-from vlms.information import events_needed, information_check, narrowest_interval, smallest_p
+from vlms.consistency.information import (
+    events_needed,
+    information_check,
+    narrowest_interval,
+    smallest_p,
+)
 
 
 def test_events_needed_is_four_over_the_square_of_the_largest_standard_error():

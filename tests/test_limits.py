@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import beta
 from survival_reference import agree, data_set, read, values_of
 
-from vlms.arguments import SurvivalInputError
-from vlms.curves import kaplan_meier
-from vlms.limits import INTERVALS, check_interval
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.curves import kaplan_meier
+from vlms.survival.limits import INTERVALS, check_interval
 
 
 @pytest.mark.parametrize("name", read("beta_product")["dataset"].unique())

@@ -8,9 +8,9 @@ import pytest
 from lifelines.statistics import logrank_test
 from survival_reference import agree, data_set, read, values_of
 
-from vlms.arguments import SurvivalInputError
-from vlms.event_table import event_table
-from vlms.log_rank import log_rank, log_rank_from_table, pairwise_log_rank
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.event_table import event_table
+from vlms.survival.log_rank import log_rank, log_rank_from_table, pairwise_log_rank
 
 
 def cases():

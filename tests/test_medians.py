@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vlms.medians import (
+from vlms.consistency.medians import (
     curve_check,
     median_ratio_check,
     median_reading_check,

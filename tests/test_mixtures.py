@@ -3,7 +3,7 @@ import pytest
 from test_attainable import shown
 from test_histories import exact_curve
 
-from vlms.mixtures import mixture_check
+from vlms.consistency.mixtures import mixture_check
 
 
 def test_without_censoring_the_whole_is_the_weighted_mean():

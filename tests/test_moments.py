@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vlms.moments import binary_sd_check, mean_check, sd_check
+from vlms.consistency.moments import binary_sd_check, mean_check, sd_check
 
 
 def test_a_mean_that_a_whole_sum_gives_is_consistent():

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlms.arguments import SurvivalInputError
-from vlms.observations import merge_noise, observations, sorted_key
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.observations import merge_noise, observations, sorted_key
 
 
 @pytest.mark.parametrize(

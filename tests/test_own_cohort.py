@@ -39,9 +39,9 @@ from vlms.own_cohort import (
 )
 from vlms.own_report import Order, ReportError, report
 from vlms.own_study import FILES_MIME, StudyError
-from vlms.parameters import RenderError
-from vlms.problems import CohortError
+from vlms.reading.problems import CohortError
 from vlms.releases import ReleaseError, Releases
+from vlms.rendering.parameters import RenderError
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "data" / "example_cohort" / "patients.csv"
@@ -142,7 +142,7 @@ def test_no_byte_of_a_safe_report_or_of_its_ledger_holds_a_patient(private):
 
 
 def test_neither_the_path_nor_the_checksum_of_a_private_file_is_shown(private):
-    from vlms.publishing import sha256
+    from vlms.rendering.publishing import sha256
 
     page = private["page"].read_text("utf-8")
     assert str(private["source"].parent) not in page

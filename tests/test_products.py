@@ -3,7 +3,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from vlms.products import ProductTable, distinct
+from vlms.consistency.products import ProductTable, distinct
 
 
 def test_factors_are_those_of_every_order_of_steps():

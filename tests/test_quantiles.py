@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from survival_reference import agree, data_set, data_sets, read, values_of
 
-from vlms.arguments import SurvivalInputError
-from vlms.curves import kaplan_meier
-from vlms.quantiles import median_follow_up, survival_quantile
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.curves import kaplan_meier
+from vlms.survival.quantiles import median_follow_up, survival_quantile
 
 QUANTILES = [0.1, 0.2, 0.25, 0.3, 0.5, 0.6, 0.75, 0.9]
 

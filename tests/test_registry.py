@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from survival_reference import data_set
 
-from vlms import registry
-from vlms.arguments import SurvivalInputError
-from vlms.curves import kaplan_meier, kaplan_meier_from_table
-from vlms.event_table import event_table
-from vlms.log_rank import log_rank, log_rank_from_table
-from vlms.registry import event_table_from_dask, event_table_from_parquet
+from vlms.survival import registry
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.curves import kaplan_meier, kaplan_meier_from_table
+from vlms.survival.event_table import event_table
+from vlms.survival.log_rank import log_rank, log_rank_from_table
+from vlms.survival.registry import event_table_from_dask, event_table_from_parquet
 
 COLUMNS = {"time": "months", "event": "died", "group": "arm"}
 
@@ -162,7 +162,7 @@ def test_a_dask_cluster_counts_and_resamples_as_one_process_does(patients):
     import joblib
     from distributed import Client, LocalCluster
 
-    from vlms.resampling import survival_draws
+    from vlms.survival.resampling import survival_draws
 
     expected = event_table(patients["months"], patients["died"], patients["arm"])
     with (

@@ -9,16 +9,18 @@ from firthmodels import FirthCoxPH
 from lifelines import CoxPHFitter
 from scipy.optimize import minimize, minimize_scalar
 
-from vlms import cox_fit, partial_likelihood, risk_sets
-from vlms.covariates import model_frame
 from vlms.survival import (
     SurvivalInputError,
     cox,
+    cox_fit,
     cox_from_table,
     event_table,
     log_rank,
+    partial_likelihood,
     proportional_hazards_test,
+    risk_sets,
 )
+from vlms.survival.covariates import model_frame
 
 # Made by tests/reference/regression.R
 REFERENCE = Path(__file__).parent / "reference"

@@ -8,13 +8,18 @@ import pytest
 from nbformat.v4 import new_output
 from report_project import code, notebook, prose, simple
 
-from vlms.layout import count_verdicts, fill
-from vlms.page import make_page, number_and_link, sanitise
-from vlms.parameters import RenderError, check_parameters, declared_parameters, read_notebook
-from vlms.processes import can_fork
-from vlms.prose import PageError, formula, markdown_to_html
-from vlms.publishing import PublishingError, commit, publish
 from vlms.render import render
+from vlms.rendering.layout import count_verdicts, fill
+from vlms.rendering.page import make_page, number_and_link, sanitise
+from vlms.rendering.parameters import (
+    RenderError,
+    check_parameters,
+    declared_parameters,
+    read_notebook,
+)
+from vlms.rendering.processes import can_fork
+from vlms.rendering.prose import PageError, formula, markdown_to_html
+from vlms.rendering.publishing import PublishingError, commit, publish
 
 COLOPHON = {"Commit": "none", "inputs": {"a.csv": "0f"}, "built": "Built on a day."}
 

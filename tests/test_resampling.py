@@ -5,9 +5,9 @@ import pytest
 from lifelines import CoxPHFitter
 from survival_reference import data_set
 
-from vlms.arguments import SurvivalInputError
-from vlms.curves import kaplan_meier, survival_at
-from vlms.resampling import (
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.curves import kaplan_meier, survival_at
+from vlms.survival.resampling import (
     bootstrap_hazard_ratio,
     bootstrap_survival,
     log_hazard_ratio_draws,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from survival_reference import agree, data_set, read, values_of
 
-from vlms.arguments import SurvivalInputError
-from vlms.curves import kaplan_meier
-from vlms.restricted_means import restricted_mean, restricted_mean_difference
+from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.curves import kaplan_meier
+from vlms.survival.restricted_means import restricted_mean, restricted_mean_difference
 
 
 @pytest.mark.parametrize("name", read("survival_restricted_means")["dataset"].unique())

@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from vlms.shares import percentage_check, possible_totals
+from vlms.consistency.shares import percentage_check, possible_totals
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import joblib
 import numpy as np
 import pytest
 
-from vlms.spreading import optional_import, spread
+from vlms.survival.spreading import optional_import, spread
 
 
 def draw(scale, size, rng):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from vlms.verdicts import VERDICTS
 from vlms.render import render
+from vlms.verdicts import VERDICTS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))

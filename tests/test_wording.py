@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from vlms.wording import direction_check, identical_rows, significance_check
+from vlms.consistency.wording import direction_check, identical_rows, significance_check
 
 
 def test_words_that_go_against_the_ratio_are_contradictory():

@@ -12,12 +12,12 @@ class _LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for."""
 
     commands_at = {
-        "audit": "vlms.audit:audit",
-        "build": "vlms.commands:build",
-        "diff": "vlms.commands:diff",
-        "render": "vlms.commands:render",
+        "audit": "vlms.commands.audit:audit",
+        "build": "vlms.commands.reports:build",
+        "diff": "vlms.commands.reports:diff",
+        "render": "vlms.commands.reports:render",
         "report": "vlms.own_command:report",
-        "status": "vlms.commands:status",
+        "status": "vlms.commands.reports:status",
     }
 
     def list_commands(self, ctx):
@@ -75,7 +75,7 @@ def template(path):
 def codebook(path, output, encoding):
     """Draft a codebook for a table; what its outcomes mean is left for you to fill in."""
     from vlms.intake import draft_codebook, write_codebook
-    from vlms.problems import CohortError
+    from vlms.reading.problems import CohortError
 
     try:
         draft = draft_codebook(path, encoding=encoding)

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vlms.freshness import (
+from vlms.rendering.freshness import (
     CACHE,
     CHECKSUMS,
     checksum_lines,
@@ -24,7 +24,7 @@ from vlms.freshness import (
     read_record,
     reasons_to_build,
 )
-from vlms.publishing import PublishingError, built_line, commit, publish, sha256
+from vlms.rendering.publishing import PublishingError, built_line, commit, publish, sha256
 
 _BUILT = "Built on 0000-00-00 00:00 UTC."
 _BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
@@ -61,7 +61,7 @@ def build(root=".", *, only=(), kind=None, force=False, jobs=None, cell_seconds=
         Reports at a time; by default one more than there are processors.
     cell_seconds : float
         Time limit for a cell.
-    progress : vlms.progress.Progress, optional
+    progress : vlms.rendering.progress.Progress, optional
         Told of what happens.
 
     Returns
@@ -121,7 +121,9 @@ def status(root="."):
 
 def _build_stale(root, stale, jobs, cell_seconds, progress, outcome):
     """Run the stale reports, the one that took longest last time first, and publish each."""
-    from vlms.workers import run_reports  # slow to import, and a fresh build needs none of it
+    from vlms.rendering.workers import (
+        run_reports,  # slow to import, and a fresh build needs none of it
+    )
 
     stale = sorted(stale, key=lambda item: -_last_seconds(item[0], root))
     inputs = {}
@@ -177,7 +179,7 @@ def _record(plan, inputs, rendered, root):
 
 def _finish(root, plans, hashes, outcome):
     """Write the index where it is out of date, and the checksums by which make sees a no-op."""
-    from vlms.index import make_index
+    from vlms.rendering.index import make_index
 
     records = [record for plan in plans if (record := read_record(plan.stem, root))]
     index = root / "reports" / "index.html"

@@ -7,7 +7,7 @@ in no list. The names of the parsers (`PARSERS`) are what a codebook writes in i
 
 import re
 
-from vlms.cells import (
+from vlms.reading.cells import (
     CM_PER_UNIT,
     LONGEST_MONTHS,
     MONTHS_PER_UNIT,
@@ -25,7 +25,7 @@ from vlms.cells import (
     tidy,
     visible,
 )
-from vlms.stages import parse_grade, parse_m_stage, parse_n_stage, parse_t_stage
+from vlms.reading.stages import parse_grade, parse_m_stage, parse_n_stage, parse_t_stage
 
 _DAMAGED = re.compile(r"#(n/a|value!|ref!|div/0!|name\?|null!|num!|spill!|nv|wert!|bezug!)|#{3,}")
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vlms.cells import Cell, CellError
-from vlms.codebook import CANONICAL, Use, read_codebook
-from vlms.coherence import incoherences
-from vlms.columns import plan_columns
-from vlms.problems import CohortError, Findings
-from vlms.stages import read_tnm
-from vlms.table_reading import TextColumn, TextTable, plain_name, read_table, uncollected
+from vlms.reading.cells import Cell, CellError
+from vlms.reading.codebook import CANONICAL, Use, read_codebook
+from vlms.reading.coherence import incoherences
+from vlms.reading.columns import plan_columns
+from vlms.reading.problems import CohortError, Findings
+from vlms.reading.stages import read_tnm
+from vlms.reading.tables import TextColumn, TextTable, plain_name, read_table, uncollected
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -64,7 +64,7 @@ def read_cohort(path, codebook=None, *, encoding=None) -> Cohort:
     path : str or pathlib.Path
         A text file with a header, separated by commas, semicolons, tabs or bars.
     codebook : str or pathlib.Path, optional
-        Maps foreign columns, codes and units; see `vlms.codebook`. Columns that it does not
+        Maps foreign columns, codes and units; see `vlms.reading.codebook`. Columns that it does not
         name are read under their canonical names, or kept as further columns.
     encoding : str, optional
         "latin-1" or "cp1252" where the file is neither UTF-8 nor UTF-16.

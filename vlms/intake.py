@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from vlms.cells import CellError, Rules, tidy
-from vlms.codebook import CANONICAL, CODEBOOK_COLUMNS, OUTCOMES, Use, canonical_use
 from vlms.cohort import read_cohort
-from vlms.columns import LIKE_AN_OUTCOME
 from vlms.endpoints import RECURRENCE_COLUMNS
-from vlms.problems import CohortError, Findings, printable
-from vlms.table_reading import TextColumn, plain_name, read_table
+from vlms.reading.cells import CellError, Rules, tidy
+from vlms.reading.codebook import CANONICAL, CODEBOOK_COLUMNS, OUTCOMES, Use, canonical_use
+from vlms.reading.columns import LIKE_AN_OUTCOME
+from vlms.reading.problems import CohortError, Findings, printable
+from vlms.reading.tables import TextColumn, plain_name, read_table
 
 # Made up; one death of each kind, one recurrence of each kind, and cells left blank.
 _EXAMPLE = """\

@@ -24,7 +24,7 @@ from vlms.own_models import (
 from vlms.own_quality import show_flow, show_quality
 from vlms.own_study import Study, StudyError, endpoint_name, files, open_study, table
 from vlms.presentation import card, say, together
-from vlms.publishing import versions
+from vlms.rendering.publishing import versions
 from vlms.safe_curves import GRID_MONTHS
 from vlms.variables import readable
 

@@ -5,8 +5,8 @@ import sys
 
 import click
 
-from vlms.commands import with_fixed_environment
-from vlms.progress import write_line
+from vlms.commands.reports import with_fixed_environment
+from vlms.rendering.progress import write_line
 
 
 @click.command()
@@ -33,9 +33,9 @@ def report(path, output, name, reason, encoding, **given):
     from vlms.disclosure import DisclosureError
     from vlms.own_report import Order, ReportError, report
     from vlms.own_study import StudyError
-    from vlms.problems import CohortError, printable
-    from vlms.publishing import PublishingError
+    from vlms.reading.problems import CohortError, printable
     from vlms.releases import ReleaseError
+    from vlms.rendering.publishing import PublishingError
 
     order = Order(path, name, reason, encoding, _parameters(**given))
     try:

@@ -107,11 +107,13 @@ def survival_text(study: Study, endpoint, month) -> str:
     curve = curve_of(study, time_to_event(study.patients, endpoint), near=len(study.patients))
     if curve.empty or month > curve["time"].max():
         return "–"
-    share = _share(curve.loc[curve["time"] <= month, "survival"].iloc[-1])
     if not study.rules.safe:
-        return share
-    at = max(step for step in [0.0, *curve.attrs["steps"]] if step <= month)
-    return share if at == month else f"{share} (read at {at:g} months)"
+        return _share(curve.loc[curve["time"] <= month, "survival"].iloc[-1])
+    reached, at = _last_step(curve, month)
+    if reached is None:
+        return "–"
+    share = _share(reached["survival"])
+    return share if at == f"{month:g}" else f"{share} (read at {at} months)"
 
 
 def show_competing_risks(study: Study, *, label):
@@ -138,7 +140,7 @@ def show_competing_risks(study: Study, *, label):
         )
         caption = (
             f"Cumulative incidence: {', '.join(causes.values())}. Deaths compete and are not "
-            f"censored.{how_drawn(study)}"
+            f"censored.{how_drawn(study, interval=not study.rules.safe)}"
         )
         alt = "Rising curves of the share of patients that has had each event."
         name = f"{label}-{slug(endpoint)}"
@@ -189,7 +191,11 @@ def _incidences(study, frame, causes, section, shown):
         else:
             curves.append(curve)
             kept[code] = name
-    return (pd.concat(curves, ignore_index=True) if curves else None), kept
+    if not curves:
+        return None, kept
+    stacked = pd.concat(curves, ignore_index=True)
+    stacked.attrs = {"steps": {c["cause"].iloc[0]: c.attrs["steps"] for c in curves}}
+    return stacked, kept
 
 
 def draw_survival(study: Study, curve, ylabel):
@@ -212,17 +218,15 @@ def _read_off(study, curve, endpoint):
     rows = []
     if study.rules.safe:
         middle = quantile_of_steps(curve)
-        steps = [0.0, *curve.attrs["steps"]]
         for month in study.landmark_months:
-            reached = curve[curve["time"] <= month].iloc[-1]
-            beyond = month > curve["time"].max()
-            at = max(step for step in steps if step <= month)
-            rows.append(_row(endpoint, f"{month:g}", None if beyond else reached, f"{at:g}"))
+            reached, at = _last_step(curve, month)
+            rows.append(_row(endpoint, f"{month:g}", reached, at))
     else:
         middle = survival_quantile(curve).iloc[0]
         for _, found in survival_at(curve, study.landmark_months).iterrows():
-            known = found if pd.notna(found["survival"]) else None
-            rows.append(_row(endpoint, f"{found['time']:g}", known, f"{found['time']:g}"))
+            known = pd.notna(found["survival"])
+            at = f"{found['time']:g}" if known else "beyond the curve"
+            rows.append(_row(endpoint, f"{found['time']:g}", found if known else None, at))
     interval = f"{_months(middle['lower'])} to {_months(middle['upper'])}"
     median = {"survival": _months(middle["time"]), "interval": interval, "read at": "–"}
     return [*rows, {"endpoint": title_of(endpoint), "month": "median", **median}]
@@ -231,7 +235,7 @@ def _read_off(study, curve, endpoint):
 def _row(endpoint, month, found, at):
     row = {"endpoint": title_of(endpoint), "month": month}
     if found is None:
-        return row | {"survival": "–", "interval": "–", "read at": "beyond the curve"}
+        return row | {"survival": "–", "interval": "–", "read at": at}
     interval = "–"
     if pd.notna(found["lower"]) or pd.notna(found["upper"]):
         interval = f"{_share(found['lower'])} to {_share(found['upper'])}"
@@ -242,13 +246,29 @@ def _incidence_rows(study, curve, causes, endpoint):
     rows = []
     for code, name in causes.items():
         mine = curve[curve["cause"] == code]
+        steps = curve.attrs.get("steps", {}).get(code)
         for month in study.landmark_months:
-            reached = mine[mine["time"] <= month].iloc[-1]
-            beyond = month > mine["time"].max()
-            share = "–" if beyond else _share(reached["incidence"])
+            if steps is not None:
+                reached, at = _last_step(mine, month, steps=steps)
+            else:
+                within = month <= mine["time"].max()
+                reached = mine[mine["time"] <= month].iloc[-1] if within else None
+                at = f"{month:g}" if within else "beyond the curve"
+            share = "–" if reached is None else _share(reached["incidence"])
             event = f"{title_of(endpoint)}: {name}"
-            rows.append({"event": event, "month": f"{month:g}", "incidence": share})
+            row = {"event": event, "month": f"{month:g}", "incidence": share, "read at": at}
+            rows.append(row)
     return rows
+
+
+def _last_step(curve, month, *, steps=None):
+    """Return the row of a safe curve at a month, and the month of its last step until then."""
+    if month > curve["time"].max():
+        return None, "beyond the curve"
+    at = [step for step in (steps or curve.attrs["steps"]) if step <= month]
+    if not at:
+        return None, "before the first step"
+    return curve[curve["time"] <= month].iloc[-1], f"{at[-1]:g}"
 
 
 def _share(value):
@@ -269,19 +289,23 @@ def height_of(endpoint) -> str:
     return f"Free of {endpoint_name(endpoint)}" if endpoint in RECURRENCE_COLUMNS else "Survival"
 
 
-def how_drawn(study: Study) -> str:
+def how_drawn(study: Study, *, interval=True) -> str:
     """Return how a curve is to be read, for its caption."""
     if not study.rules.safe:
         return " Shaded: 95% interval; marks: end of follow-up; below: numbers at risk."
     least = study.rules.min_count
+    shaded = "Shaded: 95% interval, rounded outwards. " if interval else ""
     return (
         f" Rules applied: at least {least} events a step, on a {GRID_MONTHS}-month grid, cut where "
-        f"fewer than {least} are at risk. Shaded: 95% interval, rounded outwards. Below: "
-        "numbers at risk, rounded."
+        f"fewer than {least} are at risk. {shaded}Below: numbers at risk, rounded; one changes "
+        f"when {least} have left."
     )
 
 
 def _when(study):
     if not study.rules.safe:
         return ""
-    return " “Read at” is the month of the last step of the curve: what came after it is not shown."
+    return (
+        " “Read at” is the month of the last step of the curve: what came after it is not shown. A "
+        "median lies between the step that is given and the one before."
+    )

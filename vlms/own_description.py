@@ -8,7 +8,6 @@ import re
 
 import pandas as pd
 
-from vlms.codebook import CANONICAL
 from vlms.cohort import DATA, read_paper
 from vlms.descriptive import spread_groups, table_one
 from vlms.disclosure import OTHER, WITHHELD, round_count, safe_numbers, suppress
@@ -16,6 +15,7 @@ from vlms.endpoints import time_to_event
 from vlms.own_curves import survival_text
 from vlms.own_study import Study, endpoint_name, is_numeric, skipped, table, text
 from vlms.presentation import together
+from vlms.reading.codebook import CANONICAL
 from vlms.rounding import print_number
 from vlms.survival import kaplan_meier, survival_at
 from vlms.variables import split_groups

@@ -37,7 +37,8 @@ def show_groups(study: Study, *, label):
             section = f"{title_of(endpoint)} by {study.label(variable).lower()}"
             name = f"{label}-{slug(variable)}-{slug(endpoint)}"
             sizes = named.value_counts().to_dict()
-            shown += _compare(study, frame, named, sizes, section, name, endpoint)
+            called = study.label(variable)
+            shown += _compare(study, frame, named, sizes, section, name, endpoint, variable=called)
     return together(*shown)
 
 
@@ -71,13 +72,14 @@ def show_landmark(study: Study, *, label):
     return together(*shown)
 
 
-def _compare(study, frame, named, sizes, section, name, endpoint, *, both=False):
+def _compare(study, frame, named, sizes, section, name, endpoint, *, variable="", both=False):
     """Draw the curves of all groups that may be shown, and test them against each other."""
     named = named.loc[frame.index]
+    prefix = f"{variable}: " if set(named.cat.categories) <= {"yes", "no", OTHER} else ""
     curves, tested = [], []
     for level in [c for c in named.cat.categories if c != OTHER]:
         mine = frame[named == level]
-        curve = curve_of(study, mine, group=text(level), near=sizes.get(level))
+        curve = curve_of(study, mine, group=prefix + text(level), near=sizes.get(level))
         if not curve.empty:
             curves.append(curve)
             tested.append(level)

@@ -5,11 +5,11 @@ In safe mode problems are counted by kind, because the reader's own words may qu
 
 import pandas as pd
 
-from vlms.codebook import CANONICAL
 from vlms.disclosure import OTHER, WITHHELD
 from vlms.endpoints import ENDPOINTS, time_to_event
 from vlms.own_study import Study, endpoint_name, is_numeric, table
 from vlms.presentation import say, together
+from vlms.reading.codebook import CANONICAL
 
 MISSING = "missing"
 # What is said of a problem in safe mode: the reader's own words may quote a cell.

@@ -17,10 +17,10 @@ from pathlib import Path
 from vlms.disclosure import Disclosure
 from vlms.own_cohort import report_name, stem_of
 from vlms.own_study import open_study
-from vlms.parameters import RenderError, read_notebook
-from vlms.publishing import publish, sha256
 from vlms.releases import Releases
 from vlms.render import render
+from vlms.rendering.parameters import RenderError, read_notebook
+from vlms.rendering.publishing import publish, sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "cohort.ipynb"

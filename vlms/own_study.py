@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from vlms.codebook import CANONICAL
 from vlms.cohort import Cohort, read_cohort
 from vlms.disclosure import Disclosure
 from vlms.endpoints import ENDPOINTS, RECURRENCE_COLUMNS
 from vlms.presentation import image_format, say, show_figure, show_table
-from vlms.shown import Shown, one_line
-from vlms.tables import TABLE_MIME
+from vlms.presentation.shown import Shown, one_line
+from vlms.presentation.tables import TABLE_MIME
+from vlms.reading.codebook import CANONICAL
 from vlms.variables import holds_numbers, readable
 
 FILES_MIME = "application/vnd.vlms.files+json"

@@ -14,11 +14,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlms.execution import CELL_SECONDS, execute
-from vlms.page import make_page
-from vlms.parameters import RenderError, check_parameters, declared_parameters, read_notebook
-from vlms.prose import PageError
-from vlms.publishing import built_line, commit, sha256, versions
+from vlms.rendering.execution import CELL_SECONDS, execute
+from vlms.rendering.page import make_page
+from vlms.rendering.parameters import (
+    RenderError,
+    check_parameters,
+    declared_parameters,
+    read_notebook,
+)
+from vlms.rendering.prose import PageError
+from vlms.rendering.publishing import built_line, commit, sha256, versions
 
 LEDGER_MIME = "application/vnd.vlms.ledger+json"
 TABLE_MIME = "application/vnd.vlms.table+json"

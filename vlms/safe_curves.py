@@ -120,7 +120,7 @@ def safe_incidence(time, cause, wanted: int, rules: Disclosure, *, group="all", 
 
 
 def quantile_of_steps(curve: pd.DataFrame, level=0.5) -> dict:
-    """Read when a safe curve first lies at or below a level, and when its limits do.
+    """Read by when a safe curve lies at or below a level, and its limits, rounded outwards.
 
     Parameters
     ----------
@@ -131,14 +131,20 @@ def quantile_of_steps(curve: pd.DataFrame, level=0.5) -> dict:
     Returns
     -------
     dict
-        time, lower, upper; NaN where it is not reached.
+        time, the first step at which it does; lower, the last step at which the lower limit
+        does not yet (0 before the first); upper, the first at which the upper limit does. NaN
+        where it is not reached.
     """
+    steps = [0.0, *curve.attrs["steps"]]
 
     def first(name):
         reached = curve.loc[curve[name] <= level, "time"]
         return float(reached.iloc[0]) if len(reached) else np.nan
 
-    return {"time": first("survival"), "lower": first("lower"), "upper": first("upper")}
+    lower = first("lower")
+    if not np.isnan(lower):
+        lower = max(step for step in steps if step < lower)
+    return {"time": first("survival"), "lower": lower, "upper": first("upper")}
 
 
 def at_risk_texts(time, months, rules: Disclosure, *, near=None) -> list[str]:

@@ -1,0 +1,1 @@
+"""From the bytes of a table to typed cells: what `cohort` is made of."""

@@ -1,0 +1,223 @@
+"""Where a paper says two things about one patient: run the analysis under each of them.
+
+``readings.csv`` has one row a reading: patient_id, name (a canonical column), reading (the order,
+the first being the table's), value (as a cell of that column would hold it), where.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from vlms.cohort import DATA, Cohort, paper_folder
+from vlms.reading.codebook import CANONICAL
+from vlms.reading.coherence import incoherences
+from vlms.reading.problems import Findings
+from vlms.reading.tables import plain_name, read_table
+
+READING_COLUMNS = ["patient_id", "name", "reading", "value", "where"]
+
+
+def read_readings(stem: str, *, data=DATA) -> pd.DataFrame:
+    """Read a paper's ``readings.csv`` as text.
+
+    Parameters
+    ----------
+    stem : str
+        The paper's folder under `data`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        patient_id, name, reading, value, where; in the order of the file.
+
+    Raises
+    ------
+    CohortError
+        If the file cannot be read, or lacks one of its columns.
+    """
+    path = paper_folder(stem, data=data) / "readings.csv"
+    findings = Findings(str(path))
+    table = read_table(path, findings, wanted=READING_COLUMNS)
+    columns = dict(zip(map(plain_name, table.header), table.columns, strict=True))
+    for name in READING_COLUMNS:
+        if name not in columns:
+            findings.error("a missing column", f"the columns are {', '.join(READING_COLUMNS)}")
+    findings.stop_if_any()
+    texts = {name: pd.array(columns[name].texts, dtype="string") for name in READING_COLUMNS}
+    return pd.DataFrame(
+        {name: texts[name].take(columns[name].codes) for name in READING_COLUMNS}
+    ).apply(lambda column: column.str.strip())
+
+
+def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
+    """List every combination of readings: one column a contested fact, one row a combination.
+
+    Parameters
+    ----------
+    readings : pandas.DataFrame
+        As `read_readings` returns, or the rows of it that matter to the analysis.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns (patient_id, name), values as text, index ``combination``; row 0 holds the first
+        reading of everything.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> readings = pd.DataFrame({"patient_id": ["2", "2"], "name": "time_months",
+    ...                          "reading": ["1", "2"], "value": ["15", "6"], "where": ""})
+    >>> combine_readings(readings)["2", "time_months"].tolist()
+    ['15', '6']
+    """
+    facts = {
+        fact: list(dict.fromkeys(group["value"]))
+        for fact, group in readings.groupby(["patient_id", "name"], sort=False)
+    }
+    columns = pd.MultiIndex.from_tuples(list(facts), names=["patient_id", "name"])
+    rows = list(itertools.product(*facts.values()))
+    return pd.DataFrame(rows, columns=columns).rename_axis("combination")
+
+
+def choose_readings(readings: pd.DataFrame, names) -> dict:
+    """Look up readings by name, for `with_readings`.
+
+    Parameters
+    ----------
+    readings : pandas.DataFrame
+        As `read_readings` returns.
+    names : sequence of str
+        Each "patient name: reading", such as "2 time_months: prose".
+
+    Returns
+    -------
+    dict
+        (patient_id, name) to the cell's text.
+
+    Raises
+    ------
+    ValueError
+        If no reading has this name, or one fact is given two readings; the message lists those
+        of the paper.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> readings = pd.DataFrame({"patient_id": ["2", "2"], "name": "time_months",
+    ...                          "reading": ["table", "prose"], "value": ["15", "6"]})
+    >>> choose_readings(readings, ["2 time_months: prose"])
+    {('2', 'time_months'): '6'}
+    """
+    known = {
+        f"{row.patient_id} {row.name}: {row.reading}": ((row.patient_id, row.name), row.value)
+        for row in readings.itertuples(index=False, name="Reading")
+    }
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"no reading {', '.join(map(repr, unknown))}; there are {list(known)}")
+    chosen = dict(known[name] for name in names)
+    if len(chosen) < len(names):
+        raise ValueError(f"two readings of one fact in {list(names)}; choose one of them")
+    return chosen
+
+
+def with_readings(cohort: Cohort, choices: Mapping) -> Cohort:
+    """Return the cohort with some cells read otherwise.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    choices : mapping
+        (patient_id, name) to the cell's text, such as ``{("11", "m_stage"): "M0"}``; a row of
+        `combine_readings` will do.
+
+    Returns
+    -------
+    Cohort
+        Each cell that changes is listed in its issues.
+
+    Raises
+    ------
+    CohortError
+        If a choice names no patient or column, cannot be read, or contradicts another cell.
+    """
+    findings = Findings(cohort.source)
+    patients = cohort.patients.copy()
+    for (patient, name), text in dict(choices).items():
+        _apply(patients, cohort, str(patient), name, text, findings)
+    for row, problem, remedy, name in _new_errors(patients):
+        findings.error(problem, remedy, patient=patients["patient_id"][row], column=name)
+    findings.stop_if_any()
+    issues = pd.concat([cohort.issues, findings.issues()], ignore_index=True)
+    return replace(cohort, patients=patients, issues=issues)
+
+
+def under_each_reading(cohort: Cohort, readings: pd.DataFrame) -> pd.DataFrame:
+    """Stack the patients under every combination of readings, to be analysed by ``combination``.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    readings : pandas.DataFrame
+        As `read_readings` returns, or the rows of it that matter; their number multiplies.
+
+    Returns
+    -------
+    pandas.DataFrame
+        combination (as in `combine_readings`), then the columns of the patients. Combinations
+        that cannot be true together (a recurrence after the end of follow-up) are left out, and
+        listed in ``.attrs["impossible"]`` as (combination, reason).
+
+    Raises
+    ------
+    CohortError
+        As `with_readings`.
+    """
+    combinations = combine_readings(readings)
+    if len(combinations) * len(cohort.patients) > 1_000_000:
+        raise ValueError(f"{len(combinations)} combinations; choose fewer rows of the readings")
+    findings = Findings(cohort.source)
+    size = len(cohort.patients)
+    stacked = pd.concat([cohort.patients] * len(combinations), ignore_index=True)
+    stacked.insert(0, "combination", combinations.index.repeat(size))
+    for (patient, name), texts in combinations.items():
+        for text in texts.unique():
+            chosen = stacked["combination"].map(texts == text)
+            _apply(stacked, cohort, patient, name, text, findings, among=chosen)
+    findings.stop_if_any()
+    impossible = {}
+    for row, problem, _, name in _new_errors(stacked.drop(columns="patient_id")):
+        patient = stacked["patient_id"][row]
+        impossible[stacked["combination"][row]] = f"patient {patient}, {name}: {problem}"
+    possible = stacked[~stacked["combination"].isin(impossible)].reset_index(drop=True)
+    possible.attrs["impossible"] = list(impossible.items())
+    return possible
+
+
+def _apply(patients, cohort, patient, name, text, findings, *, among=True):
+    rows = (patients["patient_id"] == patient) & among
+    use = next((use for use in cohort.uses if use.name == name), None)
+    if use is None or not (cohort.patients["patient_id"] == patient).any():
+        what = f"column {name}" if use is None else f"patient {patient}"
+        findings.error(f"the cohort has no {what}", "correct the reading", patient=patient)
+        return
+    text = "" if pd.isna(text) else str(text)
+    try:
+        value = use.clean(text).value
+    except ValueError as error:
+        findings.error(str(error), f"see how {name} is written", patient=patient, column=name)
+        return
+    before = cohort.patients.loc[cohort.patients["patient_id"] == patient, name].iloc[0]
+    patients.loc[rows, name] = pd.array([value], dtype=use.kind)[0]
+    if pd.isna(before) != (value is None) or (value is not None and before != value):
+        label = CANONICAL[name].label if name in CANONICAL else name
+        problem = f"the paper gives another reading of {label}"
+        findings.warn(problem, "used as asked", patient=patient, column=name, raw=text)
+
+
+def _new_errors(patients):
+    for severity, row, name, problem, remedy in incoherences(patients):
+        if severity == "error":
+            yield row, problem, remedy, name
