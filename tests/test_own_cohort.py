@@ -390,6 +390,17 @@ def test_a_table_by_group_withholds_what_totals_would_give_away(tmp_path):
     assert table.loc["m", ["R0", "R1", "all"]].tolist() == ["withheld", "withheld", "35 (39%)"]
 
 
+@pytest.mark.parametrize("mode", ["safe", "full"])
+def test_levels_named_like_parts_of_a_table_are_told_from_them(tmp_path, mode):
+    words = ["all", "missing", "other or missing", "level", ""] * 30
+    rows = [[f"p{i}", 5 + i / 10, "alive", word] for i, word in enumerate(words)]
+    header = ["patient_id", "time_months", "status", "group"]
+    source = write(tmp_path / "c.csv", rows, header)
+    study = open_study(source, group_variables=["group"], disclosure=mode)
+    table = csv_of(show_table_one(study, label="tbl-one").shown[0])
+    assert {"“all”", "“missing”", "“other or missing”", "“level”", "all"} <= set(table)
+
+
 def test_missing_values_are_withheld_where_their_variable_is_pooled(tmp_path):
     # 50 R0, 20 R1, 4 R2, 16 missing: shown are 50 and 40 pooled; "16 missing" would give 24 away.
     margins = ["R0"] * 50 + ["R1"] * 20 + ["R2"] * 4 + [""] * 16

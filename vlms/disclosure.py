@@ -31,6 +31,7 @@ BASE = 5  # counts are rounded to it
 FLOOR = 5  # the lowest threshold that can be asked for
 OTHER = "other or missing"
 WITHHELD = "withheld"
+RESERVED = (OTHER, WITHHELD, "missing", "all", "any", "variable", "level")
 MODES = ("safe", "full")
 
 RULES = {
@@ -118,9 +119,9 @@ class Disclosure:
 
     def levels(self, column: pd.Series) -> pd.Series:
         """Name each patient's level as it may be shown, see `shown_levels`."""
-        names = column.map(level_name, na_action="ignore").astype(object)
+        names = column.map(_own_name, na_action="ignore").astype(object)
         names = names.where(column.notna(), None)
-        order = [level_name(level) for level in levels_of(column)]
+        order = [_own_name(level) for level in levels_of(column)]
         return shown_levels(names, order, self.min_count if self.safe else 0)
 
     def as_json(self, **also) -> dict:
@@ -132,6 +133,12 @@ class Disclosure:
             "parameters": {"min_count": int(self.min_count), "base": BASE} if self.safe else {},
             **also,
         }
+
+
+def _own_name(level):
+    """Name a level; in quotes where a table has a use of its own for the word."""
+    name = level_name(level)
+    return f"“{name}”" if name in RESERVED else name
 
 
 def round_count(n) -> int:

@@ -141,13 +141,15 @@ def _is_outcome(name):
 def _table_one(study, columns, by):
     if not study.rules.safe:
         labels = {name: study.label(name) for name in columns}
-        patients = study.patients
+        patients = study.patients.copy()
+        for name in {*columns, *([by] if by else [])}:
+            if not is_numeric(study, name):
+                patients[name] = study.rules.levels(patients[name])
         shown = [c for c in columns if is_numeric(study, c) or patients[c].nunique() <= 30]
         wide = spread_groups(table_one(patients, columns=shown, by=by, labels=labels))
-        sizes = [len(members) for members in split_groups(patients, by).values()]
-        sizes = [*sizes, len(patients)] if by else sizes
-        wide.loc[-1] = ["Patients", "", *map(str, sizes)]
-        wide = wide.sort_index(ignore_index=True)
+        sizes = {name: str(len(members)) for name, members in split_groups(patients, by).items()}
+        first = {"variable": "Patients", "level": "", **sizes, "all": str(len(patients))}
+        wide = pd.concat([pd.DataFrame([first]), wide], ignore_index=True)
         return wide.rename(columns={name: text(name) for name in wide})
     groups = {}
     if by is not None:

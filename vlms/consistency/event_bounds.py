@@ -1,8 +1,8 @@
 """How many events a printed hazard ratio can have had, given the sizes of its two groups.
 
 `vlms.consistency.information` bounds the events from below for any covariate. With group sizes
-more is known: whoever leaves first, the share p = θy₁/(θy₁ + y₀) of the risk is fixed by how many, y₁ and y₀, are
-still at risk. The information Σp(1 − p) and the score Σ(p − δ), zero at the estimate (δ = 1 for an
+more is known: whoever leaves first, the share p = θy₁/(θy₁ + y₀) of the risk is fixed by how
+many, y₁ and y₀, are still at risk. The information Σp(1 − p) and the score Σ(p − δ), zero at the estimate (δ = 1 for an
 event in the first group), are then sums along a path of (y₁, y₀) down from the group sizes, each
 step an event or a censoring in either group.
 

@@ -14,7 +14,7 @@ from vlms.presentation.shown import Shown, check_label, check_text
 
 # One salt for every figure: matplotlib's default is random, and so would be each file's bytes.
 _SAVING = {"svg.hashsalt": "vlms", "svg.fonttype": "path", "savefig.facecolor": "white"}
-_PNG_DPI = 160
+_PNG_DPI = 128
 
 _image = {"format": "svg"}
 
@@ -103,6 +103,7 @@ def _image_source(figure):
             format=kind,
             metadata=metadata,
             dpi=_PNG_DPI if kind == "png" else 72,
+            pil_kwargs={"optimize": True} if kind == "png" else None,
             bbox_inches="tight",
             pad_inches=0.05,
         )
