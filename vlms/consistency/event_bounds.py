@@ -1,10 +1,10 @@
 """How many events a printed hazard ratio can have had, given the sizes of its two groups.
 
 `vlms.consistency.information` bounds the events from below for any covariate. With group sizes
-more is known: whoever leaves first, the share p = θy₁/(θy₁ + y₀) of the risk is fixed by how
-many, y₁ and y₀, are still at risk. The information Σp(1 − p) and the score Σ(p − δ), zero at the estimate (δ = 1 for an
-event in the first group), are then sums along a path of (y₁, y₀) down from the group sizes, each
-step an event or a censoring in either group.
+more is known: whoever leaves first, the share p = θy₁/(θy₁ + y₀) of the risk is fixed by how many,
+y₁ and y₀, are still at risk. The information Σp(1 − p) and the score Σ(p − δ), zero at the
+estimate (δ = 1 for an event in the first group), are then sums along a path of (y₁, y₀) down from
+the group sizes, each step an event or a censoring in either group.
 
 Bound. For any number λ the smallest information of a path with score zero is at least the minimum
 of Σ[p(1 − p) + λ(p − δ)] over all paths, and the largest at most the maximum (weak duality). Both

@@ -103,7 +103,7 @@ def _image_source(figure):
             format=kind,
             metadata=metadata,
             dpi=_PNG_DPI if kind == "png" else 72,
-            pil_kwargs={"optimize": True} if kind == "png" else None,
+            **({"pil_kwargs": {"optimize": True}} if kind == "png" else {}),
             bbox_inches="tight",
             pad_inches=0.05,
         )
