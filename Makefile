@@ -40,7 +40,7 @@ reports: $(SETUP)  ## render every notebook whose inputs changed: reports/index.
 cohort: $(SETUP)  ## analyse a cohort of your own: make cohort COHORT=my.csv
 	@if [ -z "$$COHORT" ]; then \
 	  echo "Name the file: make cohort COHORT=my.csv" >&2; exit 2; fi
-	@$(PYTHON) -m vlms report "$$COHORT"
+	@$(PYTHON) -m vlms report -- "$$COHORT"
 
 lessons: $(SETUP)  ## render the lessons only
 	@$(PYTHON) -m vlms build --kind lesson
