@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from vlms.cohort import DATA, CohortError, read_cohort, read_paper
-from vlms.reading.readings import (
+from vlms.readings import (
     choose_readings,
     combine_readings,
     read_readings,

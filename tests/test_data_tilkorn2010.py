@@ -12,7 +12,7 @@ import pytest
 from vlms.claims import Ledger
 from vlms.cohort import read_paper
 from vlms.endpoints import time_to_event
-from vlms.reading.readings import (
+from vlms.readings import (
     choose_readings,
     combine_readings,
     read_readings,

@@ -15,7 +15,7 @@ ORDER = """
     rounding verdicts variables
     reading reading.problems reading.cells reading.stages cleaning
     reading.opening reading.tables reading.codebook reading.columns reading.coherence
-    cohort reading.readings endpoints intake
+    cohort readings endpoints intake
     survival.arguments survival.observations survival.event_table survival.limits survival.curves
     survival.quantiles survival.restricted_means survival.spreading survival.allocations
     survival.log_rank survival.covariates survival.risk_sets survival.partial_likelihood

@@ -191,7 +191,7 @@ def _table(fit, *, penalty, confidence):
     naive = np.full(p, np.nan)
     shown = np.flatnonzero(fit.finite)
     tests = dict.fromkeys(("likelihood_ratio_test", "wald_test", "score_test"), _NO_TEST)
-    value = fit.null[0]
+    value, warnings = fit.null[0], list(fit.warnings)
     if fit.peak is not None:
         value = fit.peak.value
         within = np.flatnonzero(fit.finite[fit.usable])
@@ -201,7 +201,8 @@ def _table(fit, *, penalty, confidence):
         inner = inverse[np.ix_(within, within)]
         naive[shown] = np.sqrt(np.diag(inner)) / scale
         if fit.data.cluster is not None:
-            inner = _robust(fit, inverse)[np.ix_(within, within)]
+            inner, told = _robust(fit, inverse, within)
+            warnings += told
         covariance[np.ix_(shown, shown)] = inner / np.outer(scale, scale)
         error = np.sqrt(np.diag(covariance)[shown])
         numbers["log_hazard_ratio"][shown] = beta
@@ -233,7 +234,7 @@ def _table(fit, *, penalty, confidence):
         "robust": fit.data.cluster is not None,
         "naive_std_error": naive.tolist(),
         "confidence": confidence,
-        "warnings": fit.warnings,
+        "warnings": warnings,
     }
     return table
 
@@ -250,12 +251,38 @@ def _inverse(fit):
     return np.linalg.pinv(information, rcond=1e-7, hermitian=True)
 
 
-def _robust(fit, inverse):
-    """Lin and Wei's sandwich: the clusters' summed influence on each coefficient, squared."""
+def _robust(fit, inverse, within):
+    """Lin and Wei's sandwich: the clusters' summed influence on each coefficient, squared.
+
+    The influences add up to nothing over all patients, so too few clusters have no spread to
+    speak of: an error of 0 would print as P = 0, and is left out with a warning.
+    """
     residuals = fit.likelihood.evaluate(fit.peak.beta).score_residuals()
     summed = np.array([np.bincount(fit.data.cluster, row) for row in residuals]).T
-    influence = summed @ inverse
-    return influence.T @ influence
+    influence = (summed @ inverse)[:, within]
+    covariance = influence.T @ influence
+    clusters = len(np.unique(fit.data.cluster))
+    terms = [np.array(fit.data.terms)[fit.usable][column] for column in within]
+    empty = np.diag(covariance) < 1e-12 * np.diag(inverse)[within]
+    covariance[empty] = covariance[:, empty] = np.nan
+    warnings = [
+        f"{term}: no robust error, the influences within each of the {clusters} clusters cancel."
+        for term in np.array(terms)[empty]
+    ]
+    if not empty.any() and _rank(covariance) < len(within):
+        warnings.append(
+            f"cluster: {clusters} clusters are too few for a robust Wald test of {len(within)} "
+            "terms together; the errors of the single terms are rough too."
+        )
+    return covariance, warnings
+
+
+def _rank(covariance):
+    """Rank after scaling to correlations, so that units do not count; 0 with a missing entry."""
+    if np.isnan(covariance).any():
+        return 0
+    error = np.sqrt(np.diag(covariance))
+    return int(np.linalg.matrix_rank(covariance / np.outer(error, error), 1e-9, hermitian=True))
 
 
 def _profiled(fit, within, confidence):
@@ -273,9 +300,11 @@ _NO_TEST = {"statistic": float("nan"), "df": 0, "p_value": float("nan")}
 def _tests(fit, beta, covariance, penalty):
     value, score, information = fit.null
     statistics = {"likelihood_ratio_test": (2 * (fit.peak.value - value), fit.scale.size)}
-    wald = float(beta @ np.linalg.solve(covariance, beta)) if beta.size else float("nan")
-    # A coefficient without a finite estimate has no Wald test, so neither has the model.
-    statistics["wald_test"] = (wald if beta.size == fit.scale.size else float("nan"), beta.size)
+    # A coefficient without a finite estimate has no Wald test, so neither has the model; nor has
+    # a robust covariance of fewer clusters than terms.
+    whole = 0 < beta.size == fit.scale.size and _rank(covariance) == beta.size
+    wald = float(beta @ np.linalg.solve(covariance, beta)) if whole else float("nan")
+    statistics["wald_test"] = (wald, beta.size)
     at_null = float("nan") if penalty else float(score @ np.linalg.solve(information, score))
     statistics["score_test"] = (at_null, fit.scale.size)
     return {
