@@ -73,6 +73,7 @@ def test_only_the_first_five_rows_are_named_and_the_rest_counted():
         ([True, False], r"time: holds True/False.*swapped"),
         (pd.to_datetime(["2020-01-01"]), r"time: not a number"),
         ([[1, 2], [3, 4]], r"time: has 2 dimensions"),
+        (np.array([1 + 1j, 2]), r"time: not a number in rows 0"),
     ],
 )
 def test_what_is_no_time_is_refused_by_row(times, message):

@@ -169,7 +169,7 @@ def test_causes_may_be_named_where_censoring_is_named():
         ([1, 2], [1, np.nan], "cause: missing in row 1"),
         ([1, 2], [1, 0.5], "cause: no code of a cause in row 1"),
         ([1, 2], [-1, 0], "cause: no code of a cause in row 0"),
-        ([1, 2, 3], [1, 0], "2 values for 3 times"),
+        ([1, 2, 3], [1, 0], "cause: 2 values for 3 times"),
         ([1, 2], [0, 0], "every patient is censored"),
     ],
 )

@@ -248,6 +248,8 @@ def test_a_group_that_leaves_before_the_first_event_is_not_compared():
     ("options", "message"),
     [
         ({"method": "bootstrap"}, "method: 'bootstrap' is unknown"),
+        ({"rho": "1"}, "rho: '1' is not a number"),
+        ({"rho": float("nan")}, "rho: nan is not a number"),
         ({"strata": ["x"]}, "strata: 1 values for 2 times"),
         ({"strata": ["x", None]}, "strata: missing in row 1"),
     ],

@@ -64,7 +64,7 @@ def test_the_limits_of_a_median_are_where_the_limits_of_the_curve_cross():
     assert found["upper"] == curve.loc[curve["upper"] <= 0.5, "time"].min()
 
 
-@pytest.mark.parametrize("quantile", [-0.1, 1.5, 50, np.nan])
+@pytest.mark.parametrize("quantile", [-0.1, 1.5, 50, np.nan, "half", None])
 def test_a_quantile_that_is_no_share_is_refused(quantile):
     with pytest.raises(SurvivalInputError, match="quantile"):
         survival_quantile(kaplan_meier([1, 2], [1, 0]), quantile)

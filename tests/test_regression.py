@@ -284,6 +284,25 @@ def test_every_row_twice_in_clusters_has_the_robust_error_of_once():
     )
 
 
+def test_one_cluster_has_no_robust_error_and_says_so():
+    # R: coxph(Surv(time, status) ~ age, lung, cluster = rep(1, 228)) prints a robust error of
+    # about 1e-17 and P < 2e-16
+    fit = cox(LUNG.assign(centre=1), "age", cluster="centre")
+    assert fit["hazard_ratio"].notna().all()
+    assert fit[["std_error", "lower", "upper", "p_value"]].isna().all(axis=None)
+    assert np.isnan(fit.attrs["wald_test"]["statistic"])
+    assert "influences cancel within clusters (1 in all)" in fit.attrs["warnings"][0]
+
+
+def test_fewer_clusters_than_terms_have_no_wald_test_together():
+    # R: survival's generalised inverse lets such a test print a number all the same
+    halves = LUNG.assign(half=np.arange(len(LUNG)) % 2)
+    fit = cox(halves, ["age", "sex"], cluster="half")
+    assert fit["std_error"].notna().all()
+    assert np.isnan(fit.attrs["wald_test"]["statistic"])
+    assert "2 clusters are too few" in fit.attrs["warnings"][0]
+
+
 def test_a_stratum_for_everyone_without_an_event_changes_nothing():
     more = pd.concat(
         [LUNG.assign(part="a"), LUNG.head(20).assign(part="b", event=0)], ignore_index=True
@@ -521,12 +540,30 @@ def test_an_outcome_or_covariate_without_meaning_is_refused(change, said):
         (["age"], {"ties": "exact"}, "ties: 'exact' is not known; choose 'efron' or 'breslow'"),
         (["age"], {"penalty": "ridge"}, "penalty: 'ridge'"),
         (["age"], {"confidence": 95}, "confidence: 95"),
+        (["age"], {"confidence": "95%"}, "confidence: '95%'"),
         (["age"], {"penalty": "firth", "cluster": "inst"}, "cluster: robust errors"),
     ],
 )
 def test_an_unknown_column_or_option_is_refused(arguments, options, said):
     with pytest.raises(SurvivalInputError, match=said):
         cox(LUNG, arguments, **options)
+
+
+def test_two_columns_of_one_name_are_refused():
+    twice = pd.concat([LUNG, LUNG[["age"]]], axis=1)
+    with pytest.raises(SurvivalInputError, match="covariates: 2 columns are named 'age'"):
+        cox(twice, ["age"])
+
+
+def test_what_is_no_frame_is_refused():
+    with pytest.raises(SurvivalInputError, match="frame: a list is no DataFrame"):
+        cox([1, 2], ["age"])
+
+
+def test_numbers_that_arrive_as_objects_are_no_levels():
+    objects = LUNG.assign(age=LUNG["age"].astype(object).where(LUNG.index > 0, None))
+    numbers_ = LUNG.assign(age=LUNG["age"].astype(float).where(LUNG.index > 0))
+    assert cox(objects, "age").equals(cox(numbers_, "age"))
 
 
 def test_the_logarithm_of_time_nought_is_refused():

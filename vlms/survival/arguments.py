@@ -212,6 +212,39 @@ def sorted_positions(labels):
         return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
+def check_number(value, name, low, high, remedy):
+    """Refuse an option that is no number strictly between two others.
+
+    Parameters
+    ----------
+    value : object
+        What the caller passed.
+    name : str
+        The option.
+    low, high : float
+        The bounds.
+    remedy : str
+        What to pass instead.
+
+    Raises
+    ------
+    SurvivalInputError
+        Text, a missing value, True or False, or a number outside the bounds.
+
+    Examples
+    --------
+    >>> check_number(95, "confidence", 0, 1, "Write 95% as 0.95.")
+    Traceback (most recent call last):
+        ...
+    vlms.survival.arguments.SurvivalInputError: confidence: 95 is not a number between 0 and 1. ...
+    """
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if not number or isinstance(value, bool) or not low < value < high:
+        raise SurvivalInputError(
+            f"{name}: {value!r} is not a number between {low:g} and {high:g}. {remedy}"
+        )
+
+
 def one_dimensional(values, name):
     """Return values as an array of one dimension, numbers as numbers, everything else as objects.
 
@@ -330,7 +363,11 @@ def _object_numbers(values, array, name):
     bad = np.array(
         [
             isinstance(value, bool | np.bool_)
-            or not (value is None or value is pd.NA or isinstance(value, int | float | np.number))
+            or not (
+                value is None
+                or value is pd.NA
+                or isinstance(value, int | float | np.integer | np.floating)
+            )
             for value in array
         ],
         dtype=bool,

@@ -15,7 +15,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from vlms.survival.arguments import SurvivalInputError, one_dimensional, refuse_rows
+from vlms.survival.arguments import (
+    SurvivalInputError,
+    check_number,
+    one_dimensional,
+    refuse_rows,
+)
 from vlms.survival.curves import kaplan_meier
 from vlms.survival.event_table import repeat_labels
 from vlms.survival.observations import observations
@@ -77,8 +82,7 @@ def cumulative_incidence(time, cause, group=None, *, censored=0, interval="log",
         raise SurvivalInputError(
             f"interval: {interval!r} is unknown. Use one of {', '.join(INTERVALS)}."
         )
-    if not 0 < confidence < 1:
-        raise SurvivalInputError(f"confidence: {confidence!r}; it lies between 0 and 1.")
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
     checked, kind, causes = coded_causes(time, cause, group, censored)
     if not causes:
         raise SurvivalInputError(
@@ -225,6 +229,11 @@ def coded_causes(time, cause, group, censored):
     (array([ 1, -1,  0]), [1, 2])
     """
     kind, causes = _cause_codes(cause, censored)
+    if kind.size != len(np.atleast_1d(time)):
+        raise SurvivalInputError(
+            f"cause: {kind.size} values for {len(np.atleast_1d(time))} times. "
+            "Take both from the same rows."
+        )
     return observations(time, kind >= 0, group), kind, causes
 
 

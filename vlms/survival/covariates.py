@@ -79,6 +79,8 @@ def model_frame(frame, covariates, *, time, event, entry=None, strata=None, clus
     >>> model_frame(cohort, "sex", time="time", event="event").terms
     ['sex[m]']
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise SurvivalInputError(f"frame: a {type(frame).__name__} is no DataFrame. Pass one.")
     covariates = as_columns(covariates, "covariates")
     strata = [] if strata is None else as_columns(strata, "strata")
     if not covariates:
@@ -177,7 +179,9 @@ def require_column(frame, name, role):
         ...
     vlms...SurvivalInputError: covariates: there is no column 'age'; did you mean ...
     """
-    if name in frame.columns:
+    if found := list(frame.columns).count(name):
+        if found > 1:
+            raise SurvivalInputError(f"{role}: {found} columns are named {name!r}. Rename them.")
         return
     near = get_close_matches(str(name), [str(column) for column in frame.columns], 1, 0.5)
     meant = f"; did you mean {near[0]!r}?" if near else "."
@@ -212,6 +216,9 @@ def _columns(values, name):
         )
     elif len(values) and all(isinstance(value, bool | np.bool_) for value in values):
         return [(name, values.to_numpy(dtype=float))]
+    elif len(values) and all(_is_number(value) for value in values):
+        # Numbers beside None arrive as objects; they are no levels.
+        return _columns(values.astype(float), name)
     else:
         codes, labels = group_codes(values, len(values), name)
         levels = list(labels)
@@ -222,6 +229,11 @@ def _columns(values, name):
         for code, level in enumerate(levels)
         if code
     ]
+
+
+def _is_number(value):
+    real = isinstance(value, int | float | np.integer | np.floating)
+    return real and not isinstance(value, bool)
 
 
 def _subset(outcome, rows):

@@ -8,7 +8,7 @@ neither R's plain and log limits nor the beta product.
 import numpy as np
 from scipy import special
 
-from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.arguments import SurvivalInputError, check_number
 
 INTERVALS = ("plain", "log", "log-log", "beta-product", "beta-product-mid-p")
 
@@ -32,14 +32,11 @@ def check_interval(interval, confidence):
     >>> check_interval("log-log", 95)
     Traceback (most recent call last):
         ...
-    vlms...SurvivalInputError: confidence: 95 is not a share between 0 and 1. Write ...
+    vlms...SurvivalInputError: confidence: 95 is not a number between 0 and 1. Write ...
     """
     if interval not in INTERVALS:
         raise SurvivalInputError(f"interval: {interval!r} is unknown. Use one of {INTERVALS}.")
-    if not 0 < confidence < 1:
-        raise SurvivalInputError(
-            f"confidence: {confidence!r} is not a share between 0 and 1. Write 95% as 0.95."
-        )
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
 
 
 def normal_limits(survival, spread, interval, confidence):

@@ -22,7 +22,7 @@ import pandas as pd
 from scipy import special
 
 from vlms.survival.allocations import count_allocations, exact_share, random_share, share_interval
-from vlms.survival.arguments import SurvivalInputError, group_codes
+from vlms.survival.arguments import SurvivalInputError, check_number, group_codes
 from vlms.survival.event_table import count_groups, parts_of_table
 from vlms.survival.observations import Observations, observations
 
@@ -131,6 +131,7 @@ def log_rank(
     """
     if method not in METHODS:
         raise SurvivalInputError(f"method: {method!r} is unknown. Use one of {METHODS}.")
+    _check_rho(rho)
     checked = observations(time, event, group)
     _refuse_one_group(checked)
     subsets = _by_stratum(checked, strata)
@@ -211,6 +212,7 @@ def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
     # Here, because importing it takes longer than everything else in this module.
     from statsmodels.stats.multitest import multipletests
 
+    _check_rho(rho)
     checked = observations(time, event, group)
     _refuse_one_group(checked)
     counts = [count_groups(subset) for subset in _by_stratum(checked, strata)]
@@ -227,6 +229,10 @@ def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
             pairs.loc[known, "p_value"], method=ADJUSTMENTS[adjust]
         )[1]
     return pairs
+
+
+def _check_rho(rho):
+    check_number(rho, "rho", -np.inf, np.inf, "0 weights all events alike, 1 early ones more.")
 
 
 def _refuse_one_group(checked):

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import chdtrc, ndtr, ndtri, stdtr, stdtrit
 
-from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.arguments import SurvivalInputError, check_number
 
 METHODS = ("fixed", "dersimonian-laird", "paule-mandel", "reml")
 
@@ -180,8 +180,7 @@ def _pool(effect, variance, method, hartung_knapp, confidence):
     """Studies and pooled value on the working scale."""
     if method not in METHODS:
         raise SurvivalInputError(f"method: {method!r} is unknown. Use one of {', '.join(METHODS)}.")
-    if not 0 < confidence < 1:
-        raise SurvivalInputError(f"confidence: {confidence!r}; it lies between 0 and 1.")
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
     studies = effect.size
     if studies < 2:
         raise SurvivalInputError(f"study: {studies} of them. Pooling takes at least two.")

@@ -46,8 +46,8 @@ def survival_quantile(curve, quantile=0.5):
     0   all       0.5   2.5    1.0    NaN
     """
     check_curve(curve)
-    shares = np.atleast_1d(np.asarray(quantile, dtype=float))
-    if not ((shares >= 0) & (shares <= 1)).all():
+    shares = np.atleast_1d(np.asarray(quantile))
+    if shares.dtype.kind not in "iuf" or not ((shares >= 0) & (shares <= 1)).all():
         raise SurvivalInputError(f"quantile: {quantile} is not a share between 0 and 1.")
     time = curve["time"].to_numpy()
     rows = []

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
-from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.arguments import SurvivalInputError, check_number
 from vlms.survival.covariates import ModelFrame, model_frame
 from vlms.survival.cox_fit import fit_patterns, fit_rows, sets_from_counts
 from vlms.survival.event_table import parts_of_table
@@ -103,8 +103,7 @@ def cox(
     """
     one_of("ties", ties, ("efron", "breslow"))
     one_of("penalty", penalty, (None, "firth"))
-    if not 0 < confidence < 1:
-        raise SurvivalInputError(f"confidence: {confidence!r}; it lies between 0 and 1.")
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
     if penalty and cluster is not None:
         raise SurvivalInputError(
             "cluster: robust errors are not defined for a penalised fit. Drop one of the two."
@@ -266,7 +265,7 @@ def _robust(fit, inverse, within):
     empty = np.diag(covariance) < 1e-12 * np.diag(inverse)[within]
     covariance[empty] = covariance[:, empty] = np.nan
     warnings = [
-        f"{term}: no robust error, the influences within each of the {clusters} clusters cancel."
+        f"{term}: no robust error, since influences cancel within clusters ({clusters} in all)."
         for term in np.array(terms)[empty]
     ]
     if not empty.any() and _rank(covariance) < len(within):

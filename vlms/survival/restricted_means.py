@@ -98,7 +98,7 @@ def restricted_mean_difference(curve, horizon, *, reference=None):
        difference  std_error
     0         1.5     0.3536
     """
-    means = restricted_mean(curve, float(horizon)).set_index("group")
+    means = restricted_mean(curve, horizon).set_index("group")
     if len(means) < 2:
         raise SurvivalInputError("curve: has one group only. A difference needs two.")
     reference = means.index[0] if reference is None else reference
