@@ -74,7 +74,7 @@ def project(tmp_path_factory):
 def test_an_earlier_commit_is_built_and_compared(project):
     done = project.run("diff", "HEAD")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "paper_tables/tbl-km.csv:" in done.stdout
+    assert "paper/tbl-km.csv:" in done.stdout
     assert "row 2 (month 36): survival 0.57 → 0.6" in done.stdout
     assert "Changes since HEAD: 1, files that differ: 1." in done.stdout
 

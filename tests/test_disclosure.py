@@ -12,18 +12,17 @@ from vlms.disclosure import (
     OTHER,
     Disclosure,
     DisclosureError,
-    round_count,
-    safe_numbers,
-    shown_levels,
-    suppress,
-)
-from vlms.releases import ReleaseError, Releases
-from vlms.safe_curves import (
+    ReleaseError,
+    Releases,
     at_risk_texts,
     lengthen,
     quantile_of_steps,
+    round_count,
     safe_incidence,
+    safe_numbers,
     safe_survival,
+    shown_levels,
+    suppress,
 )
 
 SAFE = Disclosure("safe", 10)

@@ -33,16 +33,19 @@ ORDER = """
     figures.counts figures.claims figures
     presentation.shown presentation.sentences presentation.tables presentation.pictures
     presentation
-    disclosure safe_curves
+    disclosure.rules disclosure.curves disclosure.releases disclosure
     rendering rendering.processes rendering.quick_imports rendering.kernels rendering.layout
     rendering.prose rendering.page rendering.publishing rendering.parameters rendering.execution
     render
     rendering.freshness rendering.index rendering.workers rendering.progress build
     rendering.compare
-    own_study own_quality own_curves own_description own_groups own_models own_cohort
-    releases own_report
-    commands commands.audit commands.reports own_command __main__
+    own_cohort.study own_cohort.quality own_cohort.curves own_cohort.description
+    own_cohort.groups own_cohort.models own_cohort.frame own_cohort own_cohort.report
+    commands commands.audit commands.reports commands.cohorts __main__
 """.split()
+
+
+OFFERING = ["survival", "descriptive", "consistency", "claims", "figures", "disclosure"]
 
 
 def name_of(path):
@@ -77,7 +80,7 @@ def test_a_module_imports_only_what_stands_before_it(module):
     assert [name for name in imports_of(MODULES[module]) if name not in before] == []
 
 
-@pytest.mark.parametrize("folder", ["survival", "consistency", "claims", "figures", "descriptive"])
+@pytest.mark.parametrize("folder", OFFERING)
 def test_what_a_folder_offers_is_imported_from_its_name(folder):
     """One way to import: the parts of a folder are its own affair."""
     for module, path in MODULES.items():

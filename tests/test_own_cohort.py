@@ -18,8 +18,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import vlms.own_report
-from vlms.disclosure import DisclosureError
+import vlms.own_cohort.report
+from vlms.disclosure import DisclosureError, ReleaseError, Releases
 from vlms.own_cohort import (
     open_study,
     report_name,
@@ -37,10 +37,9 @@ from vlms.own_cohort import (
     show_quality,
     show_table_one,
 )
-from vlms.own_report import Order, ReportError, report
-from vlms.own_study import FILES_MIME, StudyError
+from vlms.own_cohort.report import Order, ReportError, report
+from vlms.own_cohort.study import FILES_MIME, StudyError
 from vlms.reading.problems import CohortError
-from vlms.releases import ReleaseError, Releases
 from vlms.rendering.parameters import RenderError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -248,7 +247,7 @@ def test_what_a_failing_cell_says_is_not_told_in_safe_mode(tmp_path, monkeypatch
     def fail(*_, **__):
         raise RenderError("cohort.ipynb, cell 9:\n\n    show()\n\nValueError: ZEBRA-0001 at 12.3")
 
-    monkeypatch.setattr(vlms.own_report, "render", fail)
+    monkeypatch.setattr(vlms.own_cohort.report, "render", fail)
     releases = Releases(tmp_path / "ledger")
     with pytest.raises(ReportError) as caught:
         report(Order(str(source)), reports=tmp_path / "out", releases=releases)

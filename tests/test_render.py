@@ -78,7 +78,7 @@ def rendered(tmp_path_factory):
 def test_a_run_gives_page_verdicts_and_tables(rendered):
     assert sorted(rendered.files) == [
         "paper.html",
-        "paper_tables/tbl-age.csv",
+        "paper/tbl-age.csv",
         "paper_verdicts.csv",
     ]
 

@@ -54,7 +54,7 @@ def twice(tmp_path_factory):
 def test_both_builds_publish_the_same_files(twice):
     first, second = twice
     assert list(first) == list(second)
-    assert "paper_tables/tbl-sites.csv" in first
+    assert "paper/tbl-sites.csv" in first
 
 
 def test_only_the_marked_line_differs(twice):

@@ -121,10 +121,10 @@ def render(
     if claims:
         files[f"{stem}_verdicts.csv"] = _csv(claims).encode()
     for table in tables:
-        files[f"{stem}_tables/{table['label']}.csv"] = table["csv"].encode()
+        files[f"{stem}/{table['label']}.csv"] = table["csv"].encode()
     title = html.unescape(re.search(r"<title>(.*?)</title>", page)[1])
     for name, content in handed.items():
-        files[f"{stem}_files/{Path(name).name}"] = base64.b64decode(content)
+        files[f"{stem}/{Path(name).name}"] = base64.b64decode(content)
     about = {"kind": "report", "order": 100, "description": "", **executed.metadata.get("vlms", {})}
     return Rendered(
         about={name: about[name] for name in ("kind", "order", "description")} | {"title": title},

@@ -12,7 +12,16 @@ import pandas as pd
 from vlms.disclosure import OTHER, round_count, suppress
 from vlms.endpoints import time_to_event
 from vlms.figures import plot_forest
-from vlms.own_study import Study, endpoint_name, figure, is_numeric, skipped, slug, table, text
+from vlms.own_cohort.study import (
+    Study,
+    endpoint_name,
+    figure,
+    is_numeric,
+    skipped,
+    slug,
+    table,
+    text,
+)
 from vlms.presentation import together
 from vlms.rounding import print_p
 from vlms.survival import cox, proportional_hazards_test

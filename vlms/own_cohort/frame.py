@@ -1,54 +1,21 @@
-"""The report on a cohort of one's own, in one place for its notebook to import from.
-
-Opening and checking stands in `own_study`, the sections in `own_quality`, `own_description`,
-`own_curves`, `own_groups` and `own_models`; here is what frames them: the marks at the top, the
-methods, what was left out.
-"""
+"""What frames the sections: the marks at the top, the methods, what was left out, the card."""
 
 import json
 from pathlib import Path
 
 import pandas as pd
 
-from vlms.disclosure import RULES
+from vlms.disclosure import GRID_MONTHS, RULES
 from vlms.endpoints import ENDPOINTS
-from vlms.own_curves import show_competing_risks, show_endpoints, show_follow_up
-from vlms.own_description import card_count, show_comparison, show_table_one
-from vlms.own_groups import show_groups, show_landmark
-from vlms.own_models import (
+from vlms.own_cohort.description import card_count
+from vlms.own_cohort.models import (
     FEWEST_EVENTS,
     FEWEST_IN_LEVEL,
-    show_hazard_ratios,
-    show_proportional_hazards,
 )
-from vlms.own_quality import show_flow, show_quality
-from vlms.own_study import Study, StudyError, endpoint_name, files, open_study, table
+from vlms.own_cohort.study import Study, endpoint_name, files, table
 from vlms.presentation import card, say, together
 from vlms.rendering.publishing import versions
-from vlms.safe_curves import GRID_MONTHS
 from vlms.variables import readable
-
-__all__ = [
-    "Study",
-    "StudyError",
-    "open_study",
-    "show_card",
-    "show_comparison",
-    "show_competing_risks",
-    "show_disclosure",
-    "show_endpoints",
-    "show_flow",
-    "show_follow_up",
-    "show_groups",
-    "show_hazard_ratios",
-    "show_landmark",
-    "show_left_out",
-    "show_marks",
-    "show_methods",
-    "show_proportional_hazards",
-    "show_quality",
-    "show_table_one",
-]
 
 
 def show_marks(study: Study):

@@ -1,20 +1,20 @@
 """What becomes of the patients of a cohort: follow-up, endpoints, competing risks.
 
-In safe mode every curve is one of `vlms.safe_curves`, and what is read off is read off that.
+In safe mode every curve is one of `vlms.disclosure.curves`, and what is read off is read off that.
 """
 
 import pandas as pd
 
-from vlms.endpoints import RECURRENCE_COLUMNS, time_to_cause, time_to_event
-from vlms.figures import plot_cumulative_incidence, plot_survival
-from vlms.own_study import Study, data_file, endpoint_name, figure, skipped, slug, table
-from vlms.presentation import say, together
-from vlms.safe_curves import (
+from vlms.disclosure import (
     GRID_MONTHS,
     quantile_of_steps,
     safe_incidence,
     safe_survival,
 )
+from vlms.endpoints import RECURRENCE_COLUMNS, time_to_cause, time_to_event
+from vlms.figures import plot_cumulative_incidence, plot_survival
+from vlms.own_cohort.study import Study, data_file, endpoint_name, figure, skipped, slug, table
+from vlms.presentation import say, together
 from vlms.survival import (
     cumulative_incidence,
     kaplan_meier,

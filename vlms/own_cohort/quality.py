@@ -7,7 +7,7 @@ import pandas as pd
 
 from vlms.disclosure import OTHER, WITHHELD
 from vlms.endpoints import ENDPOINTS, time_to_event
-from vlms.own_study import Study, endpoint_name, is_numeric, table
+from vlms.own_cohort.study import Study, endpoint_name, is_numeric, table
 from vlms.presentation import say, together
 from vlms.reading.codebook import CANONICAL
 

@@ -12,8 +12,8 @@ from vlms.cohort import DATA, read_paper
 from vlms.descriptive import spread_groups, table_one
 from vlms.disclosure import OTHER, WITHHELD, round_count, safe_numbers, suppress
 from vlms.endpoints import time_to_event
-from vlms.own_curves import survival_text
-from vlms.own_study import Study, endpoint_name, is_numeric, skipped, table, text
+from vlms.own_cohort.curves import survival_text
+from vlms.own_cohort.study import Study, endpoint_name, is_numeric, skipped, table, text
 from vlms.presentation import together
 from vlms.reading.codebook import CANONICAL
 from vlms.rounding import print_number

@@ -1,17 +1,16 @@
 """Groups of a cohort compared: curves by group, and after a recurrence from a landmark on.
 
-A group is drawn and tested only if its curve may be shown; the rules are those of `own_curves`.
+A group is drawn and tested only if its curve may be shown; the rules are those of `curves`.
 """
 
 import pandas as pd
 
-from vlms.disclosure import OTHER
+from vlms.disclosure import OTHER, lengthen
 from vlms.endpoints import RECURRENCE_COLUMNS, time_to_event
-from vlms.own_curves import curve_of, draw_survival, height_of, how_drawn, title_of
-from vlms.own_study import Study, figure, skipped, slug, text
+from vlms.own_cohort.curves import curve_of, draw_survival, height_of, how_drawn, title_of
+from vlms.own_cohort.study import Study, figure, skipped, slug, text
 from vlms.presentation import say, together
 from vlms.rounding import print_p
-from vlms.safe_curves import lengthen
 from vlms.survival import cox, log_rank
 
 

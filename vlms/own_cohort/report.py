@@ -14,15 +14,14 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vlms.disclosure import Disclosure
+from vlms.disclosure import Disclosure, Releases
 from vlms.own_cohort import report_name, stem_of
-from vlms.own_study import open_study
-from vlms.releases import Releases
+from vlms.own_cohort.study import open_study
 from vlms.render import render
 from vlms.rendering.parameters import RenderError, read_notebook
 from vlms.rendering.publishing import publish, sha256
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "cohort.ipynb"
 
 
@@ -65,9 +64,9 @@ def report(
 
     Raises
     ------
-    vlms.cohort.CohortError, vlms.own_study.StudyError, vlms.disclosure.DisclosureError
+    vlms.cohort.CohortError, vlms.own_cohort.study.StudyError, vlms.disclosure.DisclosureError
         When the file or a choice cannot be used. Their messages are for the owner of the file.
-    vlms.releases.ReleaseError
+    vlms.disclosure.releases.ReleaseError
         When the report differs too little from an earlier one.
     ReportError
         When the notebook fails.
@@ -125,7 +124,7 @@ def _render(order, name, stem, rules, root, on_cell):
             found = render(path, stem, parameters=given, inputs=inputs, root=root, on_cell=on_cell)
         except RenderError as error:
             raise ReportError(_harmless(error) if rules.safe else str(error)) from None
-    return {_place(path, stem): content for path, content in found.files.items()}
+    return found.files
 
 
 def _digest(path):
@@ -135,11 +134,6 @@ def _digest(path):
         return ""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _place(path, stem):
-    """Tables, figures and the account of disclosure stand in one folder beside the page."""
-    return re.sub(rf"\A{re.escape(stem)}_(files|tables)/", f"{stem}/", path)
 
 
 def _harmless(error):

@@ -1,4 +1,4 @@
-"""The command ``vlms report``: a reader's file in, a report under rules of disclosure out."""
+"""What to do with a cohort of one's own: ``vlms check · template · codebook · report``."""
 
 import signal
 import sys
@@ -7,6 +7,57 @@ import click
 
 from vlms.commands.reports import with_fixed_environment
 from vlms.rendering.progress import write_line
+
+
+@click.command()
+@click.argument("path")
+@click.option("--codebook", help="CSV that says what the columns and codes of the table mean.")
+@click.option("--encoding", help="latin-1 or cp1252, where the file is not Unicode.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
+def check(path, codebook, encoding, as_json):
+    """Check a cohort: exit 0 and a summary, or exit 1 and a table of all problems."""
+    import json
+    import sys
+
+    from vlms.intake import check_cohort
+
+    sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+    found = check_cohort(path, codebook, encoding=encoding)
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    raise SystemExit(0 if found.sound else 1)
+
+
+@click.command()
+@click.argument("path", default="cohort.csv")
+def template(path):
+    """Write an empty cohort with its header, and a filled example beside it."""
+    from vlms.intake import write_template
+
+    try:
+        written = write_template(path)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    for file in written:
+        click.echo(f"wrote {file}")
+
+
+@click.command()
+@click.argument("path")
+@click.option("--output", default="-", help="The file to write; by default the terminal.")
+@click.option("--encoding", help="latin-1 or cp1252, where the file is not Unicode.")
+def codebook(path, output, encoding):
+    """Draft a codebook for a table; what its outcomes mean is left for you to fill in."""
+    from vlms.intake import draft_codebook, write_codebook
+    from vlms.reading.problems import CohortError
+
+    try:
+        draft = draft_codebook(path, encoding=encoding)
+        with click.open_file(output, "w" if output == "-" else "x", encoding="utf-8") as stream:
+            write_codebook(draft, stream)
+    except BrokenPipeError:
+        raise  # whoever read the draft has seen enough
+    except (CohortError, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 @click.command()
@@ -30,11 +81,10 @@ def report(path, output, name, reason, encoding, **given):
     """Analyse a cohort of your own and write its report, safe to share by default."""
     with_fixed_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from vlms.disclosure import DisclosureError
-    from vlms.own_report import Order, ReportError, report
-    from vlms.own_study import StudyError
+    from vlms.disclosure import DisclosureError, ReleaseError
+    from vlms.own_cohort.report import Order, ReportError, report
+    from vlms.own_cohort.study import StudyError
     from vlms.reading.problems import CohortError, printable
-    from vlms.releases import ReleaseError
     from vlms.rendering.publishing import PublishingError
 
     order = Order(path, name, reason, encoding, _parameters(**given))

@@ -13,7 +13,7 @@ acro withholds survival tables below a threshold.
 import numpy as np
 import pandas as pd
 
-from vlms.disclosure import BASE, Disclosure, round_count
+from vlms.disclosure.rules import BASE, Disclosure, round_count
 from vlms.survival import cumulative_incidence, kaplan_meier
 
 GRID_MONTHS = 6
