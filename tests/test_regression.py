@@ -284,9 +284,21 @@ def test_every_row_twice_in_clusters_has_the_robust_error_of_once():
     )
 
 
+def test_an_empty_reference_level_is_said():
+    # R: lung$s <- factor(lung$sex, 0:2); coxph(Surv(time, status) ~ s, lung)$coefficients
+    # s1 0.5310235, s2 NA
+    levels = LUNG.assign(s=pd.Categorical(LUNG["sex"], [0, 1, 2]))
+    fit = cox(levels, "s")
+    assert fit["log_hazard_ratio"].round(7).tolist()[0] == 0.5310235
+    assert np.isnan(fit["log_hazard_ratio"][1])
+    assert (
+        "no patient has the reference level 0; its terms are against 2" in fit.attrs["warnings"][0]
+    )
+
+
 def test_one_cluster_has_no_robust_error_and_says_so():
     # R: coxph(Surv(time, status) ~ age, lung, cluster = rep(1, 228)) prints a robust error of
-    # about 1e-17 and P < 2e-16
+    # 9.5e-13 and P = 0
     fit = cox(LUNG.assign(centre=1), "age", cluster="centre")
     assert fit["hazard_ratio"].notna().all()
     assert fit[["std_error", "lower", "upper", "p_value"]].isna().all(axis=None)
@@ -295,7 +307,8 @@ def test_one_cluster_has_no_robust_error_and_says_so():
 
 
 def test_fewer_clusters_than_terms_have_no_wald_test_together():
-    # R: survival's generalised inverse lets such a test print a number all the same
+    # R: coxph(Surv(time, status) ~ age + sex, lung, cluster = (0:227) %% 2)$wald.test is 1.57858,
+    # on 2 degrees of freedom from a covariance of rank 1: one term is silently left out
     halves = LUNG.assign(half=np.arange(len(LUNG)) % 2)
     fit = cox(halves, ["age", "sex"], cluster="half")
     assert fit["std_error"].notna().all()

@@ -113,6 +113,7 @@ def model_frame(frame, covariates, *, time, event, entry=None, strata=None, clus
         frame, outcome = frame.loc[complete], _subset(outcome, complete)
     columns, terms, owners = [], [], []
     for name in covariates:
+        notes += _reference_note(frame[name], name)
         for term, column in _columns(frame[name], name):
             columns.append(column)
             terms.append(term)
@@ -189,6 +190,19 @@ def require_column(frame, name, role):
         f"{role}: there is no column {name!r}{meant} "
         f"The columns are {', '.join(str(column) for column in frame.columns)}."
     )
+
+
+def _reference_note(values, name):
+    """Say that nobody has a category's first level, so that terms compare with another one."""
+    if not isinstance(values.dtype, pd.CategoricalDtype) or (values.cat.codes == 0).any():
+        return []
+    levels = [level for level in values.cat.categories if (values == level).any()]
+    if not levels:
+        return []
+    return [
+        f"{name}: no patient has the reference level {values.cat.categories[0]}; "
+        f"its terms are against {levels[-1]}. Remove the empty level"
+    ]
 
 
 def _columns(values, name):
