@@ -362,6 +362,26 @@ def test_a_stage_that_is_not_wholly_understood_is_refused(text):
         parse_t_stage(text)
 
 
+@pytest.mark.parametrize(
+    ("parser", "text"),
+    [
+        (parse_m_stage, "M2"),
+        (parse_m_stage, "T2 N0 M2"),
+        (parse_n_stage, "N2"),
+        (parse_m_stage, "3"),
+    ],
+)
+def test_a_stage_that_these_tumours_do_not_have_is_refused(parser, text):
+    with pytest.raises(CellError, match="no such"):
+        parser(text)
+
+
+def test_a_grade_out_of_a_tnm_cell_is_refused_where_there_is_none_and_noted_where_unknown():
+    with pytest.raises(CellError, match="not a grade"):
+        parse_grade("T2 N0 M0 G4")
+    assert noted(parse_grade, "T2 N0 M0 GX") is None
+
+
 def test_another_stage_in_the_column_is_refused():
     with pytest.raises(CellError, match="not T"):
         parse_t_stage("N0")
@@ -404,7 +424,7 @@ def test_a_dose_a_purpose_or_a_code_is_read_as_yes_or_no_with_a_note(text, value
     assert noted(parse_yes_no, text) is value
 
 
-@pytest.mark.parametrize("text", ["2", "x", "refused", "planned", "yes?", "not yes"])
+@pytest.mark.parametrize("text", ["2", "-1", "x", "refused", "planned", "yes?", "not yes"])
 def test_what_is_neither_yes_nor_no_is_refused(text):
     with pytest.raises(CellError):
         parse_yes_no(text)
@@ -450,6 +470,17 @@ def test_a_blank_or_a_dash_is_missing_text(text):
 def test_an_identifier_may_not_be_missing(text):
     with pytest.raises(CellError, match="identifier"):
         parse_identifier(text)
+
+
+@pytest.mark.parametrize("text", ["Total", "SUM:", "Summe", "Mean", "N = 12", "Grand total (3)"])
+def test_a_row_of_totals_is_no_patient(text):
+    with pytest.raises(CellError, match="row of totals"):
+        parse_identifier(text)
+
+
+@pytest.mark.parametrize("text", ["Summer", "N12", "SD", "Totalis", "Mean-1"])
+def test_an_identifier_that_only_begins_like_a_total_is_read(text):
+    assert sure(parse_identifier, text) == text
 
 
 def test_an_identifier_keeps_its_zeros():

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from vlms.cohort import DATA, CohortError, read_cohort, read_paper
+from vlms.reading.opening import decode
+from vlms.reading.problems import Findings
 from vlms.readings import (
     choose_readings,
     combine_readings,
@@ -144,6 +146,18 @@ def test_latin_1_is_refused_unless_asked_for(read, refused):
     table = GOOD.replace("thigh", "größer").encode("latin-1")
     assert "not UTF-8" in refused(table)
     assert read(table, encoding="latin-1").patients["site"][0] == "größer"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_byte_that_cannot_be_decoded_is_named_with_its_line(read, encoding):
+    # far beyond the block of 8192 bytes in which the file is decoded
+    rows = "".join(f"P{number},12,alive,\n" for number in range(3000))
+    table = (HEADER + rows + "ü,12,alive,\nQ,12,alive,\n").encode(encoding)
+    if encoding == "utf-16":  # half of a pair of surrogates
+        table = table.replace("ü".encode("utf-16-le"), b"\x00\xd8")
+    with pytest.raises(CohortError) as error:
+        read(table)
+    assert error.value.problems["line"].tolist() == [3002]  # the header and 3000 rows before it
 
 
 def test_text_that_an_encoding_garbled_is_listed(read):
@@ -315,6 +329,15 @@ def test_a_link_to_an_endless_device_is_refused(tmp_path):
         read_cohort(link)
 
 
+def test_a_plain_file_that_gives_nothing_yet_is_refused():
+    class Waiting:
+        def read(self, size):
+            return None  # as a file without blocking does, of which nothing can be read
+
+    with pytest.raises(CohortError, match="nothing can be read"):
+        decode(Waiting(), None, Findings("waiting.csv"))
+
+
 def test_a_link_to_a_table_is_followed(tmp_path):
     (tmp_path / "real.csv").write_text(GOOD)
     (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
@@ -396,6 +419,18 @@ def test_identifiers_that_differ_in_leading_zeros_are_listed(read):
     assert "same number" in " ".join(read(table).issues["problem"])
 
 
+@pytest.mark.parametrize(("one", "other"), [("P01", "P1"), ("P-003", "P-3"), ("7.0", "7")])
+def test_identifiers_that_differ_in_how_their_number_is_written_are_listed(read, one, other):
+    cohort = read(HEADER + f"{one},12,alive,\n{other},12,dead_other,\n")
+    assert cohort.issues["patient_id"].tolist() == [other]
+    assert "same number" in cohort.issues["problem"][0]
+
+
+@pytest.mark.parametrize(("one", "other"), [("10", "1"), ("P10", "P1"), ("1.05", "1.5")])
+def test_identifiers_whose_numbers_differ_are_read_without_doubt(read, one, other):
+    assert read(HEADER + f"{one},12,alive,\n{other},12,dead_other,\n").issues.empty
+
+
 def test_a_recurrence_after_the_end_of_follow_up_is_refused(refused):
     assert "after the end of follow-up" in refused(with_cell("local_recurrence_months", "30.1"))
 
@@ -413,6 +448,10 @@ def test_a_recurrence_at_0_months_is_refused_for_it_may_mean_none(refused, text)
 def test_a_recurrence_column_of_ones_is_listed(read):
     cohort = read(with_cell("local_recurrence_months", "1"))
     assert "nothing but 1" in " ".join(cohort.issues["problem"])
+
+
+def test_a_row_of_totals_is_refused(refused):
+    assert "row of totals" in refused(HEADER + "P1,12,dead_other,\nTotal,12,alive,\n")
 
 
 def test_days_among_months_are_refused(refused):
@@ -476,6 +515,13 @@ def test_a_point_that_may_mark_thousands_is_refused_beside_decimal_commas(refuse
     assert "thousands" in refused(table)
 
 
+@pytest.mark.parametrize("name", ["size_cm (mm)", "age_years (months)"])
+def test_a_header_with_another_unit_is_listed_and_not_taken_for_the_canonical_one(read, name):
+    cohort = read(f"patient_id,time_months,status,{name}\nP1,12,dead_other,50\n")
+    assert cohort.issues["problem"].str.startswith("not quite").tolist() == [True]
+    assert list(cohort.patients)[3:] == [name]
+
+
 # Codebooks
 
 FOREIGN = "Pat;Alter;Tage;Vital;Rezidiv\n1;66;540;1;\n2;50;365,25;2;100\n"
@@ -487,6 +533,26 @@ Tage,time_months,,days,,,,
 Vital,status,,,1=alive; 2=dead_of_disease,,,
 Rezidiv,local_recurrence_months,,days,,,,
 """
+
+
+def test_a_recurrence_that_a_codebook_misspells_is_listed(read):
+    book = BOOK.replace("local_recurrence_months,", "local_recurence_months,parse_months")
+    cohort = read(FOREIGN, book)
+    assert cohort.issues["problem"].tolist() == ["not quite local_recurrence_months"]
+
+
+def test_a_recurrence_that_only_one_of_two_columns_gives_is_listed(read):
+    table = "Pat;Alter;Tage;Vital;Rezidiv;Zweites\n1;66;540;1;;487\n2;50;365;2;;\n"
+    cohort = read(table, BOOK + "Zweites,local_recurrence_months,,days,,,,\n")
+    assert cohort.issues["raw"].tolist() == ["487"]
+    # 487 days of 30.4375 days a month
+    assert cohort.patients["local_recurrence_months"][0] == pytest.approx(16)
+
+
+def test_a_point_that_may_mark_thousands_is_listed_where_a_comma_could_mark_decimals(read):
+    cohort = read(FOREIGN.replace("365,25", "700").replace("540", "1.095"), BOOK)
+    assert cohort.issues["raw"].tolist() == ["1.095"]
+    assert "decimal mark" in cohort.issues["problem"][0]
 
 
 def test_a_codebook_maps_columns_codes_and_units(read):

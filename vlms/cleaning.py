@@ -29,6 +29,11 @@ from vlms.reading.stages import parse_grade, parse_m_stage, parse_n_stage, parse
 
 _DAMAGED = re.compile(r"#(n/a|value!|ref!|div/0!|name\?|null!|num!|spill!|nv|wert!|bezug!)|#{3,}")
 
+_TOTALS = re.compile(
+    r"((grand |sub)?totals?|sum|summe|gesamt|insgesamt|∑|mean|average|median|mittel(wert)?|count"
+    r"|anzahl|n ?(?==))( of all)?[ :=]*\(?[0-9.,]*\)?"
+)
+
 _STATUS = {
     "alive": "alive",
     "living": "alive",
@@ -82,6 +87,9 @@ def clean_cell(text: str, parser, rules: Rules = PLAIN) -> Cell:
 
 def parse_identifier(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a patient's identifier, kept as it is written but for the spaces around it."""
+    if _TOTALS.fullmatch(tidy(text).casefold()):
+        remedy = "remove the row, or give the patient another identifier"
+        raise CellError("reads like a row of totals, not like a patient", remedy)
     if text.isalnum() and text.isascii() and text.casefold() not in NOT_KNOWN:
         return Cell(text)
     shown = tidy(text)
@@ -216,7 +224,7 @@ def parse_yes_no(text: str, rules: Rules = PLAIN) -> Cell:
         return Cell({**_YES, **_NO}[shown])
     if absent := absence(shown, rules):
         return absent
-    if shown in {"0", "1"}:
+    if tidy(text) in {"0", "1"}:
         return Cell(shown == "1", "taken for 1 = yes, 0 = no")
     if shown in _TREATMENT:
         return Cell(True, "a kind of treatment, taken to mean yes")

@@ -188,6 +188,16 @@ def _reconcile(before, series, column, use, table, findings) -> pd.Series:
             column=use.printed,
             raw=column.at(row),
         )
+    if use.rules.outcome:
+        for row in np.flatnonzero((before.notna() != series.notna()).to_numpy(bool)):
+            found = before[row] if pd.notna(before[row]) else series[row]
+            findings.warn(
+                f"only one of two columns gives a {use.name}",
+                f"read as {found}",
+                line=table.lines[row],
+                column=use.printed,
+                raw=column.at(row),
+            )
     return before.where(before.notna(), series)
 
 

@@ -162,8 +162,10 @@ def read_number(shown: str, rules: Rules) -> tuple[float, str]:
             raise CellError("the comma may mark thousands or decimals", "write a decimal point")
         if thousands or not rules.comma_is_decimal:
             notes.append("the comma is read as a decimal mark")
-    elif rules.comma_seen and re.fullmatch(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}", shown):
-        raise CellError("the point may mark thousands or decimals", "use one decimal mark")
+    elif rules.comma_is_decimal and re.fullmatch(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}", shown):
+        if rules.comma_seen:
+            raise CellError("the point may mark thousands or decimals", "use one decimal mark")
+        notes.append("the point is read as a decimal mark, not as one of thousands")
     if "e" in shown:
         notes.append("written with an exponent, so digits may be lost")
     if shown.startswith("+"):

@@ -5,6 +5,7 @@ recurrence at 0 months (in most tables a code for "none"), times that cannot be 
 warning is listed: what is possible, but more often a slip.
 """
 
+import re
 import unicodedata
 
 import numpy as np
@@ -14,6 +15,8 @@ from vlms.reading.cells import tidy
 
 RECURRENCES = ("local_recurrence_months", "distant_recurrence_months")
 OLDEST_YEARS = 115
+
+_PADDED = re.compile(r"(?<![0-9.])0+(?=[0-9])|(?<=[0-9])\.0*$", re.MULTILINE)
 
 
 def incoherences(patients: pd.DataFrame):
@@ -43,8 +46,9 @@ def _repeated_patients(patients):
     def same(text):
         if text.isalnum() and text.isascii():
             return text.casefold()
-        # One letter can be written in several ways that look alike.
-        return "".join(tidy(unicodedata.normalize("NFKC", text)).split()).casefold()
+        # One letter can be written in several ways that look alike; a spreadsheet's leading
+        # apostrophe only says that the cell is text.
+        return "".join(tidy(unicodedata.normalize("NFKC", text)).split()).casefold().lstrip("'")
 
     if "patient_id" not in patients:
         return
@@ -58,9 +62,9 @@ def _repeated_patients(patients):
             differs = "" if known[row] == other else ", which differs only in case or spaces"
             remedy = "one row a patient: remove one, or give each its own identifier"
             yield "error", row, "patient_id", f"the same patient as “{other}”{differs}", remedy
-    if keys.str.fullmatch(r"[0-9]+(\.0*)?").any():
-        numbers = pd.to_numeric(keys, errors="coerce")
-        for row in numbers[numbers.notna() & numbers.duplicated() & ~keys.duplicated()].index:
+    if _PADDED.search("\n".join(keys)):
+        bare = keys.str.replace(_PADDED, "", regex=True)
+        for row in bare[bare.duplicated() & ~keys.duplicated()].index:
             problem = "the same number as another patient's, written in another way"
             yield "warning", row, "patient_id", problem, "kept as two patients"
 

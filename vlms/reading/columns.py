@@ -52,6 +52,9 @@ def plan_columns(table: TextTable, book: list[Use], findings: Findings) -> list[
     if "tnm" in places and "tnm" not in mapped:
         plan += [(places["tnm"], use) for use in tnm_uses(table.header[places["tnm"]])]
     _require(named, table.header, findings)
+    for _, use in plan:
+        if use.name not in CANONICAL:
+            _warn_of_misspelling(use.name, named, findings)
     marks = _decimal_marks(table)
     for key, place in places.items():
         if key not in mapped:
@@ -78,7 +81,11 @@ def _require(named: set, header: list[str], findings: Findings):
 
 def _warn_of_likeness(key: str, named: set, findings: Findings):
     """Refuse what is nearly a recurrence column, for its events would be lost; warn of others."""
-    likeness = {name: _likeness(key[:60], name) for name in CANONICAL if name not in named}
+    likeness = {
+        name: 1 if key.startswith(name + "_") else _likeness(key[:60], name)
+        for name in CANONICAL
+        if name not in named
+    }
     name = max(likeness, key=likeness.get, default=None)
     if name in OUTCOMES and name not in REQUIRED and likeness[name] >= 0.8:
         findings.error(
@@ -95,6 +102,15 @@ def _warn_of_likeness(key: str, named: set, findings: Findings):
         findings.warn(
             "may be an outcome", "kept as a further column", line=findings.header_line, column=key
         )
+
+
+def _warn_of_misspelling(name: str, named: set, findings: Findings):
+    """Warn of a name in the codebook that is nearly a recurrence's, for it is read as none."""
+    for outcome in set(OUTCOMES).difference(REQUIRED, named):
+        if _likeness(name[:60], outcome) >= 0.9:
+            findings.warn(
+                f"not quite {outcome}", "kept as a further column", line=None, column=name
+            )
 
 
 def _likeness(one: str, other: str) -> float:

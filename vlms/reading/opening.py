@@ -59,6 +59,9 @@ def open_plain(path, findings):
 def decode(binary, encoding, findings) -> io.TextIOWrapper:
     """Wrap bytes as text: UTF-8, or UTF-16 by its mark, unless another encoding is asked for."""
     start = binary.read(64)
+    if start is None:  # a plain file in name only, such as a log of the kernel's
+        findings.error("nothing can be read from it", "give the path of a CSV file")
+        findings.stop_if_any()
     binary.seek(0)
     for magic, what in _NOT_TEXT.items():
         if start.startswith(magic):
@@ -107,7 +110,11 @@ def bounded_lines(text, findings):
                 findings.stop_if_any()
             yield line
     except UnicodeError as error:
-        found = getattr(error, "object", b"")[getattr(error, "start", 0) :][:4]
+        read, start = getattr(error, "object", b""), getattr(error, "start", 0)
+        found = read[start:][:4]
+        # Text is decoded in blocks: the lines before the fault were not yielded yet.
+        sound = read[:start].decode(getattr(error, "encoding", text.encoding), "ignore")
+        number += len(re.findall("\r\n|\r|\n", sound))
         findings.error(
             f"not {text.encoding.replace('-sig', '').upper()}: the bytes {found!r}",
             "save the file as CSV (UTF-8), or say --encoding latin-1 if that is what it is",

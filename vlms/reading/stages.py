@@ -17,6 +17,10 @@ _GRADES = {
 }
 
 
+_UNGRADED = {"x": "not graded", None: ""}
+_HIGHEST = {"t": 4, "n": 1, "m": 1}  # of soft tissue sarcomas
+
+
 def parse_t_stage(text: str, rules: Rules = PLAIN) -> Cell:
     """Read the T of a stage, alone or out of a TNM cell such as "T2 N0 M0 G2"."""
     return _stage(text, rules, "t")
@@ -45,7 +49,9 @@ def parse_grade(text: str, rules: Rules = PLAIN) -> Cell:
         return absent
     if re.match(r"[pcyr]*[tnm]\s?[0-4x]", shown):
         grade = read_tnm(shown)["g"]
-        return Cell(int(grade) if grade in {"1", "2", "3"} else None)
+        if grade not in {"1", "2", "3", "x", None}:
+            raise CellError("not a grade from 1 to 3", "write G1, G2 or G3")
+        return Cell(int(grade)) if grade in {"1", "2", "3"} else Cell(None, _UNGRADED[grade])
     bare = re.sub(r"^(grade|grad|g)\s*|[.,]0+$", "", shown)
     if bare == "x":
         return Cell(None, "not graded")
@@ -82,11 +88,15 @@ def _stage(text: str, rules: Rules, letter: str) -> Cell:
     shown = tidy(text).casefold()
     if absent := absence(shown, rules):
         return absent
-    if re.fullmatch(r"[0-4][a-d]?", shown):
-        return Cell((letter + shown[0]).upper() + shown[1:], "a stage without its letter")
-    stage = read_tnm(shown)[letter]
+    bare = re.fullmatch(r"[0-4][a-d]?", shown)
+    stage = shown if bare else read_tnm(shown)[letter]
     if stage is None and len(shown) <= 4:
         raise CellError(f"not {letter.upper()}", f"write a stage such as {letter.upper()}1")
     if stage in {None, "x"}:
         return Cell(None, f"holds no {letter.upper()}")
-    return Cell(letter.upper() + stage)
+    if stage[0].isdigit() and int(stage[0]) > _HIGHEST[letter]:
+        raise CellError(
+            f"no such {letter.upper()} in soft tissue sarcomas",
+            f"write one from {letter.upper()}0 to {letter.upper()}{_HIGHEST[letter]}, or map it",
+        )
+    return Cell(letter.upper() + stage, "a stage without its letter" if bare else "")
