@@ -284,6 +284,26 @@ def test_every_row_twice_in_clusters_has_the_robust_error_of_once():
     )
 
 
+def test_a_term_of_which_separation_leaves_no_information_has_no_estimate():
+    # R: coxph(Surv(time, event) ~ group + strata(stratum)) warns "beta may be infinite" and prints
+    # g1 -0.29 with a standard error of 542951: once g2 and g3 run away, no event compares g1.
+    frame = pd.DataFrame(
+        {
+            "time": [10, 24, 9, 27, 29, 14, 16, 4, 3, 6, 2],
+            "event": [0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1],
+            "group": "g2 g3 g3 g2 g3 g2 g3 g2 g0 g0 g1".split(),
+            "stratum": [1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1],
+        }
+    )
+    fit = cox(frame, "group", strata="stratum")
+    assert fit.drop(columns="term").isna().all(axis=None)
+    assert any(
+        text.startswith("group[g1]: the events say nothing") for text in fit.attrs["warnings"]
+    )
+    penalised = cox(frame, "group", strata="stratum", penalty="firth")
+    assert penalised["hazard_ratio"].between(1e-3, 1e3).all()
+
+
 def test_an_empty_reference_level_is_said():
     # R: lung$s <- factor(lung$sex, 0:2); coxph(Surv(time, status) ~ s, lung)$coefficients
     # s1 0.5310235, s2 NA

@@ -22,6 +22,8 @@ from vlms.survival.risk_sets import RiskSets, risk_sets
 # A column whose information, given the columns before it, is below this share of what one event
 # could give at most is a combination of them.
 COLLINEAR = 1e-11
+# Share of the information at no effect below which a direction counts as faded to nothing.
+FADED = 1e-7
 # Patients with equal covariates are counted together from this many rows on.
 FEWEST_COLLAPSED = 2000
 MOST_PATTERNS = 64
@@ -199,6 +201,13 @@ def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
             warnings.append(
                 _why_infinite(data, patterns, likelihood, column, peak.rising.any(), penalty)
             )
+        left = _keeps_information(peak.information, known[2][np.ix_(usable, usable)])
+        for column in np.flatnonzero(finite)[~left[finite[usable]]]:
+            finite[column] = False
+            warnings.append(
+                f"{data.terms[column]}: the events say nothing of it once the terms without a "
+                f"finite estimate are in the model; no estimate{_remedy(penalty)}"
+            )
     scale = scale[usable]
     return CoxFit(
         data, sets, likelihood, objective, usable, finite, scale, peak, null, n, events, warnings
@@ -249,8 +258,22 @@ def _why_infinite(data, patterns, likelihood, column, rises, penalty):
             reason += f": no event among those without {term}"
         elif not likelihood.events @ reference:
             reason += f": no event at the reference level of {data.owners[column]}"
-    remedy = "" if penalty else '; penalty="firth" gives a finite estimate'
-    return f"{term}: {reason}; no estimate{remedy}"
+    return f"{term}: {reason}; no estimate{_remedy(penalty)}"
+
+
+def _remedy(penalty):
+    return "" if penalty else '; penalty="firth" gives a finite estimate'
+
+
+def _keeps_information(information, at_null):
+    """Terms of which information is left where the likelihood of other terms rises for ever.
+
+    There it fades along the directions that rise. A term with a part in those directions stopped
+    wherever the search did: its value is no estimate, however small its error comes out.
+    """
+    values, directions = np.linalg.eigh(information)
+    kept = directions[:, values > FADED * np.linalg.eigvalsh(at_null)[-1]]
+    return (kept**2).sum(axis=1) > 1 - FADED
 
 
 def _null_value(sets, ties):

@@ -15,7 +15,7 @@ from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
 from vlms.survival.arguments import SurvivalInputError, check_number
 from vlms.survival.covariates import ModelFrame, model_frame
-from vlms.survival.cox_fit import fit_patterns, fit_rows, sets_from_counts
+from vlms.survival.cox_fit import FADED, fit_patterns, fit_rows, sets_from_counts
 from vlms.survival.event_table import parts_of_table
 from vlms.survival.firth import likelihood_ratio, profile
 
@@ -247,7 +247,7 @@ def _inverse(fit):
     information = fit.peak.information
     if fit.peak.converged:
         return np.linalg.inv(information)
-    return np.linalg.pinv(information, rcond=1e-7, hermitian=True)
+    return np.linalg.pinv(information, rcond=FADED, hermitian=True)
 
 
 def _robust(fit, inverse, within):
