@@ -67,6 +67,16 @@ def test_no_cell_can_send_control_characters_to_the_terminal(table):
     assert "\\x1b[2J" in output
 
 
+def test_a_long_path_ends_in_the_files_name_and_what_to_do_is_never_cut(table, tmp_path):
+    folder = tmp_path / ("a" * 100)
+    folder.mkdir()
+    header = ",".join(f"column_{number}" for number in range(40))
+    result = run("check", table(header + "\n" + "1," * 39 + "1\n", f"{folder.name}/patients.csv"))
+    shown = [line for line in result.stdout.splitlines() if "no column status" in line]
+    assert f"{'a' * 60}/patients.csv" in shown[0]
+    assert "rename a column, or map it in a codebook" in shown[0]
+
+
 def test_json_is_for_programs(table):
     result = run("check", "--json", table(BAD))
     assert result.exit_code == 1
@@ -128,10 +138,12 @@ def test_the_template_overwrites_nothing(tmp_path, existing):
     assert [path.name for path in tmp_path.iterdir()] == [existing]
 
 
-def test_a_template_in_no_folder_is_an_error_without_a_traceback(tmp_path):
-    result = run("template", str(tmp_path / "no" / "such" / "mine.csv"))
+@pytest.mark.parametrize("path", ["no/such/mine.csv", ".", ""])
+def test_a_template_that_cannot_be_written_says_so_without_a_traceback(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    result = run("template", path)
     assert result.exit_code == 1
-    assert isinstance(result.exception, SystemExit)
+    assert "no file can be written" in result.output
 
 
 def test_a_draft_names_what_is_well_known_and_leaves_outcomes_open(table):
@@ -184,7 +196,16 @@ def test_a_draft_overwrites_nothing(table, tmp_path):
     book.write_text("precious")
     result = run("codebook", table(FOREIGN), "--output", str(book))
     assert result.exit_code == 1
+    assert "exists already" in result.output
     assert book.read_text() == "precious"
+
+
+def test_a_draft_holds_no_control_characters_and_no_code_that_cannot_be_seen(table):
+    path = table("Name\x1b[2J,Verlauf,time_months,status\na,b,x\x07,\u200b\nc,d,1,q\n")
+    draft = draft_codebook(path).set_index("printed")
+    assert list(draft.index)[0] == "Name [2J"
+    assert draft.loc["time_months", "levels"] == ""
+    assert draft.loc["status", "levels"] == "q="
 
 
 def test_a_draft_holds_no_formula_of_the_table(table):

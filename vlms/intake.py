@@ -44,6 +44,7 @@ _SYNONYMS = {
 }
 _NAME_OF = {synonym: name for name, words in _SYNONYMS.items() for synonym in words.split()}
 _MOST_LEVELS = 12
+_WIDEST = 90  # characters of a cell in a table on the terminal
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Intake:
 
     def as_text(self) -> str:
         """Return a summary, or a table of all problems; safe to print to a terminal."""
-        file = printable(self.file)
+        file = printable(self.file, 4096)
         if not self.sound:
             count = len(self.problems)
             title = f"{file}: {count} problem{'s' if count > 1 else ''}, so nothing is computed"
@@ -149,8 +150,12 @@ def write_template(path) -> tuple[Path, Path]:
     ------
     FileExistsError
         If either file exists; then nothing is written.
+    FileNotFoundError
+        If there is no such folder.
     """
     empty = Path(path)
+    if not empty.name or not empty.parent.is_dir():
+        raise FileNotFoundError(f"no file can be written at “{path}”; name one in an open folder")
     example = empty.with_name(f"{empty.stem}-example{empty.suffix}")
     for target in (empty, example):
         if target.exists() or target.is_symlink():
@@ -194,7 +199,8 @@ def _draft(printed: str, column: TextColumn) -> dict:
     key = plain_name(printed)
     texts = [text for text in map(str.strip, column.texts) if text]
     # Bare of what a spreadsheet would take for a formula; it is recognised all the same.
-    row = {"printed": printed.lstrip("=+-@\t ")}
+    shown = "".join(char if char.isprintable() else " " for char in printed)
+    row = {"printed": shown.lstrip("=+-@ ").rstrip()}
     name = key if key in CANONICAL else _NAME_OF.get(key, "")
     if not name and LIKE_AN_OUTCOME.search(key):
         note = "an outcome? Then give it a canonical name; else one of your own"
@@ -222,7 +228,7 @@ def _reads(use, text: str) -> bool:
 
 def _levels(texts: list[str]) -> str:
     """List codes for which a meaning is to be filled in, unless they are many or measurements."""
-    known = {tidy(text) for text in texts}
+    known = {shown for text in texts if (shown := tidy(text)) and shown.isprintable()}
     if len(known) > _MOST_LEVELS or any(re.search(r"[;=]|^[+@-]", text) for text in known):
         return ""
     return "; ".join(f"{text}=" for text in sorted(known) if len(text) < 60)
@@ -237,11 +243,21 @@ def _records(frame: pd.DataFrame) -> list[dict]:
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
+def _fit(cell, name: str) -> str:
+    """Shorten a cell, but never what to do, nor the end of a path, where the file's name is."""
+    if name == "file" and len(cell) > _WIDEST:
+        cell = "…" + cell[1 - _WIDEST :]
+    return printable(cell, 1000 if name == "write instead" else _WIDEST)
+
+
 def _columns(frame: pd.DataFrame) -> str:
     """Set a frame in columns, each as wide as its widest cell."""
     shown = frame.astype(object).where(frame.notna(), "")
     names = [{"patient_id": "patient", "remedy": "write instead"}.get(n, n) for n in frame.columns]
-    rows = [names] + [[printable(cell, 90) for cell in row] for row in shown.to_numpy()]
+    rows = [names] + [
+        [_fit(cell, name) for cell, name in zip(row, names, strict=True)]
+        for row in shown.to_numpy()
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

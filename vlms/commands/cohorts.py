@@ -56,6 +56,9 @@ def codebook(path, output, encoding):
             write_codebook(draft, stream)
     except BrokenPipeError:
         raise  # whoever read the draft has seen enough
+    except FileExistsError:
+        problem = f"{output} exists already; name another file, or remove it"
+        raise click.ClickException(problem) from None
     except (CohortError, OSError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -99,6 +102,10 @@ def report(path, output, name, reason, encoding, **given):
         lines = (printable(line, 2000) for line in str(error).splitlines())
         write_line("Error, nothing was written: " + "\n".join(lines))
         raise SystemExit(1) from None
+    if output == "reports":
+        from vlms.build import write_index
+
+        write_index()
     write_line(f"wrote {printable(page)}, and its tables and figures to {printable(folder)}")
     if given["disclosure"] == "full":
         write_line("Disclosure is full: do not share this report.")

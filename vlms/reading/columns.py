@@ -73,7 +73,7 @@ def _require(named: set, header: list[str], findings: Findings):
         if name not in named:
             findings.error(
                 f"no column {name} ({CANONICAL[name].description})",
-                f"the table has {', '.join(header)}; rename one, or map it in a codebook",
+                f"rename a column, or map it in a codebook; the table has {', '.join(header)}",
                 line=findings.header_line,
                 column=name,
             )
