@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "vlms"
 # offers to the others (its __init__). A new module takes its place here, after all that it needs.
 ORDER = """
     rounding verdicts variables
-    reading reading.problems reading.cells reading.stages cleaning
+    reading reading.problems reading.cells reading.stages
+    reading.treatments reading.outcomes cleaning
     reading.opening reading.tables reading.codebook reading.columns reading.coherence
     cohort readings endpoints intake
     survival.arguments survival.observations survival.event_table survival.limits survival.curves

@@ -2,18 +2,17 @@
 
 A parser never looks beyond its cell, and matches it whole: "not dead" holds "dead", but stands
 in no list. The names of the parsers (`PARSERS`) are what a codebook writes in its column
-``parser``.
+``parser``. Each takes ``text``, the cell, and ``rules``, what is known of its column; it returns
+a `Cell` whose value is None where the cell says nothing, and raises `CellError` rather than guess.
+Those of stages, treatments and outcomes stand in modules of their own in ``vlms.reading``.
 """
 
 import re
 
 from vlms.reading.cells import (
     CM_PER_UNIT,
-    LONGEST_MONTHS,
     MONTHS_PER_UNIT,
-    NONE_SEEN,
     NOT_KNOWN,
-    NUMBER,
     PLAIN,
     Cell,
     CellError,
@@ -25,7 +24,9 @@ from vlms.reading.cells import (
     tidy,
     visible,
 )
+from vlms.reading.outcomes import parse_months, parse_occurred, parse_status
 from vlms.reading.stages import parse_grade, parse_m_stage, parse_n_stage, parse_t_stage
+from vlms.reading.treatments import parse_dose, parse_margin, parse_yes_no
 
 _DAMAGED = re.compile(r"#(n/a|value!|ref!|div/0!|name\?|null!|num!|spill!|nv|wert!|bezug!)|#{3,}")
 
@@ -34,39 +35,30 @@ _TOTALS = re.compile(
     r"|anzahl|n ?(?==))( of all)?[ :=]*\(?[0-9.,]*\)?"
 )
 
-_STATUS = {
-    "alive": "alive",
-    "living": "alive",
-    "alive with disease": "alive",
-    "alive without disease": "alive",
-    "alive with no evidence of disease": "alive",
-    "alive and well": "alive",
-    "no evidence of disease": "alive",
-    "ned": "alive",
-    "awd": "alive",
-    "aned": "alive",
-    "dead of disease": "dead_of_disease",
-    "died of disease": "dead_of_disease",
-    "dod": "dead_of_disease",
-    "dead other": "dead_other",
-    "dead of other cause": "dead_other",
-    "dead of other causes": "dead_other",
-    "died of other cause": "dead_other",
-    "died of other causes": "dead_other",
-    "dead of intercurrent disease": "dead_other",
-    "died of intercurrent disease": "dead_other",
-    "doc": "dead_other",
-}
-_STATUS_WITHOUT_DOUBT = {"alive", "dead of disease", "died of disease", "dod", "dead other"}
 _SEX = {"f": "f", "female": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
-_YES = {"yes": True, "y": True, "true": True, "ja": True, "given": True}
-_NO = {"no": False, "n": False, "false": False, "nein": False, "none": False, "not given": False}
-_TREATMENT = {"adjuvant", "neoadjuvant", "neo adjuvant", "palliative", "primary", "postoperative"}
-_TREATMENT |= {"preoperative", "intraoperative", "definitive"}
 
 
 def clean_cell(text: str, parser, rules: Rules = PLAIN) -> Cell:
     """Read one cell: the codebook's own missing words and levels first, then the parser.
+
+    Parameters
+    ----------
+    text : str
+        What the file holds.
+    parser : callable
+        One of `PARSERS`.
+    rules : Rules
+        What is known of the column.
+
+    Returns
+    -------
+    Cell
+        Value, or None where it is missing; and a note where reading took a decision.
+
+    Raises
+    ------
+    CellError
+        When the cell cannot be read without a guess.
 
     Examples
     --------
@@ -86,7 +78,23 @@ def clean_cell(text: str, parser, rules: Rules = PLAIN) -> Cell:
 
 
 def parse_identifier(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read a patient's identifier, kept as it is written but for the spaces around it."""
+    """Read a patient's identifier, kept as it is written but for the spaces around it.
+
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        Text, with single spaces inside.
+
+    Examples
+    --------
+    >>> parse_identifier(" A 01 ")
+    Cell(value='A 01', note='')
+    """
     if _TOTALS.fullmatch(tidy(text).casefold()):
         remedy = "remove the row, or give the patient another identifier"
         raise CellError("reads like a row of totals, not like a patient", remedy)
@@ -102,7 +110,23 @@ def parse_identifier(text: str, rules: Rules = PLAIN) -> Cell:
 
 
 def parse_text(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read free text or a category: kept as text, only blanks and dashes are missing."""
+    """Read free text or a category: kept as text, only blanks and dashes are missing.
+
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        Text as it stands, or None.
+
+    Examples
+    --------
+    >>> parse_text("left thigh").value, parse_text("–").value
+    ('left thigh', None)
+    """
     shown = tidy(text)
     if shown.strip("-") == "":
         return Cell(None)
@@ -115,6 +139,16 @@ def parse_text(text: str, rules: Rules = PLAIN) -> Cell:
 def parse_number(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a plain number, without a unit.
 
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        A number, without a unit.
+
     Examples
     --------
     >>> parse_number("8,5", Rules(comma_is_decimal=True))
@@ -124,33 +158,24 @@ def parse_number(text: str, rules: Rules = PLAIN) -> Cell:
     return absence(shown, rules) or Cell(*read_number(shown, rules))
 
 
-def parse_months(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read a length of time, in months; `Rules.unit` says what bare numbers are in.
+def parse_age(text: str, rules: Rules = PLAIN) -> Cell:
+    """Read an age in years, between 0 and 120; "66/f" gives the 66.
 
-    A month is 365.25 / 12 days, a year twelve months.
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        Years.
 
     Examples
     --------
-    >>> parse_months("2years ?")
-    Cell(value=24.0, note='read without the mark of doubt in “2years ?”; years turned into months')
+    >>> parse_age("66/f"), parse_age("66")
+    (Cell(value=66.0, note=''), Cell(value=66.0, note=''))
     """
-    shown = tidy(text).casefold()
-    if not rules.outcome and shown in {"immediate", "immediately", "at once"}:
-        return Cell(0.0, "a word for no time at all")
-    cell = absence(shown, rules) or read_quantity(shown, MONTHS_PER_UNIT, "months", rules)
-    if cell.value is not None and cell.value < 0:
-        raise CellError("a time below 0", "write the time since diagnosis or operation")
-    if cell.value is not None and cell.value > LONGEST_MONTHS:
-        unit = rules.unit or "months"
-        raise CellError(
-            f"more than {LONGEST_MONTHS} months, so not in {unit}: days, a year or a date?",
-            "write the time in months, or name the column's unit in a codebook",
-        )
-    return cell
-
-
-def parse_age(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read an age in years, between 0 and 120; "66/f" gives the 66."""
     shown = tidy(text).casefold()
     pair = re.fullmatch(r"([0-9]+(?:[.,][0-9]+)?)\s*/\s*[a-z]+", shown)
     shown = pair[1] if pair else shown
@@ -163,7 +188,23 @@ def parse_age(text: str, rules: Rules = PLAIN) -> Cell:
 
 
 def parse_sex(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read a sex as f or m; "66/f" gives the f."""
+    """Read a sex as f or m; "66/f" gives the f.
+
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        "f" or "m".
+
+    Examples
+    --------
+    >>> parse_sex("66/f"), parse_sex("weiblich")
+    (Cell(value='f', note=''), Cell(value='f', note='a word for female'))
+    """
     shown = re.sub(r"^[0-9.,]+\s*/\s*", "", tidy(text).casefold())
     if absent := absence(shown, rules):
         return absent
@@ -179,10 +220,20 @@ def parse_sex(text: str, rules: Rules = PLAIN) -> Cell:
 def parse_size(text: str, rules: Rules = PLAIN) -> Cell:
     """Read a tumour's largest diameter in cm; the cell may hold "a x b x c".
 
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        Centimetres.
+
     Examples
     --------
-    >>> parse_size("7.6 × 8 × 3.3")
-    Cell(value=8.0, note='')
+    >>> parse_size("7.6 × 8 × 3.3"), parse_size("80 mm").value
+    (Cell(value=8.0, note=''), 8.0)
     """
     shown = tidy(text).casefold()
     if absent := absence(shown, rules):
@@ -199,80 +250,6 @@ def parse_size(text: str, rules: Rules = PLAIN) -> Cell:
     if largest > 30:
         notes["larger than 30 cm; is it in mm?"] = None
     return Cell(largest, "; ".join(notes))
-
-
-def parse_margin(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read a resection margin as R0, R1 or R2."""
-    shown = tidy(text).casefold().replace(" ", "")
-    if absent := absence(shown, rules):
-        return absent
-    if shown == "rx":
-        return Cell(None, "not assessed")
-    if shown in {"negative", "clear", "free"}:
-        return Cell("R0", "a word for R0")
-    if shown not in {"r0", "r1", "r2"}:
-        raise CellError("not a margin", "write R0, R1 or R2, or map the code in a codebook")
-    return Cell(shown.upper())
-
-
-def parse_yes_no(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read whether a treatment was given; a dose or a word such as "adjuvant" means yes."""
-    shown = tidy(text).casefold().replace("-", " ").strip()
-    if shown == "" and tidy(text):
-        return Cell(None, "a dash; write no if it means no")
-    if shown in _YES or shown in _NO:
-        return Cell({**_YES, **_NO}[shown])
-    if absent := absence(shown, rules):
-        return absent
-    if tidy(text) in {"0", "1"}:
-        return Cell(shown == "1", "taken for 1 = yes, 0 = no")
-    if shown in _TREATMENT:
-        return Cell(True, "a kind of treatment, taken to mean yes")
-    if re.fullmatch(rf"{NUMBER}\s*(gy|gray)", shown):
-        return Cell(read_number(shown.rstrip("gray "), rules)[0] > 0, "a dose, read as yes or no")
-    raise CellError("neither yes nor no", "write yes or no, or map the code in a codebook")
-
-
-def parse_dose(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read a dose of radiation in Gy."""
-    shown = tidy(text).casefold()
-    return absence(shown, rules) or read_quantity(shown, {"gy": 1.0}, "gy", rules)
-
-
-def parse_occurred(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read whether something was seen: a dash or no means no, a place or a time means yes.
-
-    Examples
-    --------
-    >>> parse_occurred("lung/ bone").value, parse_occurred("-").value
-    (True, False)
-    """
-    shown = tidy(text).casefold()
-    if shown and (shown.strip("-") == "" or shown in NONE_SEEN or shown in _NO):
-        return Cell(False)
-    if absent := absence(shown, rules):
-        return absent
-    if shown in {"0", "1", "2"}:
-        raise CellError("a code without a meaning", "map the code to yes or no in a codebook")
-    if "?" in shown or re.search(r"\b(no|not|without|suspected|possible|possibly)\b", shown):
-        return Cell(None, "not certain")
-    return Cell(True)
-
-
-def parse_status(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read a patient's status: alive, dead_of_disease or dead_other; no code is guessed."""
-    shown = " ".join(re.sub(r"[_,-]", " ", tidy(text).casefold()).split())
-    remedy = "write alive, dead_of_disease or dead_other, or map the code in a codebook"
-    if not shown:
-        raise CellError("no status", remedy)
-    if shown in {"dead", "died", "deceased", "death", "exitus"}:
-        raise CellError("dead, but of what?", "write dead_of_disease or dead_other")
-    if re.fullmatch(r"[0-9.]+|true|false|yes|no|y|n", shown):
-        raise CellError("a code whose meaning is not known", remedy)
-    if shown not in _STATUS:
-        raise CellError("not a status that can be read", remedy)
-    value = _STATUS[shown]
-    return Cell(value, "" if shown in _STATUS_WITHOUT_DOUBT else "not one of the three words")
 
 
 PARSERS = {

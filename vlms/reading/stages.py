@@ -22,17 +22,59 @@ _HIGHEST = {"t": 4, "n": 1, "m": 1}  # of soft tissue sarcomas
 
 
 def parse_t_stage(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read the T of a stage, alone or out of a TNM cell such as "T2 N0 M0 G2"."""
+    """Read the T of a stage, alone or out of a TNM cell such as "T2 N0 M0 G2".
+
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        Such as "T2" or "Tis"; None without a T.
+
+    Examples
+    --------
+    >>> parse_t_stage("T2 N0 M0 G2")
+    Cell(value='T2', note='')
+    """
     return _stage(text, rules, "t")
 
 
 def parse_n_stage(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read the N of a stage, alone or out of a TNM cell."""
+    """Read the N of a stage, alone or out of a TNM cell.
+
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        Such as "N0"; None without an N.
+
+    Examples
+    --------
+    >>> parse_n_stage("T2 N0 M0 G2")
+    Cell(value='N0', note='')
+    """
     return _stage(text, rules, "n")
 
 
 def parse_m_stage(text: str, rules: Rules = PLAIN) -> Cell:
     """Read the M of a stage, alone or out of a TNM cell.
+
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        Such as "M1"; None without an M.
 
     Examples
     --------
@@ -43,7 +85,23 @@ def parse_m_stage(text: str, rules: Rules = PLAIN) -> Cell:
 
 
 def parse_grade(text: str, rules: Rules = PLAIN) -> Cell:
-    """Read a grade from 1 to 3, alone or out of a TNM cell."""
+    """Read a grade from 1 to 3, alone or out of a TNM cell.
+
+    Parameters
+    ----------
+    text : str
+    rules : Rules
+
+    Returns
+    -------
+    Cell
+        1, 2 or 3; None where it was not graded.
+
+    Examples
+    --------
+    >>> parse_grade("T2 N0 M0 G2"), parse_grade("high")
+    (Cell(value=2, note=''), Cell(value=3, note='a word for a grade'))
+    """
     shown = tidy(text).casefold()
     if absent := absence(shown, rules):
         return absent
