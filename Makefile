@@ -82,6 +82,9 @@ clean:  ## remove the environment, the reports and all caches
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@if cat $^ | cksum | cmp -s - $@; then touch $@; else $(set-up); fi
 
+quiet := --quiet --disable-pip-version-check
+this-project := --no-deps --no-build-isolation --no-index --editable .
+
 define set-up
 set -e; \
 for python in python3 python3.13 python3.12 python3.11 python; do \
@@ -92,19 +95,19 @@ if [ -z "$$python" ]; then \
   echo "No Python 3.11, 3.12 or 3.13 was found; install one and run make again." >&2; exit 1; fi; \
 if [ ! -x $(VENV)/bin/python ] || ! $(VENV)/bin/python -m pip --version >/dev/null 2>&1; then \
   rm -rf $(VENV); \
-  "$$python" -m venv $(VENV) 2>/dev/null || uv venv --quiet --seed --python "$$python" $(VENV) || { \
+  "$$python" -m venv $(VENV) 2>/dev/null \
+    || { rm -rf $(VENV); uv venv --quiet --seed --python "$$python" $(VENV); } || { \
     echo "$$python cannot make a virtual environment; install its venv module." >&2; exit 1; }; fi; \
 awk '/^[^ #]/ {uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.txt; \
-if $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-     --requirement $(VENV)/uv.txt 2>/dev/null \
+if $(VENV)/bin/python -m pip install $(quiet) --require-hashes --requirement $(VENV)/uv.txt \
+     2>/dev/null \
    && echo "Installing the locked packages into $(VENV) with $$($(VENV)/bin/uv --version)." \
    && $(VENV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python $(VENV) \
-     requirements.lock; then :; \
+     requirements.lock \
+   && $(VENV)/bin/uv pip install --quiet --python $(VENV) $(this-project); then :; \
 else \
   echo "Installing the locked packages into $(VENV) with pip: uv could not be used."; \
-  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-    --requirement requirements.lock; fi; \
-$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-  --no-build-isolation --no-index --editable .; \
+  $(VENV)/bin/python -m pip install $(quiet) --require-hashes --requirement requirements.lock; \
+  $(VENV)/bin/python -m pip install $(quiet) $(this-project); fi; \
 cat $^ | cksum > $@
 endef

@@ -7,6 +7,7 @@ ends.
 
 import contextlib
 import fcntl
+import html
 import json
 import os
 import platform
@@ -119,6 +120,54 @@ def status(root="."):
     }
 
 
+def write_index(root=".", *, plans=None):
+    """Write the index page of all reports that are there, where it is out of date.
+
+    Parameters
+    ----------
+    root : path-like
+    plans : list of Plan, optional
+        The project's own reports. Reports on a reader's cohorts are found in the folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_index(folder)
+    ...     (Path(folder) / "reports" / "index.html").exists()
+    True
+    """
+    from vlms.rendering.index import make_index
+
+    root = Path(root)
+    stems = [plan.stem for plan in (plan_reports(root) if plans is None else plans)]
+    records = [record for stem in stems if (record := read_record(stem, root))]
+    records += _own_cohorts(root, stems)
+    index = root / "reports" / "index.html"
+    page = make_index(records, built=_BUILT)
+    was = index.read_text(encoding="utf-8", errors="replace") if index.exists() else ""
+    if _BUILT_LINE.sub(_BUILT, was) != page:
+        page = page.replace(_BUILT, built_line())
+        publish({"index.html": page.encode()}, root / "reports")
+
+
+def _own_cohorts(root, stems):
+    """Reports that ``vlms report`` wrote: they leave no record, so their page is asked."""
+    for path in sorted((root / "reports").glob("cohort-*.html")):
+        title = re.search(r"<title>(.*?)</title>", path.read_text("utf-8", errors="replace"))
+        if path.stem not in stems and title:
+            yield {
+                "stem": path.stem,
+                "title": html.unescape(title[1]),
+                "kind": "cohort",
+                "order": 100,
+                "description": "A report on a cohort of your own.",
+                "card": {},
+                "claims": [],
+                "commit": "",
+            }
+
+
 def _build_stale(root, stale, jobs, cell_seconds, progress, outcome):
     """Run the stale reports, the one that took longest last time first, and publish each."""
     from vlms.rendering.workers import (
@@ -179,15 +228,7 @@ def _record(plan, inputs, rendered, root):
 
 def _finish(root, plans, hashes, outcome):
     """Write the index where it is out of date, and the checksums by which make sees a no-op."""
-    from vlms.rendering.index import make_index
-
-    records = [record for plan in plans if (record := read_record(plan.stem, root))]
-    index = root / "reports" / "index.html"
-    page = make_index(records, built=_BUILT)
-    was = index.read_text(encoding="utf-8", errors="replace") if index.exists() else ""
-    if _BUILT_LINE.sub(_BUILT, was) != page:
-        page = page.replace(_BUILT, built_line())
-        publish({"index.html": page.encode()}, root / "reports")
+    write_index(root, plans=plans)
     checksums = root / CHECKSUMS
     if outcome.failed or len(outcome.fresh) + len(outcome.built) < len(plans):
         checksums.unlink(missing_ok=True)
