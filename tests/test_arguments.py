@@ -124,6 +124,11 @@ def test_a_missing_category_is_refused():
         group_codes(pd.Categorical(["a", None]), 2)
 
 
+def test_lists_are_no_labels():
+    with pytest.raises(SurvivalInputError, match="site: row 0 holds .*Pass one label each row"):
+        group_codes(pd.Series([["a"], ["b", "c"]]), 2, "site")
+
+
 def test_a_group_of_another_length_is_refused():
     with pytest.raises(SurvivalInputError, match="group: 2 values for 3 times"):
         group_codes(["a", "b"], 3)

@@ -168,7 +168,13 @@ def group_codes(group, n, name="group"):
         code = np.subtract(values, low, dtype=np.intp)
         labels = np.arange(low, int(values.max()) + 1).astype(values.dtype)
     else:
-        code, labels = pd.factorize(values)
+        try:
+            code, labels = pd.factorize(values)
+        except TypeError:
+            raise SurvivalInputError(
+                f"{describe(group, name)}: row 0 holds {_plain(values[0])}. "
+                "Pass one label each row: text, a number or True/False."
+            ) from None
     if (code < 0).any():
         refuse_rows(
             group,
