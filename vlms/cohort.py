@@ -121,6 +121,11 @@ def read_paper(stem: str, *, data=DATA) -> Cohort:
     ------
     CohortError
         As `read_cohort`; a stem is never a path.
+
+    Examples
+    --------
+    >>> len(read_paper("tilkorn2010").patients)
+    12
     """
     folder = paper_folder(stem, data=data)
     return read_cohort(folder / "patients.csv", folder / "codebook.csv")

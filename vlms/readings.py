@@ -36,6 +36,12 @@ def read_readings(stem: str, *, data=DATA) -> pd.DataFrame:
     ------
     CohortError
         If the file cannot be read, or lacks one of its columns.
+
+    Examples
+    --------
+    >>> readings = read_readings("tilkorn2010")
+    >>> readings.loc[readings["name"] == "time_months", "value"].tolist()
+    ['15', '6', '5']
     """
     path = paper_folder(stem, data=data) / "readings.csv"
     findings = Findings(str(path))
@@ -142,6 +148,13 @@ def with_readings(cohort: Cohort, choices: Mapping) -> Cohort:
     ------
     CohortError
         If a choice names no patient or column, cannot be read, or contradicts another cell.
+
+    Examples
+    --------
+    >>> from vlms.cohort import read_paper
+    >>> other = with_readings(read_paper("tilkorn2010"), {("11", "m_stage"): "M0"})
+    >>> other.patients.set_index("patient_id").loc["11", "m_stage"]
+    'M0'
     """
     findings = Findings(cohort.source)
     patients = cohort.patients.copy()
@@ -174,6 +187,19 @@ def under_each_reading(cohort: Cohort, readings: pd.DataFrame) -> pd.DataFrame:
     ------
     CohortError
         As `with_readings`.
+    ValueError
+        If the combinations are too many: more than a million rows.
+
+    Examples
+    --------
+    Twelve patients under two readings of one month:
+
+    >>> from vlms.cohort import read_paper
+    >>> readings = pd.DataFrame({"patient_id": ["2", "2"], "name": "time_months",
+    ...                          "reading": ["table", "prose"], "value": ["15", "6"]})
+    >>> stacked = under_each_reading(read_paper("tilkorn2010"), readings)
+    >>> stacked["combination"].value_counts().to_dict()
+    {0: 12, 1: 12}
     """
     combinations = combine_readings(readings)
     if len(combinations) * len(cohort.patients) > 1_000_000:

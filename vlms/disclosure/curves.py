@@ -96,6 +96,16 @@ def safe_incidence(time, cause, wanted: int, rules: Disclosure, *, group="all", 
     -------
     pandas.DataFrame
         group, cause, time, at_risk (text), incidence; as `safe_survival` where there is none.
+
+    Examples
+    --------
+    40 patients, of whom 20 had the event in month 3 and the others left in month 30.
+
+    >>> curve = safe_incidence(
+    ...     [3] * 20 + [30] * 20, [1] * 20 + [0] * 20, 1, Disclosure("safe", 10)
+    ... )
+    >>> curve["incidence"].tolist()
+    [0.0, 0.5, 0.5, 0.5, 0.5]
     """
     time, cause = np.asarray(time, dtype=float), np.asarray(cause, dtype=int)
     columns = ["group", "cause", "time", "at_risk", "incidence"]
@@ -134,6 +144,16 @@ def quantile_of_steps(curve: pd.DataFrame, level=0.5) -> dict:
         time, the first step at which it does; lower, the last step at which the lower limit
         does not yet (0 before the first); upper, the first at which the upper limit does. NaN
         where it is not reached.
+
+    Examples
+    --------
+    Of 40 patients 20 die in month 3, drawn in month 6; the upper limit stays above a half.
+
+    >>> curve = safe_survival(
+    ...     [3] * 20 + [30] * 20, [True] * 20 + [False] * 20, Disclosure("safe", 10)
+    ... )
+    >>> quantile_of_steps(curve)
+    {'time': 6.0, 'lower': 0.0, 'upper': nan}
     """
     steps = [0.0, *curve.attrs["steps"]]
 
@@ -148,7 +168,29 @@ def quantile_of_steps(curve: pd.DataFrame, level=0.5) -> dict:
 
 
 def at_risk_texts(time, months, rules: Disclosure, *, near=None) -> list[str]:
-    """Count those at risk at months of the grid; a number falls only by a threshold or more."""
+    """Count those at risk at months of the grid; a number falls only by a threshold or more.
+
+    Parameters
+    ----------
+    time : array-like of float, shape (n,)
+        Months followed.
+    months : sequence of float
+    rules : Disclosure
+    near : int, optional
+        As in `safe_survival`: a first number that lies closer to it is shown as this one.
+
+    Returns
+    -------
+    list of str
+        A text a month.
+
+    Examples
+    --------
+    Of 40 patients 36 are left in month 6, too few less to say so, and 20 in month 12.
+
+    >>> at_risk_texts([3] * 4 + [9] * 16 + [30] * 20, [0, 6, 12], Disclosure("safe", 10))
+    ['40', '40', '20']
+    """
     texts, last = [], near
     for month in months:
         n = int((np.asarray(time) >= month).sum())
@@ -159,7 +201,26 @@ def at_risk_texts(time, months, rules: Disclosure, *, near=None) -> list[str]:
 
 
 def lengthen(curves: list[pd.DataFrame], rules: Disclosure) -> pd.DataFrame:
-    """Stack curves of several groups, each as long as the longest, withheld where it was cut."""
+    """Stack curves of several groups, each as long as the longest, withheld where it was cut.
+
+    Parameters
+    ----------
+    curves : list of pandas.DataFrame
+        From `safe_survival` or `safe_incidence`, none of them empty.
+    rules : Disclosure
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of the first; heights are NaN where a curve was cut.
+
+    Examples
+    --------
+    >>> long = pd.DataFrame({"group": "a", "time": [0, 6], "at_risk": ["40", "20"]})
+    >>> short = pd.DataFrame({"group": "b", "time": [0], "at_risk": ["20"]})
+    >>> lengthen([long, short], Disclosure("safe", 10))["at_risk"].tolist()
+    ['40', '20', '20', '<10']
+    """
     months = max((curve["time"] for curve in curves), key=len)
     whole = []
     for curve in curves:

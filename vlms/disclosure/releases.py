@@ -34,7 +34,13 @@ class ReleaseError(ValueError):
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The patients of a cohort, as keyed hashes: of identifiers, and of all else in a row."""
+    """The patients of a cohort, as keyed hashes: of identifiers, and of all else in a row.
+
+    Attributes
+    ----------
+    identifiers, rows : tuple of str
+        Each sorted, so that the two cannot be put together.
+    """
 
     identifiers: tuple
     rows: tuple

@@ -142,7 +142,16 @@ def _own_name(level):
 
 
 def round_count(n) -> int:
-    """Round a count to the base.
+    """Round a count to the base, a half upwards.
+
+    Parameters
+    ----------
+    n : int
+
+    Returns
+    -------
+    int
+        A multiple of 5.
 
     Examples
     --------

@@ -58,6 +58,11 @@ THEME = {
 def use_theme():
     """Give every further figure of this notebook the look of the plot functions.
 
+    Returns
+    -------
+    None
+        It changes matplotlib's settings.
+
     Examples
     --------
     >>> with mpl.rc_context():
