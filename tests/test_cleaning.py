@@ -228,6 +228,13 @@ def test_what_is_not_a_plain_number_is_refused(text):
         parse_number(text)
 
 
+@pytest.mark.parametrize("text", ["3..", "3 .", ".5."])
+def test_a_point_ends_a_unit_that_is_cut_short_but_no_bare_number(text):
+    assert sure(parse_months, "3 mo.", REQUIRED) == 3
+    with pytest.raises(CellError, match="not a number"):
+        parse_months(text, REQUIRED)
+
+
 def test_a_decimal_comma_is_sure_where_the_separator_is_another():
     assert sure(parse_number, "8,5", COMMA_FREE) == 8.5
 

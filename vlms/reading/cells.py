@@ -37,8 +37,10 @@ _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 _TIMES = re.compile("[\u00d7\u2715\u2716\u2a2f*]")
 _SPACES = re.compile(r"\s+")
 NUMBER = r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:e[+-]?[0-9]+)?"
-_QUANTITY = re.compile(rf"({NUMBER})\s*([a-z]*)\.?", re.ASCII)
-_RANGE = re.compile(rf"({NUMBER})\s*[a-z]*\s*(?:-|to|bis)\s*({NUMBER})\s*([a-z]*)\.?", re.ASCII)
+_QUANTITY = re.compile(rf"({NUMBER})\s*(?:([a-z]+)\.?)?", re.ASCII)
+_RANGE = re.compile(
+    rf"({NUMBER})\s*[a-z]*\s*(?:-|to|bis)\s*({NUMBER})\s*(?:([a-z]+)\.?)?", re.ASCII
+)
 _MONTH_NAME = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
 _DATE = re.compile(
     r"[0-9]{4}([-/][0-9]{1,2}|[-/.][0-9]{1,2}[-/.][0-9]{1,2})([ t].*)?"
