@@ -35,6 +35,15 @@ def show_follow_up(study: Study, *, label):
     Returns
     -------
     Several
+        Or one sentence (Shown) where too few survived to draw it.
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv")
+    >>> print(show_follow_up(study, label="fig-follow-up").shown[0])
+    Median follow-up by the reverse Kaplan–Meier method: ...
     """
     frame = time_to_event(study.patients, "overall_survival")
     if study.rules.safe:
@@ -68,6 +77,14 @@ def show_endpoints(study: Study, *, label):
     Returns
     -------
     Several
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv", endpoints=["overall_survival"])
+    >>> print(show_endpoints(study, label="fig-km").shown[0])
+    Figure fig-km-overall-survival: Overall survival of all patients. ...
     """
     shown, rows = [], []
     for endpoint in study.endpoints:
@@ -127,6 +144,14 @@ def show_competing_risks(study: Study, *, label):
     Returns
     -------
     Several
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv", endpoints=["local_recurrence"])
+    >>> print(show_competing_risks(study, label="fig-cr").shown[0])
+    Figure fig-cr-local-recurrence: Cumulative incidence: local recurrence, death without it. ...
     """
     shown, rows = [], []
     for endpoint in [name for name in study.endpoints if name in RECURRENCE_COLUMNS]:

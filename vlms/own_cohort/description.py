@@ -34,6 +34,16 @@ def show_table_one(study: Study, *, label):
     Returns
     -------
     Several
+
+    Examples
+    --------
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv")
+    >>> print(show_table_one(study, label="tbl-one").shown[0])
+    Table tbl-one: Patients. ...
+    variable | level | all
+    Patients | | 150
+    ...
     """
     columns = [name for name in CANONICAL if name in study.patients and not _is_outcome(name)]
     columns += [name for name in study.covariates + study.group_variables if name not in columns]
@@ -69,6 +79,15 @@ def show_comparison(study: Study, *, label):
     Returns
     -------
     Shown
+
+    Examples
+    --------
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv")
+    >>> print(show_comparison(study, label="tbl-comparison"))
+    Table tbl-comparison: ...
+    patients | 150 | 12 | 63 with localised disease
+    ...
     """
     tilkorn, rules = read_paper("tilkorn2010").patients, study.rules
     printed = pd.read_csv(DATA / "roland2016" / "claims.csv", dtype=str).set_index("id")["printed"]

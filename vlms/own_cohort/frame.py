@@ -28,6 +28,14 @@ def show_marks(study: Study):
     Returns
     -------
     Several
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv", disclosure="full")
+    >>> print(show_marks(study).shown[1])
+    **Disclosure: full. Do not share.** ...
     """
     shown = []
     if study.made_up:
@@ -65,6 +73,14 @@ def show_methods(study: Study):
     Returns
     -------
     Several
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv")
+    >>> print(show_methods(study).shown[0])
+    Survival was estimated by the Kaplan–Meier method ...
     """
     found = versions()
     first = say(
@@ -118,6 +134,16 @@ def show_left_out(study: Study, *, label):
     Returns
     -------
     Shown
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv", group_variables=["age_years"])
+    >>> print(show_left_out(study, label="tbl-left-out"))
+    Table tbl-left-out: What the columns or the rules did not allow.
+    section | why it is not shown
+    Groups by Age (years) | it is a number; group it first
     """
     if not study.left_out:
         return say("Nothing was left out.")
@@ -136,6 +162,14 @@ def show_disclosure(study: Study, *, label):
     Returns
     -------
     Several
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv")
+    >>> print(show_disclosure(study, label="tbl-rules").shown[-1])
+    Files: disclosure.json
     """
     content = study.rules.as_json(
         made_up=study.made_up,
@@ -166,6 +200,14 @@ def show_card(study: Study, *, figure):
     Returns
     -------
     Shown
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv")
+    >>> print(show_card(study, figure="fig-km"))
+    Card for the index page: 150 patients, fig-km, 3 findings
     """
     findings = [
         f"Disclosure: {study.rules.mode}.",
@@ -179,6 +221,15 @@ def show_card(study: Study, *, figure):
 def report_name(name) -> str:
     """Return a name for a report's files: small letters, digits and hyphens, never a path.
 
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        At most 60 characters; "cohort" where nothing is left.
+
     Examples
     --------
     >>> report_name("../My cohort (2024).v2"), report_name("$(rm -rf)"), report_name("../..")
@@ -189,5 +240,20 @@ def report_name(name) -> str:
 
 
 def stem_of(path) -> str:
-    """Return the name that a report takes from its cohort's file."""
+    """Return the name that a report takes from its cohort's file.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        As `report_name` makes it.
+
+    Examples
+    --------
+    >>> stem_of("records/My cohort.csv")
+    'my-cohort'
+    """
     return report_name(Path(str(path)).stem)

@@ -25,6 +25,19 @@ def show_groups(study: Study, *, label):
     Returns
     -------
     Several
+        Or one sentence (Shown) where there is nothing to compare.
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(
+    ...     DATA / "example_cohort" / "patients.csv",
+    ...     endpoints=["overall_survival"],
+    ...     group_variables=["sex"],
+    ... )
+    >>> print(show_groups(study, label="fig-by").shown[0])
+    Figure fig-by-sex-overall-survival: Overall survival by sex. ...
     """
     if not study.group_variables:
         return skipped(study, "Curves by group", "no group variable was asked for")
@@ -52,6 +65,15 @@ def show_landmark(study: Study, *, label):
     Returns
     -------
     Several
+        Or one sentence (Shown) where there is nothing to compare.
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv", landmark_months=[12])
+    >>> print(show_landmark(study, label="fig-landmark").shown[0])
+    Figure fig-landmark-recurrence: Survival after month 12 by recurrence before it. ...
     """
     month, patients = study.landmark_months[0], study.patients
     columns = [column for column in RECURRENCE_COLUMNS.values() if column in patients]

@@ -43,6 +43,18 @@ def show_hazard_ratios(study: Study, *, label):
     Returns
     -------
     Several
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(
+    ...     DATA / "example_cohort" / "patients.csv",
+    ...     endpoints=["overall_survival"],
+    ...     covariates=["sex"],
+    ... )
+    >>> print(show_hazard_ratios(study, label="fig-hr").shown[0])
+    Figure fig-hr-overall-survival: Hazard ratios for overall survival. ...
     """
     shown, why = [], {}
     for endpoint in study.endpoints:
@@ -76,6 +88,20 @@ def show_proportional_hazards(study: Study, *, label):
     Returns
     -------
     Shown
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(
+    ...     DATA / "example_cohort" / "patients.csv",
+    ...     endpoints=["overall_survival"],
+    ...     covariates=["sex"],
+    ... )
+    >>> print(show_proportional_hazards(study, label="tbl-ph"))
+    Table tbl-ph: P values of the score test ...
+    covariate | overall survival
+    Sex | ...
     """
     rows = []
     for endpoint in study.endpoints:

@@ -41,6 +41,14 @@ def show_quality(study: Study, *, label):
     Returns
     -------
     Several
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv")
+    >>> print(show_quality(study, label="tbl-quality").shown[0])
+    Table tbl-quality: Cells that were read with a doubt, counted by column and kind. ...
     """
     issues = study.cohort.issues
     if study.rules.safe:
@@ -72,6 +80,16 @@ def show_flow(study: Study, *, label):
     Returns
     -------
     Shown
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort.study import open_study
+    >>> study = open_study(DATA / "example_cohort" / "patients.csv", endpoints=["overall_survival"])
+    >>> print(show_flow(study, label="tbl-flow"))
+    Table tbl-flow: Patients and events of each endpoint.
+    endpoint | patients | left out | why | analysed | events | definition
+    overall survival | 150 | <10 | no status or follow-up time | 150 | ...
     """
     rules, everyone = study.rules, len(study.patients)
     rows = []

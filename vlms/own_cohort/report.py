@@ -31,7 +31,18 @@ class ReportError(RuntimeError):
 
 @dataclass
 class Order:
-    """What is asked for: the file, and the notebook's parameters by name."""
+    """What is asked for: the file, and the notebook's parameters by name.
+
+    Attributes
+    ----------
+    cohort : str
+        Path of the file.
+    name, reason, encoding : str
+        Of the report; why it is released although it differs little from an earlier one; as
+        `open_study` takes it. Blank for the file's name, none, Unicode.
+    parameters : dict
+        Name → value, for the notebook; as `open_study` takes them.
+    """
 
     cohort: str
     name: str = ""

@@ -82,7 +82,7 @@ class Study:
         return self.cohort.patients
 
     def label(self, name) -> str:
-        """Return how a column is called for a reader."""
+        """Return how a column (str) is called for a reader (str)."""
         labels = self.cohort.columns.set_index("name")["label"]
         return text(labels.get(name) or readable(name))
 
