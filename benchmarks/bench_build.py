@@ -94,7 +94,7 @@ def report(root, notebooks, repeat):
     ours = seconds["vlms build"]
     for name, taken in seconds.items():
         if taken is None:
-            print(f"  {name:40} not installed")
+            print(f"  {name:40} not available here")
         else:
             print(f"  {name:40} {taken:7.1f} s   {taken / ours:5.2f} x the build", flush=True)
     print(f"  the build is {ours / seconds['one plain script']:.2f} x the plain script")
@@ -134,16 +134,26 @@ def nbconvert_execute(root, notebooks):
 
 
 def jupyter_book(root, notebooks):
-    """Build a book of all, with version 1 or 2, whichever is on the path."""
+    """Build a book of all, with version 1 or 2, whichever is on the path.
+
+    Its environment must have what the notebooks import; version 2 fetches its theme.
+    """
     tool = shutil.which("jupyter-book", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if tool is None:
         return False
     book = root / "out" / "book"
     shutil.copytree(root / "notebooks", book)
     if run(book, tool, "--version").startswith("v2"):
-        run(book, tool, "init", "--write-toc")
-        run(book, tool, "build", "--execute", "--html")
+        try:
+            run(book, tool, "init", "--write-toc")
+            run(book, tool, "build", "--execute", "--html")
+        except SystemExit:  # without a network it has no theme
+            return False
     else:
+        (book / "_config.yml").write_text("execute: {execute_notebooks: force}\n")
+        names = [path.stem for path in notebooks]
+        chapters = "".join(f"  - file: {name}\n" for name in names[1:])
+        (book / "_toc.yml").write_text(f"format: jb-book\nroot: {names[0]}\nchapters:\n{chapters}")
         run(root, tool, "build", book)
     return True
 
