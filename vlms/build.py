@@ -37,7 +37,15 @@ class BuildError(RuntimeError):
 
 @dataclass
 class Outcome:
-    """What a build did: stems of reports built, fresh and removed; failures by stem."""
+    """What a build did.
+
+    Attributes
+    ----------
+    built, fresh, removed : list of str
+        Stems of reports.
+    failed : dict of str to str
+        Stem → what went wrong.
+    """
 
     built: list = field(default_factory=list)
     fresh: list = field(default_factory=list)
@@ -73,6 +81,14 @@ def build(root=".", *, only=(), kind=None, force=False, jobs=None, cell_seconds=
     ------
     BuildError
         When another build is running, the folder cannot be written, or a stem is unknown.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "notebooks").mkdir()
+    ...     build(folder)
+    Outcome(built=[], fresh=[], removed=[], failed={})
     """
     root = Path(root).resolve()
     if not (root / "notebooks").is_dir():
@@ -111,6 +127,15 @@ def status(root="."):
     -------
     dict of str to list of str
         Stem → reasons to build it; none for a fresh one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "notebooks").mkdir()
+    ...     _ = (Path(folder) / "notebooks" / "smith2020.ipynb").write_text('{"cells": []}')
+    ...     status(folder)
+    {'smith2020': ['never built']}
     """
     root = Path(root).resolve()
     hashes = hash_files(root)
@@ -128,6 +153,10 @@ def write_index(root=".", *, plans=None):
     root : path-like
     plans : list of Plan, optional
         The project's own reports. Reports on a reader's cohorts are found in the folder.
+
+    Returns
+    -------
+    None
 
     Examples
     --------

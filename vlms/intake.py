@@ -152,6 +152,14 @@ def write_template(path) -> tuple[Path, Path]:
         If either file exists; then nothing is written.
     FileNotFoundError
         If there is no such folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     empty, example = write_template(Path(folder) / "mine.csv")
+    ...     example.name, check_cohort(example).patients
+    ('mine-example.csv', 3)
     """
     empty = Path(path)
     if not empty.name or not empty.parent.is_dir():
@@ -186,6 +194,13 @@ def draft_codebook(path, *, encoding=None) -> pd.DataFrame:
     ------
     CohortError
         If the table cannot be split into columns.
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> draft = draft_codebook(DATA / "tilkorn2010" / "patients.csv").set_index("printed")
+    >>> draft.loc[["age", "localisation"], "name"].tolist()
+    ['age_years', 'site']
     """
     findings = Findings(str(path))
     table = read_table(path, findings, wanted=[*CANONICAL, *_NAME_OF], encoding=encoding)
@@ -235,7 +250,26 @@ def _levels(texts: list[str]) -> str:
 
 
 def write_codebook(draft: pd.DataFrame, stream) -> None:
-    """Write a codebook as CSV to an open text stream."""
+    """Write a codebook as CSV to an open text stream.
+
+    Parameters
+    ----------
+    draft : pandas.DataFrame
+        As `draft_codebook` returns it.
+    stream : file-like
+        Open for text.
+
+    Returns
+    -------
+    None
+
+    Examples
+    --------
+    >>> import sys
+    >>> write_codebook(pd.DataFrame({"printed": ["age"], "name": ["age_years"]}), sys.stdout)
+    printed,name
+    age,age_years
+    """
     draft.to_csv(stream, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
 
 

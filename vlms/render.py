@@ -94,6 +94,13 @@ def render(
     RenderError
         When a parameter is unknown or of another type, the kernel is not Python's, a cell fails,
         runs too long, ends its kernel or is not run, or the text refers to what is not there.
+
+    Examples
+    --------
+    >>> notebook = Path(__file__).parents[1] / "notebooks" / "tilkorn2010.ipynb"
+    >>> render(notebook, parameters={"colour": "red"})
+    Traceback (most recent call last):
+    vlms.rendering.parameters.RenderError: tilkorn2010.ipynb has no parameter 'colour'; ...
     """
     started = time.perf_counter()
     notebook, parameters = Path(notebook), dict(parameters or {})

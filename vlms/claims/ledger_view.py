@@ -12,7 +12,17 @@ LEDGER_MIME = "application/vnd.vlms.ledger+json"
 
 @dataclass(frozen=True)
 class LedgerView:
-    """A ledger, or part of it, as a notebook displays it."""
+    """A ledger, or part of it, as a notebook displays it.
+
+    Attributes
+    ----------
+    paper : str
+        The stem of the paper.
+    frame : pandas.DataFrame
+        The rows to show, as `Ledger.frame` has them.
+    whole : bool
+        Whether it is all of the ledger, to be handed to the report.
+    """
 
     paper: str
     frame: pd.DataFrame

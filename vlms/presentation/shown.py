@@ -8,7 +8,13 @@ CARD_MIME = "application/vnd.vlms.card+json"
 
 
 class Shown:
-    """What one call shows: a bundle of the same content under several MIME types."""
+    """What one call shows.
+
+    Attributes
+    ----------
+    bundle : dict of str to object
+        The same content under several MIME types; always ``text/plain``.
+    """
 
     def __init__(self, bundle):
         self.bundle = bundle
@@ -23,7 +29,12 @@ class Shown:
 
 
 class Several:
-    """Several things that one cell shows, one below the other."""
+    """Several things that one cell shows, one below the other.
+
+    Attributes
+    ----------
+    shown : list of Shown
+    """
 
     def __init__(self, shown):
         self.shown = shown

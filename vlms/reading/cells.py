@@ -59,7 +59,13 @@ NONE_SEEN = frozenset("no none nil never kein keine nein".split())
 
 
 class CellError(ValueError):
-    """A cell that cannot be read: what is wrong with it, and what to write instead."""
+    """A cell that cannot be read.
+
+    Attributes
+    ----------
+    problem, remedy : str
+        What is wrong with it, and what to write instead.
+    """
 
     def __init__(self, problem: str, remedy: str):
         super().__init__(f"{problem}; {remedy}")
@@ -68,7 +74,15 @@ class CellError(ValueError):
 
 
 class Cell(NamedTuple):
-    """What a cell holds (None where missing), and a note where reading it took a decision."""
+    """What a cell holds.
+
+    Attributes
+    ----------
+    value : object
+        None where it is missing.
+    note : str
+        Where reading it took a decision, which.
+    """
 
     value: Any
     note: str = ""

@@ -23,11 +23,20 @@ from vlms.reading.tables import plain_name, read_table
 
 @dataclass(frozen=True)
 class Column:
-    """A canonical column: how its cells are read, and what it means."""
+    """A canonical column: how its cells are read, and what it means.
+
+    Attributes
+    ----------
+    name, parser, label, description : str
+    kind : str
+        The pandas dtype.
+    outcome, required : bool
+        As in `Rules`.
+    """
 
     name: str
     parser: str
-    kind: str  # the pandas dtype
+    kind: str
     label: str
     description: str
     outcome: bool = False
@@ -127,7 +136,17 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Use:
-    """One use of a printed column: which it is, what it becomes, and how its cells are read."""
+    """One use of a printed column.
+
+    Attributes
+    ----------
+    printed, name : str
+        What the column is called in the table, and what it becomes.
+    parser : str
+    rules : Rules
+        How its cells are read.
+    label, description : str
+    """
 
     printed: str
     name: str

@@ -30,7 +30,17 @@ class CohortError(ValueError):
 
 @dataclass
 class Findings:
-    """What is found while a file is read: errors, and warnings, in the order of their lines."""
+    """What is found while a file is read.
+
+    Attributes
+    ----------
+    file : str
+    errors, warnings : list of tuple
+        line, patient, column, raw, problem, remedy or action.
+    header_line : int
+    patients : pandas.Series of str
+        The identifiers, by line.
+    """
 
     file: str
     errors: list = field(default_factory=list)

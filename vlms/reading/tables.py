@@ -33,7 +33,15 @@ _LINE_BREAK = re.compile("\r\n|\r|\n")
 
 @dataclass
 class TextColumn:
-    """One column: its distinct texts, and for every row which of them it holds."""
+    """One column of a table.
+
+    Attributes
+    ----------
+    texts : list of str
+        The distinct texts.
+    codes : numpy.ndarray of int, shape (rows,)
+        For every row, which of them it holds.
+    """
 
     texts: list[str]
     codes: np.ndarray
@@ -45,7 +53,16 @@ class TextColumn:
 
 @dataclass
 class TextTable:
-    """A file's header and columns as text, and the line on which each row starts."""
+    """A file as text.
+
+    Attributes
+    ----------
+    header : list of str
+    columns : list of TextColumn
+    lines : numpy.ndarray of int, shape (rows,)
+        The line on which each row starts.
+    separator : str
+    """
 
     header: list[str]
     columns: list[TextColumn]
