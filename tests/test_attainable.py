@@ -51,7 +51,7 @@ def test_survival_that_rises_is_contradictory():
 def test_a_limit_on_censoring_stands_in_the_statement_and_the_assumptions():
     finding = survival_check(16, "90%", most_censored=4)
     assert finding.contradictory
-    assert "at most 4 patients were censored" in finding.statement
+    assert "at most 4 patients censored" in finding.statement
     assert any("at most 4" in text for text in finding.assumptions)
 
 

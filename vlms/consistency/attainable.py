@@ -127,11 +127,12 @@ time; if digits were cut off, at least 5.
     rounded = _search(n, shares, False, most_censored, most_events, 1)
     either = _search(n, shares, True, most_censored, most_events, 1)
     shown = " then ".join(share.text for share in shares)
-    limits = [
-        f"at most {most} {what} before the last time"
-        for most, what in ((most_censored, "patients were censored"), (most_events, "events"))
-        if most is not None
-    ]
+    when = "before that time" if len(shares) == 1 else "before the last of these times"
+    limits = []
+    if most_censored is not None:
+        limits.append(f"{_at_most(most_censored, 'patient')} censored {when}")
+    if most_events is not None:
+        limits.append(f"{_at_most(most_events, 'event')} {when}")
     assumptions = ("the figures are Kaplan-Meier estimates from the start", *limits)
     values = {
         "n": n,
@@ -139,7 +140,6 @@ time; if digits were cut off, at least 5.
         "fewest_censored_rounded": rounded.at_least,
     }
     under = f" with {' and '.join(limits)}" if limits else ""
-    when = "before that time" if len(shares) == 1 else "before the last of these times"
     if either.impossible:
         statement = f"No history of {n} patients has a Kaplan-Meier estimate of {shown}{under}."
         arithmetic = "Every number of events and censorings was excluded."
@@ -152,19 +152,26 @@ time; if digits were cut off, at least 5.
         return Finding("undetermined", statement, "", assumptions, values)
     history = (rounded if rounded.histories else either).histories[0]
     values |= {"steps": history.steps, "survival": [float(s) for s in history.survival()]}
-    arithmetic = f"{history.steps} (e event, c censored) gives " + ", ".join(
-        f"{float(s):.4f}" for s in history.survival()
-    )
+    reached = ", ".join(f"{float(s):.4f}" for s in history.survival())
+    arithmetic = f"{history.steps} (e event, c censored) gives {reached}"
+    if not any(history.segments):
+        arithmetic = f"No event and nobody censored gives {reached}"
     if rounded.histories:
         statement = f"A Kaplan-Meier estimate of {shown} in {n} patients "
-        statement += _need(rounded, when)
+        least = rounded.at_least
+        if least:
+            statement += f"needs at least {least} of them censored {when}"
+        else:
+            statement += "is possible without censoring"
         if either.at_least < rounded.at_least:
-            least = f"at least {either.at_least}" if either.at_least else "nobody"
+            least = f"at least {either.at_least}" if either.at_least else "none"
             statement += f"; if digits were cut off, {least}"
         return Finding("consistent", f"{statement}.", f"{arithmetic}.", assumptions, values)
+    least = either.at_least
+    need = f"needs at least {least} of them censored {when}" if least else "without censoring"
     statement = (
         f"A Kaplan-Meier estimate of {shown} in {n} patients is possible only if digits were cut "
-        f"off instead of rounded, and then {_need(either, when)}."
+        f"off instead of rounded, and then {need}."
     )
     return Finding("rounding", statement, f"{arithmetic}.", assumptions, values)
 
@@ -273,7 +280,7 @@ def _search(n, shares, truncated, most_censored, most_events, limit):
     return search_histories(n, boxes, limit=limit, **limits)
 
 
-def _need(search, when):
-    if not search.at_least:
-        return "needs nobody censored"
-    return f"needs at least {search.at_least} of them censored {when}"
+def _at_most(number, what):
+    if not int(number):
+        return f"no {what}"
+    return f"at most {number} {what}" + ("" if int(number) == 1 else "s")

@@ -204,7 +204,7 @@ def wald_p_check(hr, lower, upper, p, *, confidence=0.95, test="unknown"):
     said = f"P {p.text}" if p.comparator else f"P = {p.text}"
     if verdict != "contradictory":
         only = " if digits were cut off instead of rounded" if verdict == "rounding" else ""
-        statement = f"{said} is the Wald P value of {shown}{only}."
+        statement = f"{said} agrees with the Wald P value of {shown}{only}."
         return Finding(verdict, statement, arithmetic, (WALD,), values)
     is_p = _between(*reached)
     if test == "wald":

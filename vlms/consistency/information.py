@@ -113,7 +113,10 @@ def information_check(lower, upper, events, *, confidence=0.95, groups=None):
             f"and at most {events} can have occurred."
         )
         return Finding("contradictory", statement, arithmetic, assumptions, values)
-    statement = f"An interval {shown} needs at least {needed} events{arms}; {events} suffice."
+    statement = (
+        f"An interval {shown} needs at least {needed} events{arms}, "
+        f"and up to {events} can have occurred."
+    )
     return Finding("consistent", statement, arithmetic, assumptions, values)
 
 
