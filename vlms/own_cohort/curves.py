@@ -176,7 +176,7 @@ def show_competing_risks(study: Study, *, label):
         name = label.replace("fig-", "tbl-", 1)
         shown.append(table(pd.DataFrame(rows), label=name, caption=caption, grouped=True))
     if not shown:
-        shown = [skipped(study, "Competing risks", "the cohort records no recurrence")]
+        shown = [skipped(study, "Competing risks", "no recurrence is recorded or asked for")]
     return together(*shown)
 
 

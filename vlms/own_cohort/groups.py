@@ -118,15 +118,14 @@ def _compare(study, frame, named, sizes, section, name, endpoint, *, variable=""
     rows = named.isin(tested)
     groups = named[rows].astype(str)
     found = log_rank(frame["time"][rows], frame["event"][rows], groups, **_method(frame, groups))
-    sentence = "Log-rank test of {groups} groups ({method}): P {sign} {p}."
+    sentence = "Log-rank test of {groups} groups ({method}): P {p}."
     printed = print_p(found.p_value)
     shown.append(
         say(
             sentence,
             groups=len(tested),
             method=found.method,
-            sign="" if printed[0] in "<>" else "=",
-            p=printed,
+            p=printed if printed[0] in "<>" else f"= {printed}",
         )
     )
     if both and len(tested) == 2:
