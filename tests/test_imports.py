@@ -19,7 +19,7 @@ ORDER = """
     cohort readings endpoints intake
     survival.arguments survival.observations survival.event_table survival.limits survival.curves
     survival.quantiles survival.restricted_means survival.spreading survival.allocations
-    survival.log_rank survival.covariates survival.risk_sets survival.partial_likelihood
+    survival.side_by_side survival.log_rank survival.covariates survival.risk_sets survival.partial_likelihood
     survival.newton survival.firth survival.cox_fit survival.regression
     survival.proportional_hazards survival.competing_risks survival.gray survival.time_dependent
     survival.pooling survival.resampling survival.registry survival

@@ -153,7 +153,8 @@ def group_codes(group, n, name="group"):
     (array([1, 0, 1]), ('f', 'm'))
     """
     if group is None:
-        return np.zeros(n, dtype=np.intp), (NO_GROUP,)
+        # One zero that stands in every row: a million of them are not worth writing.
+        return np.broadcast_to(np.intp(0), n), (NO_GROUP,)
     categorical = isinstance(getattr(group, "dtype", None), pd.CategoricalDtype)
     values = pd.Categorical(group) if categorical else one_dimensional(group, name)
     if len(values) != n:
@@ -163,10 +164,10 @@ def group_codes(group, n, name="group"):
         )
     if categorical:
         code, labels = np.asarray(values.codes, dtype=np.intp), values.categories
-    elif values.dtype.kind in "iu" and abs(low := int(values.min())) < MOST_CODES > values.max():
+    elif values.dtype.kind in "iu" and values.min() >= 0 and values.max() < MOST_CODES:
         # Small whole numbers are codes already; gaps among them are closed below.
-        code = np.subtract(values, low, dtype=np.intp)
-        labels = np.arange(low, int(values.max()) + 1).astype(values.dtype)
+        code = values.astype(np.intp, copy=False)
+        labels = np.arange(int(values.max()) + 1).astype(values.dtype)
     else:
         try:
             code, labels = pd.factorize(values)
@@ -175,7 +176,7 @@ def group_codes(group, n, name="group"):
                 f"{describe(group, name)}: row 0 holds {_plain(values[0])}. "
                 "Pass one label each row: text, a number or True/False."
             ) from None
-    if (code < 0).any():
+    if n and code.min() < 0:
         refuse_rows(
             group,
             code < 0,

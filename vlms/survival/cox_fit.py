@@ -18,6 +18,7 @@ from vlms.survival.firth import FirthLikelihood
 from vlms.survival.newton import Maximum, maximise
 from vlms.survival.partial_likelihood import PartialLikelihood
 from vlms.survival.risk_sets import RiskSets, risk_sets
+from vlms.survival.side_by_side import side_by_side
 
 # A column whose information, given the columns before it, is below this share of what one event
 # could give at most is a combination of them.
@@ -120,19 +121,8 @@ def sets_from_counts(parts):
     >>> sets_from_counts(parts).at_risk.tolist()
     [[2.0, 1.0], [1.0, 0.0]]
     """
-    happened = [np.flatnonzero(events) for _, _, events, _ in parts]
-    every = np.sort(np.concatenate([part[0][at] for part, at in zip(parts, happened, strict=True)]))
-    times = every[np.append(True, every[1:] > every[:-1])] if every.size else every
-    at_risk = np.zeros((len(parts), times.size))
-    row, column, died = [], [], []
-    for pattern, ((time, still, events, _), at) in enumerate(zip(parts, happened, strict=True)):
-        at_risk[pattern] = np.append(still, 0)[np.searchsorted(time, times, side="left")]
-        row.append(np.searchsorted(times, time[at]))
-        column.append(np.full(at.size, pattern))
-        died.append(events[at].astype(float))
-    where = (np.concatenate(row), np.concatenate(column))
-    deaths = sparse.csr_array((np.concatenate(died), where), shape=(times.size, len(parts)))
-    return RiskSets(times, at_risk, deaths)
+    times, at_risk, deaths = side_by_side(parts)
+    return RiskSets(times, at_risk, sparse.csr_array(deaths).T)
 
 
 def fit_patterns(data, sets, patterns, counts, *, ties, penalty=None):
@@ -287,16 +277,18 @@ def _patterns(matrix):
     n = len(matrix)
     if n < FEWEST_COLLAPSED:
         return None
-    code = np.zeros(n, dtype=np.int64)
+    code, patterns = np.zeros(n, dtype=np.int64), np.empty((1, 0))
     for column in matrix.T:
         if np.unique(column[:: n // FEWEST_COLLAPSED]).size > MOST_PATTERNS:
             return None
         part, values = pd.factorize(column)
         if values.size > MOST_PATTERNS:
             return None
-        code, distinct = pd.factorize(code * values.size + part)
+        distinct = np.arange(values.size)
+        if len(patterns) > 1:
+            part, distinct = pd.factorize(code * values.size + part)
         if distinct.size > MOST_PATTERNS:
             return None
-    first = np.full(code.max() + 1, -1)
-    first[code[::-1]] = np.arange(n)[::-1]
-    return code, matrix[first]
+        before, value = np.divmod(distinct, values.size)
+        code, patterns = part, np.column_stack([patterns[before], values[value]])
+    return code, patterns

@@ -19,7 +19,14 @@ from vlms.survival.arguments import (
     refuse_rows,
     sorted_positions,
 )
-from vlms.survival.observations import BLOCK, Observations, merge_noise, observations, sorted_key
+from vlms.survival.observations import (
+    BLOCK,
+    Observations,
+    merge_noise,
+    observations,
+    packed_key,
+    sorted_key,
+)
 
 # Who counts also checks: those names can be had from here too.
 __all__ = [
@@ -131,19 +138,17 @@ def count_groups(checked):
     [[1.0, 2.0], [2, 1], [1, 0], [0, 1]]
     """
     groups = len(checked.labels)
-    members = (
-        [None] if groups == 1 else [np.flatnonzero(checked.code == code) for code in range(groups)]
-    )
     top = int(min(checked.time.max(), MOST_CELLS)) + 1
     if checked.whole and 2 * groups * top <= min(MOST_CELLS, 64 * checked.time.size + 4096):
         counted = _count_whole(checked, top)
     else:
-        counted = [_count_sorted(_key_of(checked, mine)) for mine in members]
+        counted = [_count_sorted(key) for key in _sorted_keys(checked)]
     parts = []
-    for (times, events, censored), mine in zip(counted, members, strict=True):
+    for code, (times, events, censored) in enumerate(counted):
         entered = None
         if checked.entry is not None:
-            entered = np.searchsorted(np.sort(_of(checked.entry, mine)), times, side="left")
+            started = checked.entry if groups == 1 else checked.entry[checked.code == code]
+            entered = np.searchsorted(np.sort(started), times, side="left")
         parts.append((times, at_risk_before(events, censored, entered), events, censored))
     return parts
 
@@ -313,10 +318,6 @@ def repeat_labels(labels, lengths):
     return np.repeat(values, lengths)
 
 
-def _of(array, members):
-    return array if members is None else array.take(members)
-
-
 def _count_whole(checked, top):
     groups = len(checked.labels)
     cells = 2 * groups * top
@@ -339,12 +340,16 @@ def _count_whole(checked, top):
     return parts
 
 
-def _key_of(checked, mine):
-    if mine is None and checked.ordered is not None:
+def _sorted_keys(checked):
+    """Times with their events, sorted within each group."""
+    if len(checked.labels) > 1:
+        key = packed_key(checked.time, checked.event)
+        return [np.sort(key[checked.code == code]) for code in range(len(checked.labels))]
+    if checked.ordered is not None:
         time, event, key = checked.ordered
         if time is checked.time and event is checked.event:
-            return key
-    return sorted_key(_of(checked.time, mine), _of(checked.event, mine))
+            return [key]
+    return [sorted_key(checked.time, checked.event)]
 
 
 def _count_sorted(key):

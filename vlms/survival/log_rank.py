@@ -25,6 +25,7 @@ from vlms.survival.allocations import count_allocations, exact_share, random_sha
 from vlms.survival.arguments import SurvivalInputError, check_number, group_codes
 from vlms.survival.event_table import count_groups, parts_of_table
 from vlms.survival.observations import Observations, observations
+from vlms.survival.side_by_side import side_by_side
 
 METHODS = ("asymptotic", "exact", "permutation")
 ADJUSTMENTS = {"holm": "holm", "bonferroni": "bonferroni", "BH": "fdr_bh", "none": None}
@@ -302,7 +303,7 @@ def _scores(checked, rho):
 def _observed_expected(parts, rho):
     """Sizes, observed and expected events of each group, and their covariance, in one stratum."""
     n = np.array([events.sum() + censored.sum() for _, _, events, censored in parts])
-    risk, deaths = _side_by_side(parts, n)
+    _, risk, deaths = side_by_side(parts)
     total, dying = risk.sum(axis=0), deaths.sum(axis=0)
     weight = dying
     if rho != 0:
@@ -320,32 +321,6 @@ def _observed_expected(parts, rho):
     else:
         variance = np.diag(risk @ scale) - (risk * scale) @ risk.T
     return n, deaths.sum(axis=1), expected, variance
-
-
-def _side_by_side(parts, n):
-    """Numbers at risk and events of every group (rows) at every event time of any (columns)."""
-    sizes = [part[0].size for part in parts]
-    time = np.concatenate([part[0] for part in parts])
-    # Each group's times ascend already: a stable sort only has to merge them.
-    order = np.argsort(time, kind="stable")
-    time = time.take(order)
-    new = np.zeros(time.size, dtype=np.int64)
-    np.not_equal(time[1:], time[:-1], out=new[1:], casting="unsafe")
-    column = np.empty(time.size, dtype=np.int64)
-    column[order] = np.cumsum(new, out=new)
-    width = int(new[-1]) + 1 if new.size else 0
-    deaths = np.zeros((len(parts), width))
-    own = np.split(column, np.cumsum(sizes)[:-1])
-    for code, (_, _, events, _) in enumerate(parts):
-        deaths[code][own[code]] = events
-    some = np.flatnonzero(deaths.sum(axis=0))
-    risk = np.empty((len(parts), some.size))
-    left = np.empty(width + 1)
-    for code, (_, _, events, censored) in enumerate(parts):
-        left.fill(0)
-        left[own[code] + 1] = events + censored
-        np.subtract(n[code], np.cumsum(left, out=left).take(some), out=risk[code])
-    return risk, deaths.take(some, axis=1)
 
 
 def _chi_square(difference, variance, informative):

@@ -149,8 +149,8 @@ def merge_noise(months, started=None):
     return months, None if started is None else _replaced(started, noisy, meant)
 
 
-def sorted_key(time, event):
-    """Sort times, those with the event after those without among equals, as one integer each.
+def packed_key(time, event):
+    """Time and event as one integer each, which sorts by time, the event last among equals.
 
     A time is never negative, so the sign bit of its float is free: shifted out, it makes room for
     the event, and the bits of the rest sort as the times do.
@@ -163,16 +163,42 @@ def sorted_key(time, event):
     Returns
     -------
     ndarray of uint64
-        Ascending; ``key >> 1`` holds the bits of the time, ``key & 1`` the event.
+        ``key >> 1`` holds the bits of the time, ``key & 1`` the event.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> key = packed_key(np.array([2.0, 1.0]), np.array([True, False]))
+    >>> (key >> np.uint64(1)).view(float).tolist(), (key & np.uint64(1)).tolist()
+    ([2.0, 1.0], [1, 0])
+    """
+    key = time.view(np.uint64) << np.uint64(1)
+    key |= event
+    return key
+
+
+def sorted_key(time, event):
+    """Sort times with their events: `packed_key`, ascending.
+
+    Parameters
+    ----------
+    time : ndarray of float
+    event : ndarray of bool
+
+    Returns
+    -------
+    ndarray of uint64
 
     Examples
     --------
     >>> import numpy as np
     >>> key = sorted_key(np.array([2.0, 1.0]), np.array([True, False]))
-    >>> (key >> np.uint64(1)).view(float).tolist(), (key & np.uint64(1)).tolist()
-    ([1.0, 2.0], [0, 1])
+    >>> (key >> np.uint64(1)).view(float).tolist()
+    [1.0, 2.0]
     """
-    return np.sort((time.view(np.uint64) << np.uint64(1)) | event)
+    key = packed_key(time, event)
+    key.sort()
+    return key
 
 
 def _same_length(months, other, name):

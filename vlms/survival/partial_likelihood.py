@@ -67,10 +67,10 @@ class PartialLikelihood:
             return at_risk if isinstance(at_risk, np.ndarray) else None
         if len(at_risk) * self.weight.size > MOST_TERM_CELLS:
             return None
-        counts = at_risk[:, self.at]
+        counts = at_risk.take(self.at, axis=1)
         dead = self.sets.deaths.T.tocsr()
         for pattern in range(len(counts)):
-            counts[pattern] -= self.gone * dead[[pattern]].toarray().ravel()[self.at]
+            counts[pattern] -= self.gone * dead[[pattern]].toarray().ravel().take(self.at)
         return counts
 
     def terms(self, values):
