@@ -55,9 +55,10 @@ def show_follow_up(study: Study, *, label):
         curve = kaplan_meier(frame["time"], ~frame["event"], interval=study.interval)
         middle = median_follow_up(frame["time"], frame["event"], interval=study.interval).iloc[0]
     drawn = draw_survival(study, curve, "Still followed, had nobody died")
+    coarse = " It is read from the steps below, so it may be late." if study.rules.safe else ""
     sentence = say(
         "Median follow-up by the reverse Kaplan–Meier method: {time} (95% interval {lower} to "
-        "{upper}).",
+        "{upper})." + coarse,
         **{name: _months(middle[name]) for name in ("time", "lower", "upper")},
     )
     caption = f"Follow-up, by the reverse Kaplan–Meier method.{how_drawn(study)}"
@@ -223,10 +224,16 @@ def _incidences(study, frame, causes, section, shown):
     return stacked, kept
 
 
-def draw_survival(study: Study, curve, ylabel):
+def draw_survival(study: Study, curve, ylabel, *, xlabel="Months"):
     """Draw curves with what the mode allows: censoring marks only when everything is shown."""
     marks = not study.rules.safe
-    return plot_survival(curve, censoring_marks=marks, times=_ticks(study, curve), ylabel=ylabel)
+    return plot_survival(
+        curve,
+        censoring_marks=marks,
+        times=_ticks(study, curve),
+        xlabel=xlabel,
+        ylabel=ylabel,
+    )
 
 
 def _ticks(study, curve):

@@ -89,11 +89,15 @@ def show_landmark(study: Study, *, label):
     named = study.rules.levels(group)
     section = f"Survival after month {month:g} by recurrence before it"
     name = f"{label}-recurrence"
-    shown = _compare(study, frame, named, {}, section, name, "overall_survival", both=True)
+    shown = _compare(
+        study, frame, named, {}, section, name, "overall_survival", both=True, start=month
+    )
     return together(*shown)
 
 
-def _compare(study, frame, named, sizes, section, name, endpoint, *, variable="", both=False):
+def _compare(
+    study, frame, named, sizes, section, name, endpoint, *, variable="", both=False, start=0
+):
     """Draw the curves of all groups that may be shown, and test them against each other."""
     named = named.loc[frame.index]
     prefix = f"{variable}: " if set(named.cat.categories) <= {"yes", "no", OTHER} else ""
@@ -108,7 +112,8 @@ def _compare(study, frame, named, sizes, section, name, endpoint, *, variable=""
         reason = "fewer than two groups have enough patients and events"
         return [skipped(study, section, reason)]
     stacked = lengthen(curves, study.rules) if study.rules.safe else pd.concat(curves)
-    drawn = draw_survival(study, stacked, height_of(endpoint))
+    clock = f"Months after month {start:g}" if start else "Months"
+    drawn = draw_survival(study, stacked, height_of(endpoint), xlabel=clock)
     caption = f"{section}.{how_drawn(study)}"
     alt = f"Survival curves of {len(curves)} groups; the test that compares them follows."
     shown = [figure(study, drawn, label=name, caption=caption, alt=alt)]
@@ -139,7 +144,7 @@ def _ratio(frame, groups, tested):
     fit = cox(frame.assign(group=order), "group").iloc[0]
     return say(
         "Hazard ratio of “{one}” against “{other}”: {hr:.2f|no estimate} "
-        "({lower:.2f|?} to {upper:.2f|?}).",
+        "(95% interval {lower:.2f|?} to {upper:.2f|?}).",
         one=str(tested[1]),
         other=str(tested[0]),
         hr=fit["hazard_ratio"],
