@@ -307,7 +307,7 @@ def _estimate(at_risk, events, censored, interval, confidence):
     n, d = at_risk.take(rows).astype(float), events.take(rows).astype(float)
     staying = n - d
     survival = np.cumprod(staying / n)
-    lost = np.searchsorted(-survival, 0.0)
+    lost = rows.size - np.searchsorted(survival[::-1], 0.0, side="right")
     with np.errstate(divide="ignore", invalid="ignore"):
         staying *= n
         d /= staying

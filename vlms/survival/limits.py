@@ -77,10 +77,15 @@ def normal_limits(survival, spread, interval, confidence):
         reach = np.exp(reach)
         lower, upper = survival / reach, np.minimum(survival * reach, 1)
     else:
+        # In place: with a million event times fresh memory costs as much as the arithmetic.
         log_survival = np.log(survival)
         # exp(-exp(log(-log S) -+ reach)) with reach below 0, so that the lower limit comes first
-        factor = np.exp(reach / log_survival)
-        lower, upper = np.exp(log_survival / factor), np.exp(log_survival * factor)
+        reach /= log_survival
+        factor = np.exp(reach, out=reach)
+        lower = log_survival / factor
+        np.exp(lower, out=lower)
+        log_survival *= factor
+        upper = np.exp(log_survival, out=log_survival)
     return lower, upper
 
 

@@ -37,16 +37,17 @@ def side_by_side(parts):
     order = np.argsort(every, kind="stable")
     every = every.take(order)
     begins = np.flatnonzero(np.append(True, every[1:] > every[:-1])[: every.size])
-    died = np.concatenate([part[2] for part in parts]).take(order)
+    died = np.concatenate([part[2] > 0 for part in parts]).take(order)
     if begins.size:
-        begins = begins[np.add.reduceat(died, begins) > 0]
+        begins = begins[np.logical_or.reduceat(died, begins)]
     times = every.take(begins)
-    owner = np.repeat(np.arange(len(parts)), [part[0].size for part in parts]).take(order)
-    at_risk, events = np.zeros((2, len(parts), times.size))
+    ends = np.cumsum([part[0].size for part in parts])
+    at_risk, events = np.empty((2, len(parts), times.size))
     for code, (own, still, happened, _) in enumerate(parts):
-        mine = owner == code
+        mine = (order < ends[code]) & (order >= ends[code] - own.size)
         # Own rows before each time; the next one is the first at it or after it.
-        row = np.cumsum(mine).take(begins) - mine.take(begins)
+        row = np.cumsum(mine).take(begins)
+        row -= mine.take(begins)
         at_risk[code] = np.append(still, 0).take(row)
         events[code] = np.append(happened, 0).take(row)
         events[code] *= np.append(own, np.inf).take(row) == times
