@@ -113,11 +113,11 @@ class Point:
         self.risk = np.exp(eta)
         sums = likelihood.terms(np.vstack([self.risk, self.risk * rows]))
         with np.errstate(all="ignore"):
-            self.hazard = likelihood.weight / sums[0]
-            self.mean = sums[1:] / sums[0]
-            self.log_likelihood = float(
-                likelihood.events @ eta - likelihood.weight @ np.log(sums[0])
-            )
+            # In place: fresh memory for a million terms takes longer than the arithmetic.
+            self.hazard, self.mean = likelihood.weight / sums[0], sums[1:]
+            self.mean /= sums[0]
+            log_sums = np.log(sums[0], out=sums[0])
+            self.log_likelihood = float(likelihood.events @ eta - likelihood.weight @ log_sums)
         # Far out a whole risk set has no weight that numbers could hold: no place to stand on.
         if eta.min(initial=0.0) < LOWEST or not np.isfinite(self.log_likelihood):
             self.log_likelihood = -np.inf
