@@ -19,8 +19,8 @@ ORDER = """
     cohort readings endpoints intake
     survival.arguments survival.observations survival.event_table survival.limits survival.curves
     survival.quantiles survival.restricted_means survival.spreading survival.allocations
-    survival.side_by_side survival.log_rank survival.covariates survival.risk_sets survival.partial_likelihood
-    survival.newton survival.firth survival.cox_fit survival.regression
+    survival.side_by_side survival.log_rank survival.covariates survival.risk_sets
+    survival.partial_likelihood survival.newton survival.firth survival.cox_fit survival.regression
     survival.proportional_hazards survival.competing_risks survival.gray survival.time_dependent
     survival.pooling survival.resampling survival.registry survival
     descriptive.summaries descriptive.table_one descriptive.exact_tests
@@ -34,6 +34,7 @@ ORDER = """
     figures.counts figures.claims figures
     presentation.shown presentation.sentences presentation.tables presentation.pictures
     presentation
+    exercises
     disclosure.rules disclosure.curves disclosure.releases disclosure
     rendering rendering.processes rendering.quick_imports rendering.kernels rendering.layout
     rendering.prose rendering.page rendering.publishing rendering.parameters rendering.execution
