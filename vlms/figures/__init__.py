@@ -1,7 +1,7 @@
 """The figures, in one place to import them from; each takes results and returns its Axes.
 
-The drawing itself stands in `curve_figures`, `patient_figures`, `estimate_figures`,
-`multiverse_figures`, `count_figures` and `claim_figures`, their common look in `drawing`.
+The drawing itself stands in `curves`, `patients`, `estimates`, `multiverse`, `counts` and `claims`,
+their common look in `drawing`.
 """
 
 from vlms.figures.claims import plot_attainable, plot_claim_against, plot_printed_survival
