@@ -1,40 +1,62 @@
-"""The Kaplan-Meier curve and what is read off it at given times.
+"""Survival curves, what is read off them, landmarks and cumulative incidence.
 
-A curve is a tidy frame with one row at time 0 and one each distinct time of each group. It is
-computed from the event table: S(t) is the product of (n - d) / n, its standard error is
-Greenwood's. Whatever reads a curve needs no patients.
+A curve is a tidy frame with one row at time 0 and one each distinct time of each group, made from
+the event table: S(t) is the product of (n - d) / n, its standard error is Greenwood's. Whatever
+reads a curve needs no patients. The numbers are those of R's package survival.
 
-Own code rather than lifelines, which counts those at risk at the end of a period and is slow.
-Sources: Kaplan and Meier 1958; Greenwood 1926. The numbers are those of R's `survfit` and
-`summary.survfit` (package survival).
+Own code where lifelines differs from R: ties up to rounding noise, numbers at risk just before a
+time, limits on three scales, the midpoint rule for quantiles, Greenwood's error of a restricted
+mean, and tied causes in the Aalen-Johansen estimate (lifelines moves tied times at random).
+
+Sources: Kaplan and Meier 1958; Greenwood 1926; Kalbfleisch and Prentice 2002 (log-log limits);
+Schemper and Smith 1996 (follow-up); Anderson, Cain and Gelber 1983 (landmark); Aalen and Johansen
+1978; Andersen, Borgan, Gill and Keiding 1993, section IV.4 (its variance).
 """
+
+import warnings
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr, ndtri
 
-from vlms.survival.arguments import SurvivalInputError, checked_times
-from vlms.survival.event_table import (
-    count_groups,
+from vlms.survival.counts import (
+    TIE_TOLERANCE,
+    Counts,
+    SurvivalInputError,
+    check_number,
+    checked_event,
+    checked_times,
+    count,
+    counts_of,
     group_slices,
-    joined,
-    parts_of_table,
-    repeat_labels,
+    noise_of,
+    observations,
+    one_dimensional,
+    refuse_rows,
+    repeated,
+    require_column,
+    within_groups,
 )
-from vlms.survival.limits import beta_product_limits, check_interval, normal_limits
-from vlms.survival.observations import TIE_TOLERANCE, observations
+from vlms.survival.small import beta_product_limits
 
+INTERVALS = ("plain", "log", "log-log", "beta-product", "beta-product-mid-p")
 CURVE_COLUMNS = [
     "group", "time", "at_risk", "events", "censored", "survival", "std_error", "lower", "upper",
 ]  # fmt: skip
+INCIDENCE_INTERVALS = ("log", "log-log", "plain", "logit")
+# A sum of shares reaches 1 but for this much.
+ROUNDING = 1e-12
 
 
-def kaplan_meier(time, event, group=None, *, entry=None, interval="log-log", confidence=0.95):
+def kaplan_meier(
+    time, event=None, group=None, *, entry=None, interval="log-log", confidence=0.95
+):
     """Estimate survival by Kaplan and Meier's product.
 
     Parameters
     ----------
-    time : array-like of float, shape (n,)
-        End of observation, in months.
+    time : array-like of float, shape (n,), or DataFrame
+        End of observation, in any unit; or what `event_table` returned, in place of all patients.
     event : array-like of bool, shape (n,)
         True where the observation ended with the event.
     group : array-like, shape (n,), optional
@@ -77,44 +99,19 @@ def kaplan_meier(time, event, group=None, *, entry=None, interval="log-log", con
     3   3.0        3    0.5333     0.2483  0.0683  0.8631
     4   4.0        1    0.0000        NaN     NaN     NaN
     """
-    if entry is not None and str(interval).startswith("beta-product"):
+    if interval not in INTERVALS:
+        raise SurvivalInputError(f"interval: {interval!r} is unknown. Use one of {INTERVALS}.")
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
+    if isinstance(time, pd.DataFrame):
+        counts = counts_of(time, event=event, group=group, entry=entry)
+    else:
+        counts = count(observations(time, event, group, entry=entry))
+    if interval.startswith("beta-product") and (entry is not None or counts.delayed()):
         raise SurvivalInputError(
             f'interval: "{interval}" is defined for patients observed from time 0. '
-            'With entry= use "log-log".'
+            'With delayed entry use "log-log".'
         )
-    check_interval(interval, confidence)
-    checked = observations(time, event, group, entry=entry)
-    return _curve(checked.labels, count_groups(checked), interval, confidence)
-
-
-def kaplan_meier_from_table(table, *, interval="log-log", confidence=0.95):
-    """Estimate survival from counts instead of patients.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `event_table` returns it, perhaps counted elsewhere from a registry.
-    interval, confidence
-        As `kaplan_meier`.
-
-    Returns
-    -------
-    DataFrame
-        As `kaplan_meier`.
-
-    Raises
-    ------
-    SurvivalInputError
-        For an unknown interval or a confidence level outside 0-1.
-
-    Examples
-    --------
-    >>> from vlms.survival.event_table import event_table
-    >>> kaplan_meier_from_table(event_table([1, 2], [1, 0]))["survival"].tolist()
-    [1.0, 0.5, 0.5]
-    """
-    check_interval(interval, confidence)
-    return _curve(*parts_of_table(table), interval, confidence)
+    return _curve(counts, interval, confidence)
 
 
 def survival_at(curve, times):
@@ -125,7 +122,7 @@ def survival_at(curve, times):
     curve : DataFrame
         From `kaplan_meier`.
     times : float or array-like of float
-        Times, in months.
+        Times, in the unit of the curve.
 
     Returns
     -------
@@ -151,109 +148,417 @@ def survival_at(curve, times):
     0   2.5        3       0.8
     1   5.0        0       NaN
     """
-    check_curve(curve)
-    return _read_at(curve, times, ["survival", "lower", "upper"], beyond=np.nan)
-
-
-def cumulative_hazard(curve):
-    """Add up events and hazard along the curve.
-
-    Parameters
-    ----------
-    curve : DataFrame
-        From `kaplan_meier`.
-
-    Returns
-    -------
-    DataFrame
-        ``group, time, cumulative_events, cumulative_hazard, std_error``: the estimate of Nelson
-        and Aalen, the sum of d / n, and its standard error, the root of the sum of d / n^2.
-
-    Notes
-    -----
-    R: ``survfit(...)[c("cumhaz", "std.chaz")]``.
-
-    Examples
-    --------
-    >>> cumulative_hazard(kaplan_meier([1, 2], [1, 1]))["cumulative_hazard"].tolist()
-    [0.0, 0.5, 1.5]
-    """
-    check_curve(curve)
-    at_risk = curve["at_risk"].to_numpy(dtype=float)
-    # A row without events adds nothing, also where nobody is at risk.
-    step = curve["events"] / np.where(at_risk > 0, at_risk, 1)
-    parts = [rows for _, rows in group_slices(curve)]
-
-    def running(values):
-        return np.concatenate([np.cumsum(values.to_numpy()[rows]) for rows in parts])
-
+    _check_curve(curve)
+    asked = checked_times(np.atleast_1d(np.asarray(times)), "times")
+    time, at_risk = curve["time"].to_numpy(), curve["at_risk"].to_numpy()
+    estimates = curve[["survival", "lower", "upper"]].to_numpy()
+    slices = group_slices(curve)
+    left, found = [], []
+    for _, rows in slices:
+        mine = time[rows]
+        noise = noise_of(mine)
+        upcoming = np.searchsorted(mine, asked - noise, side="left")
+        last = np.searchsorted(mine, asked + noise, side="right") - 1
+        left.append(np.append(at_risk[rows], 0)[upcoming])
+        known = asked <= mine[-1] + noise
+        found.append(np.where(known[:, None], estimates[rows][last], np.nan))
+    survival, lower, upper = np.concatenate(found).T
     return pd.DataFrame(
         {
-            "group": curve["group"].to_numpy(),
-            "time": curve["time"].to_numpy(),
-            "cumulative_events": running(curve["events"]),
-            "cumulative_hazard": running(step),
-            "std_error": np.sqrt(running(step / np.where(at_risk > 0, at_risk, 1))),
+            "group": repeated([label for label, _ in slices], [asked.size] * len(slices)),
+            "time": np.tile(asked, len(slices)),
+            "at_risk": np.concatenate(left),
+            "survival": survival,
+            "lower": lower,
+            "upper": upper,
         }
     )
 
 
-def numbers_at_risk(curve, times):
-    """Count those at risk, and what has happened so far, at given times.
+def survival_quantile(curve, quantile=0.5):
+    """Read the time by which a share of the patients have had the event.
 
     Parameters
     ----------
     curve : DataFrame
         From `kaplan_meier`.
-    times : float or array-like of float
-        Times, in months, as under the axis of a survival plot.
+    quantile : float or array-like of float
+        Share with the event, 0-1: 0.5 is the median survival time, 0.25 the time at S = 0.75.
 
     Returns
     -------
     DataFrame
-        ``group, time, at_risk, cumulative_events, cumulative_censored``: at risk just before the
-        time, events and censorings up to and including it.
+        ``group, quantile, time, lower, upper``; NaN where the curve, or the limit, does not reach
+        the quantile. The limits are where the curve's own limits cross it.
 
     Raises
     ------
     SurvivalInputError
-        For a negative or missing time.
+        For a quantile outside 0-1.
 
     Notes
     -----
-    R: ``summary(survfit(...), times = times, extend = TRUE)$n.risk``. With delayed entry this is,
-    as there, the number at the next time on the curve.
+    R: ``quantile(survfit(...), probs = quantile)``, with its tolerance and midpoint rule: where S
+    is exactly 1 - quantile over a stretch, the time is the middle of the stretch.
 
     Examples
     --------
-    >>> numbers_at_risk(kaplan_meier([1, 2, 3], [1, 0, 1]), [0, 2, 6])["at_risk"].tolist()
-    [3, 2, 0]
+    >>> survival_quantile(kaplan_meier([1, 2, 3, 4], [1, 1, 1, 1]))
+      group  quantile  time  lower  upper
+    0   all       0.5   2.5    1.0    NaN
     """
-    check_curve(curve)
-    counted = curve.assign(
-        cumulative_events=curve.groupby("group", observed=True)["events"].cumsum(),
-        cumulative_censored=curve.groupby("group", observed=True)["censored"].cumsum(),
-    )
-    return _read_at(counted, times, ["cumulative_events", "cumulative_censored"], beyond=None)
+    _check_curve(curve)
+    shares = np.atleast_1d(np.asarray(quantile))
+    if shares.dtype.kind not in "iuf" or not ((shares >= 0) & (shares <= 1)).all():
+        raise SurvivalInputError(f"quantile: {quantile} is not a share between 0 and 1.")
+    time = curve["time"].to_numpy()
+    rows = []
+    for label, mine in group_slices(curve):
+        found = [
+            _crossings(time[mine], curve[name].to_numpy()[mine], shares)
+            for name in ("survival", "lower", "upper")
+        ]
+        rows += [(label, share, *values) for share, *values in zip(shares, *found, strict=True)]
+    return pd.DataFrame(rows, columns=["group", "quantile", "time", "lower", "upper"])
 
 
-def check_curve(frame):
-    """Refuse what is no curve.
+def median_follow_up(time, event, group=None, *, interval="log-log", confidence=0.95):
+    """Estimate the median follow-up by the reverse Kaplan-Meier curve.
+
+    The roles of event and censoring are swapped: a death ends the follow-up before its time. At
+    a time with both, R counts the swapped event (the censoring) first.
 
     Parameters
     ----------
-    frame : object
-        What the caller passed as a curve.
+    time, event, group, interval, confidence
+        As `kaplan_meier`.
+
+    Returns
+    -------
+    DataFrame
+        ``group, quantile, time, lower, upper`` with quantile 0.5, as `survival_quantile`.
 
     Raises
     ------
     SurvivalInputError
-        Naming the columns that are missing.
+        For what `event_table` refuses.
+
+    Notes
+    -----
+    R: ``quantile(survfit(Surv(time, 1 - event) ~ group, conf.type = "log-log"), 0.5)``.
 
     Examples
     --------
-    >>> check_curve(kaplan_meier([1], [1]))
+    >>> median_follow_up([1, 2, 3, 4, 5], [1, 0, 1, 0, 0])["time"].item()
+    4.0
     """
+    censored = ~checked_event(event)
+    return survival_quantile(
+        kaplan_meier(time, censored, group, interval=interval, confidence=confidence)
+    )
+
+
+def restricted_mean(curve, horizon):
+    """Integrate the curve up to a horizon: the mean time lived within it.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        From `kaplan_meier`.
+    horizon : float or array-like of float
+        Horizon, in the unit of the curve, above 0.
+
+    Returns
+    -------
+    DataFrame
+        ``group, horizon, rmst, std_error, lower, upper``; plain normal limits at the curve's
+        confidence level. NaN, with a warning, where the horizon lies beyond a group's follow-up
+        and its curve has not come down to 0: R would carry the last value on unasked.
+
+    Raises
+    ------
+    SurvivalInputError
+        For a horizon of 0 or less.
+
+    Notes
+    -----
+    R: ``print(survfit(...), rmean = horizon)``. The variance is Greenwood's: the sum over event
+    times of (area to the right)^2 d / (n (n - d)). That of lifelines is not.
+
+    Examples
+    --------
+    >>> restricted_mean(kaplan_meier([1, 2, 3, 4], [1, 1, 1, 1]), 4).round(4)
+      group  horizon  rmst  std_error   lower   upper
+    0   all        4   2.5      0.559  1.4043  3.5957
+    """
+    _check_curve(curve)
+    horizons = np.atleast_1d(np.asarray(horizon))
+    if horizons.dtype.kind not in "iuf" or not ((horizons > 0) & np.isfinite(horizons)).all():
+        raise SurvivalInputError(f"horizon: {horizon} is no time above 0.")
+    z = _normal_quantile(curve)
+    rows = []
+    for label, mine in group_slices(curve):
+        for end in horizons:
+            mean, error = _area(curve.iloc[mine], float(end), label)
+            rows.append((label, end, mean, error, mean - z * error, mean + z * error))
+    return pd.DataFrame(rows, columns=["group", "horizon", "rmst", "std_error", "lower", "upper"])
+
+
+def restricted_mean_difference(curve, horizon, *, reference=None):
+    """Compare restricted means: each other group minus the reference.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        From `kaplan_meier`, of two groups or more.
+    horizon : float
+        Horizon, in the unit of the curve.
+    reference : label, optional
+        Group that is subtracted; the first one unless named.
+
+    Returns
+    -------
+    DataFrame
+        ``group, reference, horizon, difference, std_error, lower, upper, p_value``. The groups
+        are independent, so the variances add; the P value is two-sided, from the normal.
+
+    Raises
+    ------
+    SurvivalInputError
+        For fewer than two groups or an unknown reference.
+
+    Notes
+    -----
+    R: ``survRM2::rmst2(time, event, arm, tau = horizon)``, its difference (whose variance has no
+    d / (n (n - d)) term where n = d, as here).
+
+    Examples
+    --------
+    >>> curve = kaplan_meier([1, 2, 3, 4], [1, 1, 1, 1], ["a", "a", "b", "b"])
+    >>> restricted_mean_difference(curve, 3)[["difference", "std_error"]].round(4)
+       difference  std_error
+    0         1.5     0.3536
+    """
+    means = restricted_mean(curve, horizon).set_index("group")
+    if len(means) < 2:
+        raise SurvivalInputError("curve: has one group only. A difference needs two.")
+    reference = means.index[0] if reference is None else reference
+    if reference not in means.index:
+        raise SurvivalInputError(
+            f"reference: no group {reference!r}. The groups are {list(means.index)}."
+        )
+    base, others = means.loc[reference], means.drop(index=reference)
+    difference = (others["rmst"] - base["rmst"]).to_numpy()
+    error = np.hypot(others["std_error"], base["std_error"]).to_numpy()
+    z = _normal_quantile(curve)
+    return pd.DataFrame(
+        {
+            "group": others.index,
+            "reference": reference,
+            "horizon": horizon,
+            "difference": difference,
+            "std_error": error,
+            "lower": difference - z * error,
+            "upper": difference + z * error,
+            "p_value": 2 * ndtr(-np.abs(difference / np.where(error > 0, error, np.nan))),
+        }
+    )
+
+
+def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
+    """Keep the patients still under observation at a landmark and restart their clock there.
+
+    Whoever is to have a recurrence must first live until it: comparing those who ever recurred
+    with those who never did compares the long-lived with the others (immortal time bias).
+    Classifying everyone at a landmark, by what has happened until then, does not.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a patient.
+    landmark : float
+        Time after time zero.
+    time, event : str
+        Columns with the end of observation and whether it ended with the event.
+    happened : dict of str to str, optional
+        For each new column the column with the time of what it is about, for example
+        ``{"recurred": "local_recurrence_months"}``: True when that time is not after the landmark.
+
+    Returns
+    -------
+    DataFrame
+        The rows with ``time > landmark``, `time` counted from the landmark, all other columns as
+        they were. ``.attrs``: ``landmark, events_before, censored_before``.
+
+    Raises
+    ------
+    SurvivalInputError
+        A landmark that is no time, an unknown column, an outcome without meaning.
+
+    Notes
+    -----
+    Whoever ends exactly at the landmark, but for rounding noise, is out: nothing of their
+    follow-up lies after it. R: ``subset(transform(frame, time = time - landmark), time > 0)``.
+
+    Examples
+    --------
+    >>> cohort = pd.DataFrame(
+    ...     {"time": [5, 12, 30], "event": [True, True, False], "recurrence": [2, np.nan, 3]}
+    ... )
+    >>> at_landmark(cohort, 6, happened={"recurred": "recurrence"})
+       time  event  recurrence  recurred
+    1   6.0   True         NaN     False
+    2  24.0  False         3.0      True
+    """
+    landmark = float(checked_times([landmark], "landmark")[0])
+    for name, role in ((time, "time"), (event, "event")):
+        require_column(frame, name, role)
+    checked = observations(frame[time], frame[event])
+    noise = noise_of(np.unique(checked.time))
+    kept = checked.time > landmark + noise
+    later = frame.loc[kept].copy()
+    later[time] = checked.time[kept] - landmark
+    for name, column in (happened or {}).items():
+        require_column(frame, column, "happened")
+        seen = frame[column].notna().to_numpy()
+        when = np.full(len(frame), np.inf)
+        when[seen] = checked_times(frame[column][seen], column)
+        later[name] = when[kept] <= landmark + noise
+    later.attrs = {
+        **frame.attrs,
+        "landmark": landmark,
+        "events_before": int((~kept & checked.event).sum()),
+        "censored_before": int((~kept & ~checked.event).sum()),
+    }
+    return later
+
+
+def cumulative_incidence(time, cause, group=None, *, censored=0, interval="log", confidence=0.95):
+    """Estimate the cumulative incidence of each cause (Aalen-Johansen).
+
+    Death of another cause is not censoring: whoever dies can no longer have the event. Incidences
+    of all causes and survival add up to one; one minus a Kaplan-Meier curve that censors the other
+    causes is too high.
+
+    Parameters
+    ----------
+    time : array-like of float, shape (n,)
+        End of observation, in any unit.
+    cause : array-like, shape (n,)
+        Cause of the event: whole numbers, 0 where it was censored; or text, with `censored`.
+    group : array-like, shape (n,), optional
+        Group of each patient; without it there is one, ``"all"``.
+    censored : int or str
+        The code that stands for censoring.
+    interval : {"log", "log-log", "plain", "logit"}
+        Scale on which the limits are symmetric; ``"log"`` is what ``survfit`` takes.
+    confidence : float
+        Coverage of the limits.
+
+    Returns
+    -------
+    DataFrame
+        ``group, cause, time, at_risk, incidence, std_error, lower, upper``: for each group and
+        cause a row at time 0 and one at each distinct time. Limits are NaN where they do not
+        exist: before the first event of the cause, and at an incidence of 1.
+
+    Raises
+    ------
+    SurvivalInputError
+        Negative or missing times, causes that are no codes, unequal lengths.
+
+    Notes
+    -----
+    R: ``survfit(Surv(time, factor(cause)) ~ group)``. The standard error is that of survfit, the
+    infinitesimal jackknife, which for right-censored data is the multinomial (Greenwood) variance.
+    ``cmprsk::cuminc`` has another variance, slightly larger in small samples.
+
+    Examples
+    --------
+    >>> cumulative_incidence([1, 2, 3, 4], [1, 2, 0, 1]).query("cause == 1")[
+    ...     ["time", "at_risk", "incidence"]
+    ... ]
+       time  at_risk  incidence
+    0   0.0        4       0.00
+    1   1.0        4       0.25
+    2   2.0        3       0.25
+    3   3.0        2       0.25
+    4   4.0        1       0.75
+    """
+    if interval not in INCIDENCE_INTERVALS:
+        raise SurvivalInputError(
+            f"interval: {interval!r} is unknown. Use one of {', '.join(INCIDENCE_INTERVALS)}."
+        )
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
+    checked, kind, causes = coded_causes(time, cause, group, censored)
+    if not causes:
+        raise SurvivalInputError(
+            "cause: every patient is censored, so there is no cause to estimate. "
+            f"Check that {censored!r} stands for censoring."
+        )
+    z = ndtri(0.5 + confidence / 2)
+    end, parts = checked.time, []
+    for code, label in enumerate(checked.labels):
+        mine = checked.code == code
+        times, row = np.unique(np.append(end[mine], 0.0), return_inverse=True)
+        leaving = np.bincount(row[:-1], minlength=times.size)
+        at_risk = leaving[::-1].cumsum()[::-1]
+        events = [
+            np.bincount(row[:-1][kind[mine] == number], minlength=times.size)
+            for number in range(len(causes))
+        ]
+        for name, own in zip(causes, events, strict=True):
+            incidence, error = _aalen_johansen(at_risk, own, sum(events))
+            lower, upper = _incidence_limits(incidence, error, z, interval)
+            columns = {
+                "group": repeated([label], [times.size]),
+                "cause": repeated([name], [times.size]),
+                "time": times,
+                "at_risk": at_risk,
+                "incidence": incidence,
+                "std_error": error,
+                "lower": lower,
+                "upper": upper,
+            }
+            parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def coded_causes(time, cause, group, censored):
+    """Checked patients, whose event is that of any cause; the number of each cause (-1: none)."""
+    plain = np.asarray(cause) if isinstance(cause, pd.Categorical) else cause
+    values = one_dimensional(plain, "cause")
+    missing = np.asarray(pd.isna(values))
+    refuse_rows(plain, missing, "cause", "missing", "Censored patients have a code too.", values)
+    if isinstance(censored, str):
+        code = [isinstance(value, str) for value in values]
+        remedy = "With a text for censored, every cause is text."
+    else:
+        code = [_is_code(value) for value in values]
+        remedy = 'Causes are 1, 2, … and 0 for censored; or text with censored="…".'
+    wrong = ~np.array(code, dtype=bool)
+    refuse_rows(plain, wrong, "cause", "no code of a cause", remedy, values)
+    values = values if isinstance(censored, str) else values.astype(np.int64)
+    causes = sorted({*values.tolist()} - {censored})
+    kind = np.full(values.size, -1)
+    for number, name in enumerate(causes):
+        kind[values == name] = number
+    if kind.size != len(np.atleast_1d(time)):
+        raise SurvivalInputError(
+            f"cause: {kind.size} values for {len(np.atleast_1d(time))} times. "
+            "Take both from the same rows."
+        )
+    return observations(time, kind >= 0, group), kind, causes
+
+
+def _is_code(value):
+    """Whether a value is a whole number from 0."""
+    number = isinstance(value, int | float | np.number | np.bool_)
+    return number and value >= 0 and value == int(value)
+
+
+def _check_curve(frame):
+    """Refuse what is no curve."""
     missing = [name for name in CURVE_COLUMNS if name not in getattr(frame, "columns", ())]
     if missing:
         raise SurvivalInputError(
@@ -261,92 +566,149 @@ def check_curve(frame):
         )
 
 
-def noise_of(time):
-    """How far apart two times may be and still be one, by the rule for ties.
-
-    Parameters
-    ----------
-    time : ndarray of float
-        Times of a curve.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> noise_of(np.array([0.0, 1.0])) < 1e-7
-    True
-    """
-    return TIE_TOLERANCE * max(1.0, float(np.mean(time)))
+def _normal_quantile(curve):
+    """The z of a curve's confidence level."""
+    return ndtri(0.5 + curve.attrs.get("confidence", 0.95) / 2)
 
 
-def _curve(labels, parts, interval, confidence):
-    """Curves of all groups from their counts, a row at time 0 put before each."""
-    found = []
-    for part in parts:
-        # Without a row at time 0 one is put before; with one, a copy keeps the table apart.
-        first = [(0,), part[1][:1], (0,), (0,)] if part[0][0] > 0 else [()] * 4
-        mine = [
-            np.concatenate([np.asarray(start, dtype=column.dtype), column])
-            for start, column in zip(first, part, strict=True)
-        ]
-        found.append((*mine, *_estimate(*mine[1:], interval, confidence)))
-    columns = {"group": repeat_labels(labels, [part[0].size for part in found])}
-    for name, arrays in zip(CURVE_COLUMNS[1:], zip(*found, strict=True), strict=True):
-        columns[name] = joined(arrays)
-    curve = pd.DataFrame(columns, copy=False)
+def _curve(counts, interval, confidence):
+    """Survival, standard error and limits from the counts."""
+    counts = _from_time_zero(counts)
+    n, d = counts.at_risk.astype(float), counts.events
+    survival = within_groups(np.cumprod, (n - d) / n, counts.sizes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        greenwood = within_groups(np.cumsum, d / ((n - d) * n), counts.sizes)
+        error_of_log = np.sqrt(greenwood)
+        std_error = survival * error_of_log
+        if interval.startswith("beta-product"):
+            lower, upper = beta_product_limits(counts, interval, confidence)
+        else:
+            lower, upper = _limits(survival, error_of_log, interval, confidence)
+    estimates = dict(zip(CURVE_COLUMNS[5:], (survival, std_error, lower, upper), strict=True))
+    curve = counts.frame(**estimates)
     curve.attrs.update(interval=interval, confidence=confidence)
     return curve
 
 
-def _estimate(at_risk, events, censored, interval, confidence):
-    """Survival, standard error and limits; only rows with an event change them."""
-    rows = np.flatnonzero(events)
-    n, d = at_risk.take(rows).astype(float), events.take(rows).astype(float)
-    staying = n - d
-    survival = np.cumprod(staying / n)
-    lost = rows.size - np.searchsorted(survival[::-1], 0.0, side="right")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        staying *= n
-        d /= staying
-        spread = np.sqrt(np.cumsum(d, out=d), out=d)
-        std_error = survival * spread
-        if interval.startswith("beta-product"):
-            limits = beta_product_limits(at_risk, events, censored, interval, confidence)
-        else:
-            limits = normal_limits(survival, spread, interval, confidence)
-            for limit in limits:
-                limit[lost:] = np.nan
-    # Before the first event nothing has been lost and nothing is uncertain.
-    step = np.cumsum(events > 0)
-    curve = [_stretched(1.0, survival, step), _stretched(0.0, std_error, step)]
-    if interval.startswith("beta-product"):
-        return *curve, *limits
-    return *curve, *(_stretched(1.0, limit, step) for limit in limits)
+def _from_time_zero(counts):
+    """Put a row at time 0 before each group that has none."""
+    first = np.cumsum(counts.sizes) - counts.sizes
+    late = counts.time[first] > 0
+    first = first[late]
+    return Counts(
+        counts.labels,
+        counts.sizes + late,
+        np.insert(counts.time, first, 0.0),
+        np.insert(counts.at_risk, first, counts.at_risk[first]),
+        np.insert(counts.events, first, 0),
+        np.insert(counts.censored, first, 0),
+    )
 
 
-def _stretched(start, values, step):
-    return np.concatenate([[start], values]).take(step)
+def _limits(survival, error_of_log, interval, confidence):
+    """Normal limits on the asked scale, cut off at 0 and 1."""
+    reach = ndtri(0.5 + confidence / 2) * error_of_log
+    if interval == "plain":
+        lower, upper = survival - survival * reach, survival + survival * reach
+    elif interval == "log":
+        lower, upper = survival / np.exp(reach), survival * np.exp(reach)
+    else:
+        log_survival = np.log(survival)
+        factor = np.exp(reach / log_survival)
+        lower, upper = np.exp(log_survival / factor), np.exp(log_survival * factor)
+    for limit in (lower, upper):
+        limit[error_of_log == 0] = 1.0  # before the first event
+        limit[survival == 0] = np.nan
+    return np.maximum(lower, 0), np.minimum(upper, 1)
 
 
-def _read_at(curve, times, columns, *, beyond):
-    asked = checked_times(np.atleast_1d(np.asarray(times)), "times")
-    time = curve["time"].to_numpy()
-    values = {name: curve[name].to_numpy() for name in ["at_risk", *columns]}
-    parts, labels = [], []
-    for label, rows in group_slices(curve):
-        mine = time[rows]
-        noise = noise_of(mine)
-        upcoming = np.searchsorted(mine, asked - noise, side="left")
-        last = np.searchsorted(mine, asked + noise, side="right") - 1
-        part = {"time": asked, "at_risk": np.append(values["at_risk"][rows], 0)[upcoming]}
-        for name in columns:
-            part[name] = values[name][rows][last]
-            if beyond is not None:
-                part[name] = np.where(asked > mine[-1] + noise, beyond, part[name])
-        labels.append(label)
-        parts.append(part)
-    frame = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return pd.DataFrame({"group": repeat_labels(labels, [asked.size] * len(labels)), **frame})
+def _crossings(time, survival, shares):
+    """First time at which 1 - survival reaches each share, as R's findq finds it."""
+    reached = 1 - survival
+    if reached[0] != 0:
+        # Events at time 0: R still starts the curve at S = 1.
+        time, reached = np.append(0.0, time), np.append(0.0, reached)
+    known = ~np.isnan(reached)
+    levels, first = np.unique(reached[known], return_index=True)
+    at = time[known][first]
+    last_level = reached[known][first.max()] if known[-1] else np.nan
+    found = np.full(shares.size, np.nan)
+    for position, share in enumerate(shares):
+        if share == 0:
+            # R: time 0, unless the curve is known never to leave 1.
+            found[position] = np.nan if abs(last_level) < TIE_TOLERANCE else 0.0
+            continue
+        left = np.searchsorted(levels, share - TIE_TOLERANCE, side="left")
+        right = np.searchsorted(levels, share + TIE_TOLERANCE, side="left")
+        if left == levels.size:
+            continue
+        if abs(share - last_level) < TIE_TOLERANCE:
+            found[position] = (at[left] + time[-1]) / 2
+        elif right < levels.size:
+            found[position] = (at[left] + at[right]) / 2
+    return found
+
+
+def _area(curve, horizon, label):
+    """Area under one curve up to a horizon, and its standard error."""
+    time, survival = curve["time"].to_numpy(), curve["survival"].to_numpy()
+    if horizon > time[-1] + noise_of(time) and survival[-1] > 0:
+        warnings.warn(
+            f"restricted mean of group {label!r}: horizon {horizon:g} lies beyond its follow-up "
+            f"({time[-1]:g}) and its curve is still at {survival[-1]:.3g}; the answer is "
+            "missing. Choose a horizon within the follow-up of every group.",
+            stacklevel=3,
+        )
+        return np.nan, np.nan
+    kept = time <= horizon
+    edges = np.append(time[kept], horizon)
+    rectangles = np.diff(edges) * survival[kept]
+    area_right = np.cumsum(rectangles[::-1])[::-1]
+    n, d = curve["at_risk"].to_numpy(float)[kept], curve["events"].to_numpy(float)[kept]
+    some = (d > 0) & (n > d)
+    variance = np.sum(area_right[some] ** 2 * d[some] / (n[some] * (n[some] - d[some])))
+    return rectangles.sum(), np.sqrt(variance)
+
+
+def _aalen_johansen(at_risk, mine, every):
+    """Incidence of one cause and its standard error, by running sums.
+
+    The variances of survival S and incidence F and their covariance obey, at a time with hazard p
+    of any event and q of this one and Y at risk, V(F) += 2 q C(S, F) + q² V(S) + S² q (1 - q) / Y.
+    With V(S) = S² g (Greenwood) and C(S, F) = S w each is a running sum of its own.
+    """
+    hazard, own = every / at_risk, mine / at_risk
+    survival = _before(np.cumprod(1 - hazard), 1.0)
+    incidence = np.cumsum(survival * own)
+    left = at_risk - every
+    greenwood = np.cumsum(np.divide(every, at_risk * left, out=np.zeros(left.size), where=left > 0))
+    before = _before(greenwood, 0.0)
+    covariance = _before(np.cumsum(survival * own * (before - 1 / at_risk)), 0.0)
+    steps = 2 * survival * own * covariance + survival**2 * own**2 * before
+    variance = np.cumsum(steps + survival**2 * own * (1 - own) / at_risk)
+    # At an incidence of 1 nothing is left to vary but a trace of rounding.
+    return incidence, np.sqrt(np.where(incidence > 1 - ROUNDING, 0.0, variance))
+
+
+def _before(values, start):
+    """Each value of a running sum or product just before its time."""
+    return np.concatenate([[start], values[:-1]])
+
+
+def _incidence_limits(incidence, error, z, interval):
+    """Normal limits on the asked scale, cut off at 0 and 1."""
+    lower, upper = np.full((2, incidence.size), np.nan)
+    some = (incidence > 0) & (incidence < 1 - ROUNDING) & (error > 0)
+    share, width = incidence[some], z * error[some]
+    if interval == "plain":
+        low, high = share - width, share + width
+    elif interval == "log":
+        low, high = share * np.exp(-width / share), share * np.exp(width / share)
+    elif interval == "logit":
+        odds, spread = np.log(share / (1 - share)), width / (share * (1 - share))
+        low, high = 1 / (1 + np.exp(spread - odds)), 1 / (1 + np.exp(-spread - odds))
+    else:
+        spread = np.exp(width / (share * -np.log(share)))
+        low, high = share**spread, share ** (1 / spread)
+    lower[some], upper[some] = np.maximum(low, 0), np.minimum(high, 1)
+    return lower, upper

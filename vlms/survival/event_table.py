@@ -1,3 +1,4 @@
+# shim: removed at integration
 """Counts per distinct time: the common sufficient statistic of the survival estimators.
 
 Everything that Kaplan-Meier, the log-rank test and a Cox model of a categorical covariate need to

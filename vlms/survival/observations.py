@@ -1,3 +1,4 @@
+# shim: removed at integration
 """Checked observations: time, event, group and delayed entry, one element a patient.
 
 Times that differ by rounding noise only are one time. The rule is that of R's `aeqSurv`

@@ -1,3 +1,4 @@
+# shim: removed at integration
 """Event tables of several groups brought onto common event times.
 
 The log-rank test and the Cox model of a categorical covariate compare groups at each time at which
