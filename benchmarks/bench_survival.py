@@ -21,19 +21,13 @@ from lifelines import CoxPHFitter, KaplanMeierFitter
 from lifelines.statistics import logrank_test
 
 from vlms.survival import (
-    cox_from_table,
+    bootstrap_hazard_ratio,
+    bootstrap_survival,
     event_table,
-    event_table_from_parquet,
     kaplan_meier,
-    kaplan_meier_from_table,
-    log_hazard_ratio_draws,
     log_rank,
-    log_rank_from_table,
     survival_at,
-    survival_draws,
 )
-
-ROWS = []
 
 
 def best_of(calls, seconds=2.0):
@@ -56,7 +50,6 @@ def report(what, unit, ours, **others):
     """Print one line: our figure and how many times as fast as each other."""
     ratios = "   ".join(f"{name} {seconds / ours:,.3g} x" for name, seconds in others.items())
     amount = f"{1 / ours:,.0f} /s" if unit == "rate" else f"{ours * 1000:,.2f} ms"
-    ROWS.append(what)
     print(f"{what:<48}{amount:>16}   as fast as: {ratios}", flush=True)
 
 
@@ -89,45 +82,86 @@ def r_seconds(time_, event, group, code):
         return float(done.stdout) if done.returncode == 0 else None
 
 
-def with_r(seconds, scale=1.0):
-    return {} if seconds is None else {"R": seconds * scale}
+def with_r(seconds):
+    return {} if seconds is None else {"R": seconds}
+
+
+def each(seconds, times=3000):
+    return None if seconds is None else seconds / times
+
+
+def rival(what, ours, theirs, r=None, *, unit="time", seconds=2.0, parts=(1, 1)):
+    """Time both in turn, each doing so many parts of the work, and R where it is installed."""
+    mine, other = best_of([ours, theirs], seconds=seconds)
+    report(what, unit, mine / parts[0], lifelines=other / parts[1], **with_r(r))
+
+
+def small():
+    for n in (12, 63):
+        time_, event, group = cohort(n, months=False, seed=3)
+        close(kaplan_meier(time_, event), KaplanMeierFitter().fit(time_, event))
+        rival(
+            f"Kaplan-Meier, {n} patients",
+            lambda time_=time_, event=event: kaplan_meier(time_, event),
+            lambda time_=time_, event=event: KaplanMeierFitter().fit(time_, event),
+            seconds=0.5,
+        )
+    compare_two(63, "63 patients", months=False, seconds=0.5)
+    # A thousand cohorts at once, as resampling and reconstruction make them.
+    time_, event, _ = cohort(63_000, months=False, seed=4)
+    number = np.repeat(np.arange(1000), 63)
+    rows = [slice(start, start + 63) for start in range(0, 63 * 20, 63)]
+    rival(
+        "Kaplan-Meier, a thousand cohorts of 63",
+        lambda: kaplan_meier(time_, event, number),
+        lambda: [KaplanMeierFitter().fit(time_[mine], event[mine]) for mine in rows],
+        unit="rate",
+        parts=(1000, 20),
+    )
+
+
+def close(ours, theirs):
+    """The two curves, ours at fewer times, are the same."""
+    expected = theirs.survival_function_["KM_estimate"]
+    at = np.searchsorted(expected.index.to_numpy(), ours["time"], "right") - 1
+    np.testing.assert_allclose(ours["survival"], expected.to_numpy()[at], rtol=1e-7, atol=1e-9)
+
+
+def compare_two(n, what, *, months, seconds=2.0):
+    time_, event, group = cohort(n, months=months)
+    first = group == 0
+
+    def ours():
+        return log_rank(time_, event, group)
+
+    def theirs():
+        return logrank_test(time_[first], time_[~first], event[first], event[~first])
+
+    np.testing.assert_allclose(ours().statistic, theirs().test_statistic, rtol=1e-5)
+    r = r_seconds(time_, event, group, "run <- function() survdiff(Surv(time, event) ~ group)")
+    rival(f"log-rank, {what}", ours, theirs, r, seconds=seconds)
 
 
 def large(n):
     for label, months in (("tied months", True), ("continuous", False)):
         time_, event, group = cohort(n, months=months)
 
-        def lifelines_curve(time_=time_, event=event):
+        def theirs(time_=time_, event=event):
             return KaplanMeierFitter().fit(time_, event)
 
-        def ours_curve(time_=time_, event=event):
+        def ours(time_=time_, event=event):
             return kaplan_meier(time_, event)
 
-        theirs, ours = lifelines_curve(), ours_curve()
-        expected = theirs.survival_function_["KM_estimate"].to_numpy()
-        at = np.searchsorted(theirs.survival_function_.index.to_numpy(), ours["time"], "right") - 1
-        np.testing.assert_allclose(ours["survival"], expected[at], rtol=1e-7, atol=1e-9)
-        mine, other = best_of([ours_curve, lifelines_curve])
+        close(ours(), theirs())
         r = r_seconds(time_, event, group, "run <- function() survfit(Surv(time, event) ~ 1)")
-        report(f"Kaplan-Meier, {n:,} rows, {label}", "time", mine, lifelines=other, **with_r(r))
-
-        def lifelines_test(time_=time_, event=event, group=group):
-            first = group == 0
-            return logrank_test(time_[first], time_[~first], event[first], event[~first])
-
-        def ours_test(time_=time_, event=event, group=group):
-            return log_rank(time_, event, group)
-
-        np.testing.assert_allclose(
-            ours_test().statistic, lifelines_test().test_statistic, rtol=1e-5
-        )
-        mine, other = best_of([ours_test, lifelines_test])
-        r = r_seconds(time_, event, group, "run <- function() survdiff(Surv(time, event) ~ group)")
-        report(f"log-rank, {n:,} rows, {label}", "time", mine, lifelines=other, **with_r(r))
+        rival(f"Kaplan-Meier, {n:,} rows, {label}", ours, theirs, r)
+        compare_two(n, f"{n:,} rows, {label}", months=months)
 
 
 def large_cox(n):
     """A binary covariate: counts are enough. lifelines is timed once, it takes so long."""
+    from vlms.survival import cox_from_table
+
     for label, months in (("tied months", True), ("continuous", False)):
         time_, event, group = cohort(n, months=months)
         frame = pd.DataFrame({"t": time_, "e": event, "g": group})
@@ -146,98 +180,87 @@ def large_cox(n):
         report(f"binary Cox, {n:,} rows, {label}", "time", mine, lifelines=other, **with_r(r))
 
 
-def small():
-    time_, event, group = cohort(12, months=False, seed=3)
-
-    def theirs():
-        return KaplanMeierFitter().fit(time_, event)
-
-    def ours():
-        return kaplan_meier(time_, event)
-
-    np.testing.assert_allclose(
-        ours()["survival"], theirs().survival_function_["KM_estimate"], rtol=1e-9
-    )
-    mine, other = best_of([ours, theirs], seconds=0.5)
-    report("Kaplan-Meier, 12 patients", "time", mine, lifelines=other)
-
-
 def resampling():
+    """Draws per second; lifelines and R refit each resample."""
     time_, event, group = cohort(63, months=False, seed=5)
-    draws, few = 400_000, 60
     rng = np.random.default_rng(1)
 
-    def ours():
-        return survival_draws(time_, event, 36, resamples=draws)
-
-    def theirs():
-        found = []
-        for _ in range(few):
+    def resampled(fit, times):
+        for _ in range(times):
             rows = rng.integers(0, 63, 63)
-            found.append(KaplanMeierFitter().fit(time_[rows], event[rows]).predict(36))
-        return found
+            fit(time_[rows], event[rows], group[rows])
+
+    def ours():
+        return bootstrap_survival(time_, event, 36, resamples=400_000)
 
     point = survival_at(kaplan_meier(time_, event), 36)["survival"].item()
-    assert abs(ours().mean() - point) < 0.002, "bootstrap mean is off the estimate"
-    assert abs(np.mean(theirs()) - point) < 0.05
-    mine, other = best_of([ours, theirs], seconds=1)
+    assert abs(ours()["survival"].item() - point) < 0.002, "bootstrap mean is off the estimate"
     code = """
         x <- factor(rep(1, 63)); y <- Surv(time, event)
         run <- function() for (i in 1:3000) { k <- sample.int(63, 63, TRUE)
           survival:::survfitKM(x, y[k], se.fit = FALSE) }
     """
-    r = with_r(r_seconds(time_, event, group, code), draws / 3000)
-    rate = {name: seconds / draws for name, seconds in r.items()}
-    report("bootstrap S(36), 63 patients", "rate", mine / draws, lifelines=other / few, **rate)
+    rival(
+        "bootstrap S(36), 63 patients",
+        ours,
+        lambda: resampled(lambda t, e, g: KaplanMeierFitter().fit(t, e).predict(36), 60),
+        each(r_seconds(time_, event, group, code)),
+        unit="rate",
+        seconds=1,
+        parts=(400_000, 60),
+    )
 
-    draws, few = 100_000, 20
+    def fit_cox(t, e, g):
+        return CoxPHFitter().fit(pd.DataFrame({"t": t, "e": e, "g": g}), "t", "e")
 
     def ours_cox():
-        return log_hazard_ratio_draws(time_, event, group, resamples=draws)
+        return bootstrap_hazard_ratio(time_, event, group, resamples=100_000)
 
-    def theirs_cox():
-        for _ in range(few):
-            rows = rng.integers(0, 63, 63)
-            frame = pd.DataFrame({"t": time_[rows], "e": event[rows], "g": group[rows]})
-            CoxPHFitter().fit(frame, "t", "e")
-
-    whole = CoxPHFitter().fit(pd.DataFrame({"t": time_, "e": event, "g": group}), "t", "e")
-    found = ours_cox()
-    assert abs(np.median(found) - whole.params_["g"]) < 0.05, "bootstrap Cox is off the estimate"
-    mine, other = best_of([ours_cox, theirs_cox], seconds=1)
+    whole = fit_cox(time_, event, group).params_["g"]
+    assert abs(np.log(ours_cox()["hazard_ratio"].item()) - whole) < 0.05, "Cox is off the estimate"
     code = """
         y <- Surv(time, event); x <- matrix(group)
         run <- function() for (i in 1:3000) { k <- sample.int(63, 63, TRUE)
           survival:::coxph.fit(x[k, , drop = FALSE], y[k], NULL, NULL, NULL,
                                coxph.control(), NULL, "efron", NULL) }
     """
-    rate = {n: s / 3000 for n, s in with_r(r_seconds(time_, event, group, code)).items()}
-    report(
-        "bootstrap Cox (Efron), 63 patients", "rate", mine / draws, lifelines=other / few, **rate
+    rival(
+        "bootstrap Cox (Efron), 63 patients",
+        ours_cox,
+        lambda: resampled(fit_cox, 20),
+        each(r_seconds(time_, event, group, code)),
+        unit="rate",
+        seconds=1,
+        parts=(100_000, 20),
     )
 
-    time_, event, group = cohort(26, months=False, seed=7)
-    group = np.arange(26) % 2
-    draws, few = 2_000_000, 60
+    time_26, event_26, _ = cohort(26, months=False, seed=7)
+    group_26 = np.arange(26) % 2
 
-    def ours_permutation():
-        return log_rank(time_, event, group, method="permutation", resamples=draws)
+    def permuted(method="permutation"):
+        return log_rank(time_26, event_26, group_26, method=method, resamples=2_000_000)
 
-    def theirs_permutation():
-        for _ in range(few):
-            first = rng.permutation(group) == 0
-            logrank_test(time_[first], time_[~first], event[first], event[~first])
+    def theirs_permuted():
+        for _ in range(60):
+            first = rng.permutation(group_26) == 0
+            logrank_test(time_26[first], time_26[~first], event_26[first], event_26[~first])
 
-    exact = log_rank(time_, event, group, method="exact")
-    assert abs(ours_permutation().p_value - exact.p_value) < 0.002, "permutation P is off exact P"
-    mine, other = best_of([ours_permutation, theirs_permutation], seconds=1)
+    exact = permuted("exact")
+    assert abs(permuted().p_value - exact.p_value) < 0.002, "permutation P is off exact P"
     code = """
         y <- Surv(time, event)
         run <- function() for (i in 1:3000) survival:::survdiff.fit(y, sample(group))
     """
-    rate = {n: s / 3000 for n, s in with_r(r_seconds(time_, event, group, code)).items()}
-    report("permutation log-rank, 26 patients", "rate", mine / draws, lifelines=other / few, **rate)
-    (mine,) = best_of([lambda: log_rank(time_, event, group, method="exact")], seconds=0.5)
+    rival(
+        "permutation log-rank, 26 patients",
+        permuted,
+        theirs_permuted,
+        each(r_seconds(time_26, event_26, group_26, code)),
+        unit="rate",
+        seconds=1,
+        parts=(2_000_000, 60),
+    )
+    (mine,) = best_of([lambda: permuted("exact")], seconds=0.5)
     print(f"{'exact log-rank, 26 patients':<48}{mine * 1000:>13,.2f} ms   "
           f"{exact.allocations:,} allocations")  # fmt: skip
 
@@ -270,9 +293,9 @@ def work(way, folder):
     before = peak_memory(reset=True)
     start = time.perf_counter()
     if way == "duckdb":
-        table = event_table_from_parquet(f"{folder}/*.parquet", group="group")
-        survival = survival_at(kaplan_meier_from_table(table), 36)["survival"].tolist()
-        statistic = log_rank_from_table(table).statistic
+        table = event_table(f"{folder}/*.parquet", group="group")
+        survival = survival_at(kaplan_meier(table), 36)["survival"].tolist()
+        statistic = log_rank(table).statistic
     else:
         from lifelines.statistics import multivariate_logrank_test
 

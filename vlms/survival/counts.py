@@ -311,7 +311,9 @@ def checked_event(values, name="event"):
     else:
         flags = [isinstance(value, _NUMBER | np.bool_) and value in (0, 1) for value in array]
         bad = ~np.array(flags, dtype=bool)
-        happened = ~bad & np.array([ok and value == 1 for ok, value in zip(flags, array, strict=True)])
+        happened = ~bad & np.array(
+            [ok and value == 1 for ok, value in zip(flags, array, strict=True)]
+        )
     refuse_rows(
         values,
         bad,
@@ -451,9 +453,7 @@ def _object_numbers(values, array, name):
     missing = np.array([value is None or value is pd.NA for value in array], dtype=bool)
     number = [isinstance(v, _NUMBER) and not isinstance(v, bool | np.bool_) for v in array]
     bad = ~(missing | np.array(number, dtype=bool))
-    refuse_rows(
-        values, bad, name, "not a number", "Times are numbers, all in one unit.", array
-    )
+    refuse_rows(values, bad, name, "not a number", "Times are numbers, all in one unit.", array)
     return pd.to_numeric(pd.Series(array, dtype=object), errors="coerce").to_numpy(dtype=float)
 
 
@@ -529,7 +529,7 @@ def _refuse_relation(relation, columns, quoted):
     place = ["filename", "file_row_number"] if "file_row_number" in relation.columns else []
     for role, wrong, rule in rules:
         bad = relation.filter(rule)
-        number = bad.aggregate("count(*)").fetchone()[0]
+        number = bad.aggregate("count(*)").fetchall()[0][0]
         if number:
             rows = bad.project(", ".join([*place, quoted[role]])).limit(5).fetchall()
             shown = "; ".join(

@@ -48,9 +48,7 @@ INCIDENCE_INTERVALS = ("log", "log-log", "plain", "logit")
 ROUNDING = 1e-12
 
 
-def kaplan_meier(
-    time, event=None, group=None, *, entry=None, interval="log-log", confidence=0.95
-):
+def kaplan_meier(time, event=None, group=None, *, entry=None, interval="log-log", confidence=0.95):
     """Estimate survival by Kaplan and Meier's product.
 
     Parameters

@@ -1,0 +1,355 @@
+"""What may be handed to a survival function, what is refused, and how it is counted."""
+
+import dask
+import dask.dataframe
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from survival_reference import data_set
+
+from vlms.survival import SurvivalInputError, counts, event_table, kaplan_meier, log_rank
+from vlms.survival.counts import checked_event, checked_times, distinct_times, group_codes
+
+COLUMNS = {"time": "months", "event": "died", "group": "arm"}
+
+
+@pytest.fixture
+def patients():
+    frame, _ = data_set("colon_rx")
+    return frame.rename(columns={"time": "months", "event": "died", "group": "arm"})
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        [1, 0, 1],
+        (1.0, 0.0, 1.0),
+        np.array([1, 0, 1], dtype=np.int8),
+        pd.Series([True, False, True], dtype="boolean", index=[7, 8, 9]),
+        pd.Series([1, 0, 1], dtype="Int64"),
+        pd.Series([True, 0, 1.0], dtype=object),
+    ],
+)
+def test_an_event_may_be_any_kind_of_zero_and_one(event):
+    found = checked_event(event)
+    assert found.dtype == bool
+    assert found.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ([1, 2, 1], r"event: neither 0/1 nor True/False in row 1 \(2\)\. Code the event yourself"),
+        ([0, 0.5], r"row 1 \(0.5\)"),
+        (["dead", "0"], r"rows 0 \('dead'\), 1 \('0'\)"),
+        ([True, None], r"row 1 \(None\)"),
+        ([1.0, np.nan], r"row 1 \(nan\)"),
+        (pd.Series([True, pd.NA], dtype="boolean"), r"row 1 \(<NA>\)"),
+        ([2] * 9, "and 4 more"),
+        (
+            pd.Series([1, 2, 2], index=["p1", "p2", "p3"], name="status"),
+            r'event \(column "status"\).*p2 \(2\), p3 \(2\)',
+        ),
+    ],
+)
+def test_an_event_that_is_not_zero_or_one_is_refused_by_row(event, message):
+    with pytest.raises(SurvivalInputError, match=message):
+        checked_event(event)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([1, -2], r"time: negative in row 1 \(-2.0\)"),
+        ([1, np.nan], "time: missing in row 1"),
+        (pd.Series([1, pd.NA], dtype="Int64"), "time: missing in row 1"),
+        ([1, np.inf], "time: infinite in row 1"),
+        (["1", "2"], r"time: not a number in rows 0 \('1'\), 1"),
+        ([True, False], "time: holds True/False.*swapped"),
+        (pd.to_datetime(["2020-01-01"]), "time: not a number"),
+        ([[1, 2], [3, 4]], "time: has 2 dimensions"),
+        (np.array([1 + 1j, 2]), "time: not a number in rows 0"),
+    ],
+)
+def test_what_is_no_time_is_refused_by_row(times, message):
+    with pytest.raises(SurvivalInputError, match=message):
+        checked_times(times, "time")
+
+
+@pytest.mark.parametrize("times", [(1, 2.0), pd.Series([1, 2], dtype="Int64"), np.array([1, 2])])
+def test_times_may_be_any_kind_of_number(times):
+    assert checked_times(times, "time").tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("group", "labels", "code"),
+    [
+        (["m", "f", "m"], ("f", "m"), [1, 0, 1]),
+        ([10, 9, 10], (9, 10), [1, 0, 1]),
+        (np.array([127, -128, 127], dtype=np.int8), (-128, 127), [1, 0, 1]),
+        (np.array([2**63 + 5, 2, 2**63 + 5], dtype=np.uint64), (2, 2**63 + 5), [1, 0, 1]),
+        ([True, False, True], (False, True), [1, 0, 1]),
+        (pd.Series(["R1", "R0", "R1"], dtype="string", index=[5] * 3), ("R0", "R1"), [1, 0, 1]),
+        (pd.Categorical(["lo", "hi", "lo"], ["lo", "hi", "none"]), ("lo", "hi"), [0, 1, 0]),
+        (pd.Series(["b", 2, "b"], dtype=object), (2, "b"), [1, 0, 1]),
+    ],
+)
+def test_groups_are_sorted_and_categories_keep_their_order(group, labels, code):
+    found, names = group_codes(group, 3)
+    assert names == labels
+    assert found.tolist() == code
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        (pd.Series(["a", None]), "group: missing in row 1"),
+        (pd.Series(["a", pd.NA], dtype=object), "group: missing in row 1"),
+        (pd.Categorical(["a", None]), "group: missing in row 1"),
+        (pd.Series([["a"], ["b", "c"]]), "group: row 0 holds .*Pass one label each row"),
+        (["a", "b", "a"], "group: 3 values for 2 times"),
+    ],
+)
+def test_what_is_no_label_is_refused(group, message):
+    with pytest.raises(SurvivalInputError, match=message):
+        group_codes(group, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": [1, 2], "event": [1]}, "event: 1 values for 2 times"),
+        ({"source": [1, 2]}, "event: missing. Pass one 0/1"),
+        ({"source": [], "event": []}, "not one observation"),
+        ({"source": [3, 5], "event": [1, 0], "entry": [1, 5]},
+         r"entry: not before the time.*1 \(5.0\)"),
+        ({"source": [0.3, 5], "event": [1, 0], "entry": [0.1 + 0.2 - 1e-12, 1]}, "rounding noise"),
+        ({"source": pd.DataFrame({"months": [1]}), "time": "month"},
+         "time: there is no column 'month'; did you mean 'months'"),
+    ],
+)  # fmt: skip
+def test_arguments_that_do_not_fit_together_are_refused(arguments, message):
+    with pytest.raises(SurvivalInputError, match=message):
+        event_table(**arguments)
+
+
+# Ties
+
+
+def test_noise_around_one_time_is_one_time():
+    # R: aeqSurv(Surv(c(0.3, 0.1 + 0.2, 0.7, 0.8 - 0.1), ...))
+    times, row = distinct_times(np.array([0.1 + 0.2, 0.3, 0.7, 0.8 - 0.1]))
+    assert times.size == 2
+    assert row.tolist() == [0, 0, 1, 1]
+
+
+def test_the_tolerance_grows_with_the_mean_of_the_distinct_times():
+    # sqrt(.Machine$double.eps) is 1.49e-8; the mean of the times is 1000: 1.49e-5 counts as noise.
+    assert distinct_times(np.array([1000.0, 1000.00001]))[0].size == 1
+    assert distinct_times(np.array([1000.0, 1000.0001]))[0].size == 2
+    assert distinct_times(np.array([1.0, 1.0000001]))[0].size == 2
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4)), min_size=1, max_size=40),
+    st.sampled_from([1.0, 500.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_merging_is_the_rule_of_aeqsurv_step_by_step(pieces, scale):
+    # Neighbours 0.7e-8 apart (times the scale) are tied, also along a chain longer than the noise.
+    values = np.array([scale * (base + 0.7e-8 * step) + 0.5 for base, step in pieces])
+    distinct = sorted(set(values.tolist()))
+    mean, tolerance = np.mean(distinct), np.finfo(float).eps ** 0.5
+    meant, begins = {}, distinct[0]
+    for before, value in zip([distinct[0], *distinct], distinct, strict=False):
+        gap = value - before
+        if not (gap <= tolerance or gap / mean <= tolerance):
+            begins = value
+        meant[value] = begins
+    times, row = distinct_times(values)
+    assert times[row].tolist() == [meant[value] for value in values.tolist()]
+
+
+# Counts
+
+
+def test_counts_by_hand():
+    # 5 patients. At 2: all 5 at risk, one dies. At 3: 4 at risk, one dies, one leaves.
+    # At 5: 5 - 1 - 2 = 2 at risk, both leave.
+    table = event_table([2, 3, 3, 5, 5], [1, 1, 0, 0, 0])
+    assert table.to_numpy().tolist() == [
+        ["all", 2.0, 5, 1, 0],
+        ["all", 3.0, 4, 1, 1],
+        ["all", 5.0, 2, 0, 2],
+    ]
+
+
+def test_delayed_entry_counts_those_who_entered_before_the_time():
+    # Entry 0, 2, 3: at 2 only the first has entered before; at 4 the second and third are there.
+    frame = pd.DataFrame({"time": [2, 4, 4], "event": [1, 1, 0], "from": [0, 2, 3]})
+    assert event_table(frame, entry="from")["at_risk"].tolist() == [1, 2]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 12), st.booleans(), st.integers(0, 40)), min_size=1, max_size=30
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_counts_are_those_of_counting_one_by_one(patients):
+    # Whole times and halves, few and many groups: counted without sorting and by sorting.
+    time, event, group = (np.array(column) for column in zip(*patients, strict=True))
+    for shift, scale in ((0, 1), (0.5, 1), (0, 10**7)):
+        table = event_table(time * scale + shift, event, group * scale)
+        for row in table.itertuples():
+            mine = group * scale == row.group
+            here = mine & (time * scale + shift == row.time)
+            counted = [(here & event).sum(), (here & ~event).sum()]
+            assert [row.events, row.censored] == counted
+            assert row.at_risk == (mine & (time * scale + shift >= row.time)).sum()
+        assert (table["events"] + table["censored"]).sum() == len(time)
+
+
+@pytest.mark.parametrize("wrong", [pd.DataFrame({"time": [1]}), event_table([1], [1])[:0]])
+def test_what_is_no_event_table_is_refused(wrong):
+    with pytest.raises(SurvivalInputError, match="table: lacks"):
+        kaplan_meier(wrong)
+
+
+def test_a_table_is_counted_already():
+    with pytest.raises(SurvivalInputError, match="group: an event table is counted already"):
+        kaplan_meier(event_table([1], [1]), group=["a"])
+
+
+# Tables too large for memory
+
+
+def everywhere(frame, folder, **columns):
+    """The table counted from Parquet files, a DuckDB relation and a Dask frame."""
+    for number, rows in enumerate(np.array_split(np.arange(len(frame)), 3)):
+        frame.iloc[rows].to_parquet(folder / f"part-{number}.parquet")
+    yield event_table(folder / "*.parquet", **columns)
+    yield event_table([folder / f"part-{number}.parquet" for number in range(3)], **columns)
+    with duckdb.connect() as database:
+        yield event_table(database.from_df(frame), **columns)
+    with dask.config.set(scheduler="synchronous"):
+        yield event_table(dask.dataframe.from_pandas(frame, npartitions=3), **columns)
+
+
+def test_table_curve_and_test_are_those_of_the_patients(patients, tmp_path):
+    columns = patients["months"], patients["died"], patients["arm"]
+    for table in everywhere(patients, tmp_path, **COLUMNS):
+        pd.testing.assert_frame_equal(table, event_table(*columns))
+        pd.testing.assert_frame_equal(kaplan_meier(table), kaplan_meier(*columns))
+        assert log_rank(table, rho=1).statistic == log_rank(*columns, rho=1).statistic
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("noise_ties", {}), ("heart_entry", {"group": "group", "entry": "entry"})],
+)
+def test_ties_across_files_and_delayed_entry_are_counted(name, options, tmp_path):
+    frame, _ = data_set(name)
+    expected = event_table(frame, **options)
+    for table in everywhere(frame, tmp_path, **options):
+        pd.testing.assert_frame_equal(table, expected)
+
+
+@pytest.mark.parametrize(
+    ("time", "event", "group"),
+    [([1, 2, 2], [True, False, True], [2, 1, 2]), ([1.5, 2, 2], [1.0, 0, 1], [True, False, True])],
+)
+def test_any_kind_of_number_and_label_will_do(time, event, group, tmp_path):
+    frame = pd.DataFrame({'time "m"': time, "it's dead": event, "group": group})
+    columns = {"time": 'time "m"', "event": "it's dead", "group": "group"}
+    for table in everywhere(frame, tmp_path, **columns):
+        pd.testing.assert_frame_equal(table, event_table(frame, **columns), check_dtype=False)
+
+
+def test_dask_keeps_the_order_of_categories(patients):
+    order = ["Obs", "Lev+5FU", "Lev"]
+    patients["arm"] = pd.Categorical(patients["arm"], order)
+    with dask.config.set(scheduler="synchronous"):
+        table = event_table(dask.dataframe.from_pandas(patients, npartitions=2), **COLUMNS)
+    assert table["group"].unique().tolist() == order
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("event", [1, 2, 0], r"event .*neither 0/1 nor True/False in 1 row, first .*\(2\)"),
+        ("event", ["dead", "alive", "dead"], "event .*is VARCHAR.*boolean or 0/1"),
+        ("time", [1.0, -2.0, -3.0], "time .*negative or infinite in 2 rows"),
+        ("time", [1.0, np.nan, 3.0], "time .*missing"),
+        ("time", ["1", "2", "3"], "time .*not numbers"),
+        ("group", ["a", None, "b"], "group .*missing"),
+        ("entry", [0.0, 2.0, 0.0], "entry .*not before the time"),
+    ],
+)
+def test_rows_without_meaning_are_refused_by_file_and_row(column, values, message, tmp_path):
+    columns = {"time": [1.0, 2.0, 3.0], "event": [1, 0, 1], "group": ["a", "b", "b"], "entry": 0.0}
+    frame = pd.DataFrame({**columns, column: values})
+    frame.to_parquet(tmp_path / "north.parquet")
+    with pytest.raises(SurvivalInputError, match=message.replace(" ", ".*", 1)) as found:
+        event_table(tmp_path / "*.parquet", group="group", entry="entry")
+    assert "VARCHAR" in str(found.value) or "north.parquet row 1 (" in str(found.value)
+    with duckdb.connect() as base, pytest.raises(SurvivalInputError, match=f"^{column} .column"):
+        event_table(base.from_df(frame), group="group", entry="entry")
+    with dask.config.set(scheduler="synchronous"), pytest.raises(SurvivalInputError, match=column):
+        late = dask.dataframe.from_pandas(frame, npartitions=1)
+        event_table(late, group="group", entry="entry")
+
+
+def test_a_missing_column_file_or_row_is_named(tmp_path):
+    pd.DataFrame({"time": [1.0]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(SurvivalInputError, match=r"lacks the columns \['event'\]. It has \['time"):
+        event_table(tmp_path / "a.parquet")
+    with pytest.raises(SurvivalInputError, match="path"):
+        event_table(tmp_path / "none-*.parquet")
+    empty = pd.DataFrame({"time": [1.0], "event": [True]})[:0]
+    empty.to_parquet(tmp_path / "empty.parquet")
+    with pytest.raises(SurvivalInputError, match="not one row"):
+        event_table(str(tmp_path / "empty.parquet"))
+    with dask.config.set(scheduler="synchronous"), pytest.raises(SurvivalInputError, match="one r"):
+        event_table(dask.dataframe.from_pandas(empty, npartitions=1))
+
+
+def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(counts, "import_module", missing)
+    with pytest.raises(ImportError, match=r"duckdb.*pip install \.\[scale\]"):
+        event_table("any.parquet")
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_counts_and_resamples_as_one_process_does(patients):
+    import joblib
+    from distributed import Client, LocalCluster
+
+    from vlms.survival import bootstrap_survival
+
+    columns = patients["months"], patients["died"], patients["stratum"]
+    drawing = {"method": "permutation", "resamples": 50_000}
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster),
+    ):
+        frame = dask.dataframe.from_pandas(patients, npartitions=4)
+        table = event_table(frame, **COLUMNS)
+        with joblib.parallel_config(backend="dask"):
+            drawn = bootstrap_survival(*columns[:2], 900, resamples=5000, jobs=2)
+            test = log_rank(*columns, **drawing, jobs=2)
+    pd.testing.assert_frame_equal(
+        table, event_table(patients, **{key: COLUMNS[key] for key in ("time", "event", "group")})
+    )
+    alone = bootstrap_survival(*columns[:2], 900, resamples=5000)
+    pd.testing.assert_frame_equal(drawn, alone)
+    assert test.p_value == log_rank(*columns, **drawing).p_value
