@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lifelines import KaplanMeierFitter
 from lifelines.datasets import load_gbsg2, load_lung, load_waltons
 from scipy.stats import beta, binom
 from survival_reference import agree, data_set
@@ -73,35 +72,6 @@ def test_lists_arrays_and_series_give_one_answer(make):
     pd.testing.assert_frame_equal(kaplan_meier(make(time), make(event), make(group)), expected)
 
 
-def test_groups_are_kept_as_plain_values_in_categorical_order():
-    grade = pd.Categorical(["low", "high", "low"], ["low", "middle", "high"])
-    assert kaplan_meier([1, 2, 3], [1, 1, 0], grade)["group"].unique().tolist() == ["low", "high"]
-
-
-def test_lifelines_gives_the_same_survival():
-    frame, _ = data_set("veteran_cell")
-    curve = kaplan_meier(frame["time"], frame["event"], frame["group"])
-    for label, mine in frame.groupby("group"):
-        theirs = KaplanMeierFitter().fit(mine["time"], mine["event"]).survival_function_
-        agree(curve.loc[curve["group"] == label, "survival"], theirs["KM_estimate"], rtol=1e-8)
-
-
-def test_each_patient_twice_leaves_survival_and_shrinks_the_error_by_root_two():
-    once = kaplan_meier(AML["time"], AML["event"])
-    twice = kaplan_meier([*AML["time"]] * 2, [*AML["event"]] * 2)
-    agree(twice["survival"], once["survival"])
-    # Greenwood's 2d / (2n (2n - 2d)) is half of d / (n (n - d)).
-    agree(twice["std_error"] * 2**0.5, once["std_error"])
-
-
-def test_days_instead_of_months_move_the_times_and_nothing_else():
-    frame, _ = data_set("lung_months")
-    months = kaplan_meier(frame["time"], frame["event"], frame["group"])
-    days = kaplan_meier(frame["time"] * 30.4375, frame["event"], frame["group"])
-    agree(days["time"], months["time"] * 30.4375)
-    pd.testing.assert_frame_equal(days.drop(columns="time"), months.drop(columns="time"))
-
-
 def test_a_patient_split_in_two_by_delayed_entry_counts_once():
     # The first patient is seen 0-2 and, as another row, 2-5.
     whole = kaplan_meier([5, 3, 4], [1, 1, 0])
@@ -125,13 +95,6 @@ def test_survival_falls_between_its_limits_whatever_the_order_of_patients(patien
         random.shuffle(patients)
         time, event = zip(*patients, strict=True)
         pd.testing.assert_frame_equal(kaplan_meier(time, event, interval=interval), curve)
-
-
-@given(st.lists(st.integers(1, 15), min_size=1, max_size=30))
-@settings(max_examples=30, deadline=None)
-def test_without_censoring_survival_is_the_share_still_alive(times):
-    curve = kaplan_meier(times, [1] * len(times))
-    agree(curve["survival"], [np.mean(np.array(times) > time) for time in curve["time"]])
 
 
 # Limits
@@ -200,13 +163,6 @@ def test_a_time_asked_for_is_the_time_on_the_curve_but_for_noise():
     found = survival_at(kaplan_meier([0.1 + 0.2, 1.0], [1, 0]), [0.3, 1.0 + 1e-12])
     assert found["survival"].tolist() == [0.5, 0.5]
     assert found["at_risk"].tolist() == [2, 1]
-
-
-def test_each_group_is_read_at_the_times_in_the_order_given():
-    found = survival_at(kaplan_meier([1, 2, 3, 4], [1, 1, 1, 0], list("abab")), [2, 1])
-    assert found["group"].tolist() == list("aabb")
-    assert found["time"].tolist() == [2, 1, 2, 1]
-    assert found["survival"].tolist() == [0.5, 0.5, 0.5, 1]
 
 
 @pytest.mark.parametrize(
@@ -375,6 +331,9 @@ def test_incidence_of_four_patients_by_hand():
     assert at(curve, 1, 1)["std_error"] == pytest.approx(np.sqrt(0.25 * 0.75 / 4))
     # No limits before the first event of a cause.
     assert np.isnan(at(curve, 2, 1)["lower"])
+    named = cumulative_incidence([1, 2, 3, 4], ["a", "b", "alive", "a"], censored="alive")
+    assert named["cause"].unique().tolist() == ["a", "b"]
+    assert named["incidence"].tolist() == curve["incidence"].tolist()
 
 
 def test_causes_at_one_time_share_it_exactly():
@@ -398,13 +357,6 @@ def test_causes_and_survivors_add_up_to_one(patients):
     agree(alone["incidence"], 1 - alive["survival"])
     inner = alive["survival"] > 0
     agree(alone["std_error"][inner], alive["std_error"][inner], rtol=1e-7)
-
-
-def test_causes_may_be_named_where_censoring_is_named():
-    named = cumulative_incidence([1, 2, 3], ["tumour", "other", "alive"], censored="alive")
-    assert named["cause"].unique().tolist() == ["other", "tumour"]
-    coded = cumulative_incidence([1, 2, 3], [2, 1, 0])
-    assert named["incidence"].tolist() == coded["incidence"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,6 @@ def codes(n, size):
 # Allocations
 
 
-def test_allocations_are_binomial_and_multinomial_coefficients():
-    # 26! / (13! 13!) = 10,400,600; 6! / (2! 2! 2!) = 90; strata multiply.
-    assert small.count_allocations([codes(26, 13)], 2) == 10_400_600
-    assert small.count_allocations([np.array([0, 0, 1, 1, 2, 2])], 3) == 90
-    assert small.count_allocations([codes(4, 2), codes(3, 1)], 2) == 18
-
-
 @given(st.lists(st.integers(-3, 3), min_size=2, max_size=9), st.integers(1, 8))
 @settings(max_examples=60, deadline=None)
 def test_meeting_in_the_middle_counts_what_visiting_each_allocation_counts(values, size):

@@ -19,9 +19,7 @@ from vlms.survival.regression import cox, cox_from_table
 from vlms.survival.small import (
     bootstrap_hazard_ratio,
     bootstrap_survival,
-    log_hazard_ratio_draws,
     log_hazard_ratios,
-    survival_draws,
 )
 from vlms.survival.time_dependent import check_intervals, follow_up_intervals
 
@@ -39,7 +37,6 @@ __all__ = [
     "follow_up_intervals",
     "gray_test",
     "kaplan_meier",
-    "log_hazard_ratio_draws",
     "log_hazard_ratios",
     "log_rank",
     "median_follow_up",
@@ -50,6 +47,5 @@ __all__ = [
     "restricted_mean",
     "restricted_mean_difference",
     "survival_at",
-    "survival_draws",
     "survival_quantile",
 ]

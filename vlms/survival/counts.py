@@ -31,7 +31,7 @@ NUMBERS = (
     "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE"
 ).split()
 PARTITIONS_AT_ONCE = 16
-NO_ROW = "the table holds not one row. Check the path and the filter."
+NO_COUNT = dict.fromkeys(("leaving", "events", "censored", "late", "entering"), 0)
 
 
 class SurvivalInputError(ValueError):
@@ -483,29 +483,24 @@ def _count_relation(relation, columns, where="relation", located=None):
     quoted = {role: _quoted(name) for role, name in columns.items() if name is not None}
     label = f"{quoted['group']} AS label" if "group" in quoted else f"'{NO_GROUP}' AS label"
     late = f"{quoted['entry']} >= {quoted['time']}" if "entry" in quoted else "false"
-    leaving = relation.aggregate(
+    counted = relation.aggregate(
         f"{label}, CAST({quoted['time']} AS DOUBLE) AS at, count(*) AS leaving, "
         f"count(*) FILTER ({quoted['event']} = 1) AS events, "
         f"count(*) FILTER ({quoted['event']} = 0) AS censored, "
         f"count(*) FILTER ({late}) AS late"
     ).df()
-    entering = None
     if "entry" in quoted:
-        entering = relation.aggregate(
-            f"{label}, CAST({quoted['entry']} AS DOUBLE) AS at, count(*) AS entering"
-        ).df()
-    if leaving.empty:
-        raise SurvivalInputError(NO_ROW)
+        entering = f"{label}, CAST({quoted['entry']} AS DOUBLE) AS at, count(*) AS entering"
+        counted = pd.concat([counted, relation.aggregate(entering).df()]).fillna(NO_COUNT)
     # The counts betray a row that has no meaning; only then are the rows looked at again.
-    starts = [] if entering is None else [entering["at"]]
     if (
-        any(not ((at >= 0) & (at < np.inf)).all() for at in [leaving["at"], *starts])
-        or (leaving["events"] + leaving["censored"] != leaving["leaving"]).any()
-        or leaving["label"].isna().any()
-        or leaving["late"].any()
+        not ((counted["at"] >= 0) & (counted["at"] < np.inf)).all()
+        or (counted["events"] + counted["censored"] != counted["leaving"]).any()
+        or counted["label"].isna().any()
+        or counted["late"].any()
     ):
         _refuse_relation(located() if located else relation, columns, quoted)
-    return _assemble(leaving, entering)
+    return _assemble(counted)
 
 
 def _refuse_relation(relation, columns, quoted):
@@ -558,55 +553,46 @@ def _count_dask(frame, columns):
             add(parts[start : start + PARTITIONS_AT_ONCE])
             for start in range(0, len(parts), PARTITIONS_AT_ONCE)
         ]
-    counts = parts[0].compute()
-    if counts is None:
-        raise SurvivalInputError(NO_ROW)
-    return _assemble(*counts, order)
+    return _assemble(parts[0].compute(), order)
 
 
 def _count_partition(part, columns):
     """Count one partition: who leaves and who enters, by label and time."""
-    if not len(part):
-        return None
     taken = {role: None if name is None else part[name] for role, name in columns.items()}
-    checked = observations(**taken)
+    checked = observations(**taken) if len(part) else None
+    if checked is None:
+        return pd.DataFrame()
     label = np.array(checked.labels, dtype=object)[checked.code]
     # The times as they are: noise is judged when all partitions are together.
     at = checked_times(taken["time"], "time")
-    leaving = pd.DataFrame({"label": label, "at": at, "leaving": 1, "events": checked.event * 1})
-    entering = None
+    counted = pd.DataFrame({"label": label, "at": at, "leaving": 1, "events": checked.event * 1})
     if taken["entry"] is not None:
         at = checked_times(taken["entry"], "entry")
         entering = pd.DataFrame({"label": label, "at": at, "entering": 1})
-    return _add_counts([(leaving, entering)])
+        counted = pd.concat([counted, entering]).fillna(NO_COUNT)
+    return _add_counts([counted])
 
 
 def _add_counts(parts):
-    """Add up the counts of partitions."""
-
-    def total(frames):
-        return pd.concat(frames).groupby(["label", "at"], sort=False).sum().reset_index()
-
-    parts = [part for part in parts if part is not None]
+    """Add up the counts of partitions, some of which may have no row."""
+    parts = [part for part in parts if len(part)]
     if not parts:
-        return None
-    entering = [entry for _, entry in parts if entry is not None]
-    return total([leaving for leaving, _ in parts]), total(entering) if entering else None
+        return pd.DataFrame()
+    return pd.concat(parts).groupby(["label", "at"], sort=False).sum().reset_index()
 
 
-def _assemble(leaving, entering, order=None):
+def _assemble(counted, order=None):
     """Bring counts by label and time, in any order, into the form of `event_table`."""
-    known = leaving["label"] if order is None else pd.Categorical(leaving["label"], order)
-    code, labels = group_codes(known, len(leaving))
-    at = [leaving["at"]] if entering is None else [leaving["at"], entering["at"]]
-    times, row = distinct_times(np.concatenate(at) + 0.0)
-    events, patients = leaving["events"].to_numpy(float), leaving["leaving"].to_numpy(float)
-    leaving = code, row[: code.size], patients
-    if entering is not None:
-        position = {label: number for number, label in enumerate(labels)}
-        entry_code = entering["label"].map(position).to_numpy(np.intp)
-        entering = entry_code, row[code.size :], entering["entering"].to_numpy(float)
-    counts = _count(labels, times, leaving, events, entering)
+    if counted.empty:
+        raise SurvivalInputError("the table holds not one row. Check the path and the filter.")
+    known = counted["label"] if order is None else pd.Categorical(counted["label"], order)
+    code, labels = group_codes(known, len(counted))
+    times, row = distinct_times(counted["at"].to_numpy() + 0.0)
+    events, leaving = counted["events"].to_numpy(float), counted["leaving"].to_numpy(float)
+    entering = None
+    if "entering" in counted:
+        entering = code, row, counted["entering"].to_numpy(float)
+    counts = _count(labels, times, (code, row, leaving), events, entering)
     if (counts.at_risk < counts.events + counts.censored).any():
         raise SurvivalInputError("entry: not before the time but for rounding noise in some rows.")
     return counts.frame()

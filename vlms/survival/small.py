@@ -120,37 +120,6 @@ def bootstrap_survival(
     return pd.DataFrame(rows, columns=["group", "time", "survival", "std_error", "lower", "upper"])
 
 
-def survival_draws(time, event, at, *, resamples=10_000, seed=1, jobs=None):
-    """Draw bootstrap estimates of survival at given times, one group.
-
-    Parameters
-    ----------
-    time, event, at, resamples, seed, jobs
-        As `bootstrap_survival`.
-
-    Returns
-    -------
-    ndarray of float, shape (resamples, times)
-
-    Raises
-    ------
-    SurvivalInputError
-        For what `event_table` refuses.
-
-    Examples
-    --------
-    >>> survival_draws([1, 2, 3], [0, 0, 0], 2, resamples=2).tolist()
-    [[1.0], [1.0]]
-    """
-    checked = observations(time, event)
-    wanted = checked_times(np.atleast_1d(np.asarray(at)), "at")
-    cell, kinds = _cells(checked.time, checked.event, wanted)
-    draw = partial(_draw_survival, cell, kinds, wanted.size)
-    drawn = np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK))
-    # Drawn in ascending order of the times, returned in the order asked for.
-    return drawn[:, np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]
-
-
 def bootstrap_hazard_ratio(
     time, event, group, *, ties="efron", resamples=10_000, seed=1, confidence=0.95, jobs=None
 ):
@@ -218,43 +187,6 @@ def bootstrap_hazard_ratio(
             "undefined": [draws.size - known.size],
         }
     )
-
-
-def log_hazard_ratio_draws(
-    time, event, group, *, ties="efron", resamples=10_000, seed=1, jobs=None
-):
-    """Draw bootstrap estimates of the log hazard ratio of two groups.
-
-    Parameters
-    ----------
-    time, event, group, ties, resamples, seed, jobs
-        As `bootstrap_hazard_ratio`.
-
-    Returns
-    -------
-    ndarray of float, shape (resamples,)
-        Infinite where the resample separates, NaN where it holds no comparison.
-
-    Raises
-    ------
-    SurvivalInputError
-        As `bootstrap_hazard_ratio`.
-
-    Examples
-    --------
-    >>> log_hazard_ratio_draws([1, 2], [1, 1], ["a", "b"], resamples=3).shape
-    (3,)
-    """
-    if ties not in ("efron", "breslow"):
-        raise SurvivalInputError(f"ties: {ties!r} is unknown. Use 'efron' or 'breslow'.")
-    checked = observations(time, event, group)
-    if len(checked.labels) != 2:
-        raise SurvivalInputError(
-            f"group: holds {list(checked.labels)}. A bootstrap hazard ratio compares two groups."
-        )
-    cell, happened = _cox_cells(checked)
-    draw = partial(_draw_log_ratio, cell, happened, ties)
-    return np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK // 2))
 
 
 def log_hazard_ratios(died, at_risk, *, ties="efron"):
@@ -582,6 +514,36 @@ def _mixture_quantile(share, low, high):
 
 
 # Bootstrap
+
+
+def survival_draws(time, event, at, *, resamples=10_000, seed=1, jobs=None):
+    """Bootstrap estimates of survival in one group: one row a resample, one column a time."""
+    checked = observations(time, event)
+    wanted = checked_times(np.atleast_1d(np.asarray(at)), "at")
+    cell, kinds = _cells(checked.time, checked.event, wanted)
+    draw = partial(_draw_survival, cell, kinds, wanted.size)
+    drawn = np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK))
+    # Drawn in ascending order of the times, returned in the order asked for.
+    return drawn[:, np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]
+
+
+def log_hazard_ratio_draws(
+    time, event, group, *, ties="efron", resamples=10_000, seed=1, jobs=None
+):
+    """Bootstrap estimates of the log hazard ratio of two groups.
+
+    Infinite where the resample separates, NaN where it holds no comparison.
+    """
+    if ties not in ("efron", "breslow"):
+        raise SurvivalInputError(f"ties: {ties!r} is unknown. Use 'efron' or 'breslow'.")
+    checked = observations(time, event, group)
+    if len(checked.labels) != 2:
+        raise SurvivalInputError(
+            f"group: holds {list(checked.labels)}. A bootstrap hazard ratio compares two groups."
+        )
+    cell, happened = _cox_cells(checked)
+    draw = partial(_draw_log_ratio, cell, happened, ties)
+    return np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK // 2))
 
 
 def _draw_counts(cell, cells, draws, rng):
