@@ -362,18 +362,12 @@ def curve_check(points, *, median=None):
     median = Printed.parse(median)
     low, high = printed_box(median, truncated=True, smallest=0)
     for time, (least, most) in boxes.items():
-        text = shares[time].text
-        if time >= high and least > 0.5:
-            statement = (
-                f"Survival of {text} at {time:g} cannot be: the median of {median.text} has "
-                "passed, so it is 50% at most."
-            )
-            return Finding("contradictory", statement, "", assumptions)
-        if time < low and most < 0.5:
-            statement = (
-                f"Survival of {text} at {time:g} cannot be: the median of {median.text} is yet to "
-                "come, so it is 50% at least."
-            )
+        past = time >= high and least > 0.5
+        if past or (time < low and most < 0.5):
+            when = "has passed, so it is 50% at most"
+            when = when if past else "is yet to come, so it is 50% at least"
+            statement = f"Survival of {shares[time].text} at {time:g} cannot be: the median of "
+            statement += f"{median.text} {when}."
             return Finding("contradictory", statement, "", assumptions)
     statement = f"{reached} and the median of {median.text} fit on one curve."
     return Finding("consistent", statement, "", assumptions)
@@ -462,10 +456,6 @@ def pooled_median_check(medians, pooled, *, complete=None):
         Median of all.
     complete : bool, optional
         Whether every patient had the event; a misfit is ``undetermined`` unless that is declared.
-
-    Returns
-    -------
-    Finding
 
     Examples
     --------
@@ -585,21 +575,18 @@ def _at_most(number, what):
 
 def _fewest_censored(sizes, shares, n, share, most, truncated):
     """The fewest censored with which subgroups and whole can all be true, or None."""
-    # Fewest censored by number of events, summed over the subgroups so far.
+    by_events = [
+        _fewest_by_events(size, [_box(share, truncated) for share in group])
+        for size, group in zip([*sizes, n], [*shares, [share]], strict=True)
+    ]
     summed = np.array([0.0])
-    for size, group_shares in zip(sizes, shares, strict=True):
-        own = _censored_by_events(size, group_shares, truncated)
+    for size, own in zip(sizes, by_events, strict=False):
         both = summed[:, None] + own[None, :]
         summed = np.array([both[::-1].diagonal(k).min() for k in range(1 - len(summed), size + 1)])
-    needed = np.maximum(summed, _censored_by_events(n, [share], truncated))
+    needed = np.maximum(summed, by_events[-1])
     # Whoever had no event can have been censored, in whichever subgroup, after its last event.
     needed = needed[needed <= np.minimum(n - np.arange(n + 1), most)]
     return int(needed.min()) if len(needed) else None
-
-
-def _censored_by_events(n, shares, truncated):
-    """The fewest censored for each number of events; infinite where no history exists."""
-    return _fewest_by_events(n, [_box(share, truncated) for share in shares])
 
 
 @dataclass(frozen=True)

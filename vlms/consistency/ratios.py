@@ -59,6 +59,11 @@ _LEVEL = "one level against the reference level of a factor in a Cox model, with
 (not a robust) variance"
 _UNTIED = "a single two-valued covariate in a Cox model, no two events at the same time"
 _ROBUST = "a robust, cluster-robust, weighted or penalised variance need not obey any bound"
+_MISSING = {
+    "unknown": "it is not declared that the covariate has two values and that the variance is the "
+    'model\'s own (covariate="binary" or groups; --binary or --groups)',
+    "continuous": "the unit of a continuous covariate sets the width",
+}
 _COVARIATES = ("unknown", "binary", "continuous", "categories")
 _LIMITS = ("unknown", "wald", "profile")
 _TINY = 1e-300
@@ -236,10 +241,6 @@ def wald_p_check(hr, lower, upper, p, *, confidence=0.95, test="unknown"):
     test : str
         ``"wald"`` or ``"unknown"``, see `hazard_ratio_check`.
 
-    Returns
-    -------
-    Finding
-
     Examples
     --------
     >>> wald_p_check("2.74", "1.14", "6.56", ".02").verdict
@@ -270,22 +271,21 @@ def wald_p_check(hr, lower, upper, p, *, confidence=0.95, test="unknown"):
         return Finding("undetermined", statement, "", (_WALD,))
     values = {"p_lower": reached[0], "p_upper": reached[1]}
     arithmetic = f"Wald P from {reached[0]:.2g} to {reached[1]:.2g}."
-    verdict = graded(fits)
     said = f"P {p.text}" if p.comparator else f"P = {p.text}"
+    verdict, assumptions = graded(fits), (_WALD,)
     if verdict != "contradictory":
         only = " if digits were cut off instead of rounded" if verdict == "rounding" else ""
         statement = f"{said} agrees with the Wald P value of {shown}{only}."
-        return Finding(verdict, statement, arithmetic, (_WALD,), values)
-    is_p = _between(*reached)
-    if test == "wald":
-        statement = f"{said} cannot be the Wald P value of {shown}, which is {is_p}."
-        assumptions = (_WALD, "the P value is the model's Wald P")
-        return Finding("contradictory", statement, arithmetic, assumptions, values)
-    statement = (
-        f"{said} is not the Wald P value of {shown}, which is {is_p}: "
-        "it must come from another test, or be wrong."
-    )
-    return Finding("undetermined", statement, arithmetic, (_WALD,), values)
+    elif test == "wald":
+        assumptions += ("the P value is the model's Wald P",)
+        statement = f"{said} cannot be the Wald P value of {shown}, which is {_between(*reached)}."
+    else:
+        verdict = "undetermined"
+        statement = (
+            f"{said} is not the Wald P value of {shown}, which is {_between(*reached)}: "
+            "it must come from another test, or be wrong."
+        )
+    return Finding(verdict, statement, arithmetic, assumptions, values)
 
 
 def events_needed(lower, upper, *, confidence=0.95, groups=None):
@@ -381,24 +381,21 @@ def information_check(
     if groups is not None and covariate == "continuous":
         raise ValueError("groups belong to a covariate with two values, not to a continuous one")
     events = whole(events, "number of events")
-    if groups is not None and covariate == "unknown":
-        covariate = "binary"
     arms = None if limits == "profile" else groups
     needed = events_needed(lower, upper, confidence=confidence, groups=arms)
     if limits == "profile":
         needed = max(needed - 1, 1)
+    enough = needed is not None and needed <= events
     widest = _standard_error(lower, upper, confidence)
     shown = f"from {printed_ratio(lower, 'limit').text} to {printed_ratio(upper, 'limit').text}"
+    within = "" if arms is None else f" in groups of {arms[0]} and {arms[1]}"
     values = {"events_needed": needed, "events_possible": events, "std_error_at_most": widest}
     arithmetic = (
         f"SE = ln(upper/lower)/(2 × {_quantile(confidence):.3f}) is at most {widest:.4f}; "
         f"4/SE² = {4 / widest**2:.1f}."
     )
     kind = _PROFILE if limits == "profile" else _WALD
-    assumptions = (kind, _LEVEL if covariate == "categories" else _BINARY)
-    within = "" if arms is None else f" in groups of {arms[0]} and {arms[1]}"
-    enough = needed is not None and needed <= events
-    missing = _missing(covariate, robust)
+    missing = _ROBUST if robust else _MISSING.get(covariate if groups is None else "binary")
     if missing and (robust or covariate == "continuous" or not enough):
         would = f"at least {needed} events would be needed{within}"
         if needed is None:
@@ -408,20 +405,14 @@ def information_check(
             f"For a covariate with two values and the model's own variance {would}."
         )
         return Finding("undetermined", statement, arithmetic, (kind,), values)
+    statement = f"An interval {shown} needs at least {needed} events{within}, and "
+    statement += f"up to {events} can" if enough else f"at most {events} can"
+    statement += " have occurred."
     if needed is None:
         statement = f"No number of events{within} gives an interval {shown}: it is too narrow."
-        return Finding("contradictory", statement, arithmetic, assumptions, values)
-    if not enough:
-        statement = (
-            f"An interval {shown} needs at least {needed} events{within}, "
-            f"and at most {events} can have occurred."
-        )
-        return Finding("contradictory", statement, arithmetic, assumptions, values)
-    statement = (
-        f"An interval {shown} needs at least {needed} events{within}, "
-        f"and up to {events} can have occurred."
-    )
-    return Finding("consistent", statement, arithmetic, assumptions, values)
+    assumptions = (kind, _LEVEL if covariate == "categories" else _BINARY)
+    verdict = "consistent" if enough else "contradictory"
+    return Finding(verdict, statement, arithmetic, assumptions, values)
 
 
 def narrowest_interval(hr, events, *, confidence=0.95, groups=None):
@@ -823,20 +814,6 @@ def _log_box(printed, truncated):
     """The logarithms of the ends of a printed ratio's box."""
     low, high = printed_box(printed, truncated=truncated, smallest=_TINY)
     return math.log(low), math.log(high)
-
-
-def _missing(covariate, robust):
-    """Why the number of events bounds nothing; None where the bound holds."""
-    if robust:
-        return _ROBUST
-    if covariate == "continuous":
-        return "the unit of a continuous covariate sets the width"
-    if covariate == "unknown":
-        return (
-            "it is not declared that the covariate has two values and that the variance is the "
-            'model\'s own (covariate="binary" or groups; --binary or --groups)'
-        )
-    return None
 
 
 def _standard_error(lower, upper, confidence):

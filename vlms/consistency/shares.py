@@ -304,10 +304,6 @@ def mean_check(mean, n, *, items=1, integers=None):
         Whether every value is a whole number; a misfit is ``undetermined`` unless that is declared
         (an age worked out from dates is none).
 
-    Returns
-    -------
-    Finding
-
     Examples
     --------
     >>> print(mean_check("58.9", 12).statement)
@@ -398,10 +394,6 @@ def binary_sd_check(share, sd, n):
         As printed, from 0 to 1.
     n : int
         Patients.
-
-    Returns
-    -------
-    Finding
 
     Examples
     --------
