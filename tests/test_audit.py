@@ -26,17 +26,23 @@ def run(*arguments):
         ("survival --n 16 90% --most-censored 0", 1, "No history of 16 patients"),
         ("share 31/40 78%", 0, "31 of 40 is 77.5%, which prints as 78%"),
         ("share 46/58 96%", 1, "46 of 48 would print as 96%"),
-        ("sum 33 13 9 9 --total 63", 1, "1 more than the total of 63"),
+        ("sum 33 13 9 9 --total 63 --exclusive", 1, "1 more than the total of 63"),
+        ("sum 33 13 9 --total 63 --complete", 1, "8 fewer than the total of 63"),
         ("sum 15 11 8 6 7 --total 36 --overlapping", 0, "as a total of 36 allows"),
-        ("mean 58.72 --n 12", 1, "No 12 whole numbers have a mean of 58.72"),
-        ("mean 3.00 --sd 0.20 --n 4", 1, "No 4 whole numbers have mean 3.00 and SD 0.20"),
+        ("mean 58.72 --n 12 --integers", 1, "No 12 whole numbers have a mean of 58.72"),
+        (
+            "mean 3.00 --sd 0.20 --n 4 --integers",
+            1,
+            "No 4 whole numbers have mean 3.00 and SD 0.20",
+        ),
         ("median 43 60=65%", 1, "it is 50% at most"),
         ("median 24 60=65% --n 63 --events 42", 0, "only be the median among the 42"),
         ("mixture 20:90% 20:50% --whole 40:55% --most-censored 5", 1, "no censoring of up to 5"),
         ("interval 1.14 6.56 --events 15 --binary", 1, "needs at least 20 events"),
         ("events 2.74 1.14 6.56 --groups 12 14 --most 15", 1, "at most 15 can have occurred"),
         ("events 1.37 0.29 6.54 --groups 11 15", 0, "can be true with"),
-        ("hr 2.13 0.99 4.62 --words improved", 1, "yet the text says improved"),
+        ("hr 2.13 0.99 4.62 --words improved --reference none", 1, "yet the text says improved"),
+        ("median 43mo 5y=65%", 1, "Survival of 65% at 60 cannot be"),
     ],
 )
 def test_the_verdict_is_a_sentence_and_an_exit_code(line, code, sentence):
@@ -60,6 +66,13 @@ AGE = "hr 1.019 1.001 1.037 --p 0.04 --events 165 --n 228"
         ("interval 1.14 6.56 --events 15", 0, "not declared that the covariate has two values"),
         ("interval 1.14 6.56 --events 15 --binary --robust", 0, "need not obey any bound"),
         ("events 2.74 1.14 6.56 --groups 12 14 --most 15 --robust", 0, "need not obey any bound"),
+        ("events 2.74 1.14 6.56 --groups 12 14 --most 20", 0, "Events at the same time"),
+        ("events 2.74 1.14 6.56 --groups 12 14 --most 20 --untied", 1, "needs at least 21 events"),
+        # R: table(lung$ph.ecog): 63 113 50 1, of 228 patients; one is missing.
+        ("sum 63 113 50 1 --total 228 --exclusive", 0, "at no level or missing"),
+        ("sum 15 11 8 6 7 --total 36", 0, "a patient may be at two levels"),
+        ("mean 58.72 --n 12", 0, "all values are whole is not declared"),
+        ("hr 2.13 0.99 4.62 --words improved", 0, "Which group is the reference is not declared"),
         # √(1.14 × 7.56) = 2.94: no Wald interval, but a profile likelihood's may be so.
         ("hr 2.74 1.14 7.56", 0, "those of a profile likelihood or a bootstrap can"),
         ("hr 2.74 1.14 7.56 --limits profile", 0, "lies between its limits"),
@@ -131,6 +144,8 @@ def test_overlaps_are_written_as_expressions():
         ("median 43 60", "write a time and its survival as 60=65%"),
         ("median 43 inf=50%", "a time must be a number"),
         ("median 43 60=50% --n 4", "go together"),
+        ("median 43 5y=50%", "need one unit, or both none"),
+        ("median 8w 6mo=50%", "not weeks into months"),
     ],
 )
 def test_what_cannot_be_read_ends_with_a_message_and_exit_code_2(line, message):
@@ -147,18 +162,10 @@ def test_json_holds_the_whole_finding():
     assert len(finding["parts"]) == 2
 
 
-def test_every_check_shows_an_example_in_its_help():
+def test_every_check_shows_an_example_and_what_it_assumes_in_its_help():
     listed = run("--help").output
-    for name in [
-        "hr",
-        "interval",
-        "survival",
-        "share",
-        "sum",
-        "overlap",
-        "mean",
-        "median",
-        "mixture",
-    ]:
+    for name in "hr interval events survival share sum overlap mean median mixture".split():
         assert name in listed
-        assert f"vlms audit {name}" in run(name, "--help").output
+        shown = run(name, "--help").output
+        assert f"vlms audit {name}" in shown
+        assert any(word in shown for word in ("Assumes", "undetermined otherwise", "decides only"))

@@ -1,5 +1,6 @@
 """Simulated true studies, printed as papers print them, are never called contradictory."""
 
+import json
 import math
 from statistics import NormalDist
 
@@ -9,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlms import consistency
-from vlms.consistency import hazard_ratio_check, percentage_check
+from vlms.consistency import Finding, hazard_ratio_check, percentage_check, together
 
-STUDIES, PATIENTS = 4000, 30
+STUDIES, PATIENTS = 2500, 30
 
 
 def printed(value, decimals, truncate):
@@ -54,12 +55,6 @@ def studies():
     ]
 
 
-def test_the_simulated_fits_obey_both_bounds_on_the_standard_error(studies):
-    for _, error, (first, second), _ in studies:
-        assert error**2 >= 4 / (first + second) - 1e-9
-        assert error**2 >= 1 / first + 1 / second - 1e-6
-
-
 def test_true_cox_fits_are_never_contradictory(studies):
     for log_ratio, error, events, random in studies:
         limits = [math.exp(log_ratio + side * 1.959964 * error) for side in (-1, 1)]
@@ -82,7 +77,7 @@ def test_true_cox_fits_are_never_contradictory(studies):
 def test_an_interval_of_twice_the_patients_is_found_at_the_stated_rate(studies):
     # Planted: limits of a study with twice the events of the one that prints them. Measured 75%.
     found = 0
-    for log_ratio, error, events, _ in studies[:1000]:
+    for log_ratio, error, events, _ in studies[:800]:
         limits = [math.exp(log_ratio + s * 1.959964 * error / 2**0.5) for s in (-1, 1)]
         shown = [printed(limit, 2, False) for limit in limits]
         ratio = printed(math.exp(log_ratio), 2, False)
@@ -90,22 +85,22 @@ def test_an_interval_of_twice_the_patients_is_found_at_the_stated_rate(studies):
             found += hazard_ratio_check(
                 ratio, *shown, events=sum(events), covariate="binary"
             ).contradictory
-    assert found / 1000 > 0.7
+    assert found / 800 > 0.7
 
 
 def test_a_wrong_digit_in_a_limit_is_found_at_the_stated_rate(studies):
     # Planted: the first decimal of the upper limit raised by 3. Measured 76%.
     found = 0
-    for log_ratio, error, _, _ in studies[:1000]:
+    for log_ratio, error, _, _ in studies[:800]:
         limits = [math.exp(log_ratio + side * 1.959964 * error) for side in (-1, 1)]
         lower, upper = printed(limits[0], 2, False), printed(limits[1] + 0.3, 2, False)
         ratio = printed(math.exp(log_ratio), 2, False)
         if float(ratio):
             found += hazard_ratio_check(ratio, lower, upper, limits="wald").contradictory
-    assert found / 1000 > 0.7
+    assert found / 800 > 0.7
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     total=st.integers(1, 300),
     share=st.floats(0, 1),
@@ -120,7 +115,7 @@ def test_a_true_share_is_never_contradictory(total, share, decimals, truncate):
     assert percentage_check(text, count, total), text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(text=st.text(alphabet="0123456789.%<>-∞e ,x", max_size=8), total=st.integers(-2, 40))
 def test_junk_is_refused_with_a_message_or_judged_but_never_crashes(text, total):
     checks = [
@@ -143,3 +138,33 @@ def test_junk_is_refused_with_a_message_or_judged_but_never_crashes(text, total)
 
 def test_everything_named_can_be_imported():
     assert all(hasattr(consistency, name) for name in consistency.__all__)
+
+
+def test_a_printed_number_is_a_box_that_ends_where_the_quantity_does():
+    box = consistency.printed_box
+    assert box("1.14") == pytest.approx((1.135, 1.145))
+    assert box("1.14", truncated=True) == pytest.approx((1.135, 1.15))
+    assert box("-0.5", truncated=True) == pytest.approx((-0.6, -0.45))
+    assert box("<.001", smallest=0) == (0, 0.001)
+    with pytest.raises(ValueError, match="cannot be printed"):
+        box("7", smallest=0, largest=1)
+
+
+def test_a_bare_number_above_one_is_a_percentage():
+    assert consistency.printed_share("65").value == 0.65
+    assert consistency.printed_share("0").value == 0
+    with pytest.raises(ValueError, match="percent sign"):
+        consistency.printed_share("1")
+
+
+def test_the_gravest_of_several_findings_leads():
+    joined = together([Finding("rounding", "A."), Finding("contradictory", "B.")])
+    assert (joined.verdict, joined.statement, len(joined.parts)) == ("contradictory", "B. A.", 2)
+    assert Finding("undetermined", "Maybe.") and not joined
+    with pytest.raises(ValueError, match="none of"):
+        Finding("wrong", "It is.")
+
+
+def test_a_finding_becomes_json():
+    finding = Finding("consistent", "Yes.", values={"a": np.int64(3), "b": float("inf")})
+    assert json.loads(json.dumps(finding.to_dict()))["values"] == {"a": 3, "b": None}

@@ -7,6 +7,7 @@ report, the arithmetic and the assumptions. Exit code 1 when the numbers contrad
 
 import functools
 import json
+import re
 
 import click
 
@@ -14,6 +15,10 @@ import vlms.consistency as consistency
 
 # A leading minus may be a number that is out of range, which deserves a message about numbers.
 _NUMBERS = {"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
+# Days or months of each unit; weeks do not go into months, since a month may be printed as four.
+_UNITS = {"d": (1, "days"), "day": (1, "days"), "w": (7, "days"), "week": (7, "days")}
+_UNITS |= {"mo": (1, "months"), "month": (1, "months"), "y": (12, "months"), "year": (12, "months")}
+_TIME = re.compile(r"(.*?)\s*(d|w|mo|y|days?|weeks?|months?|years?)?", re.DOTALL)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,54 +26,9 @@ def audit():
     """Check printed statistics for consistency; exit code 1 when contradictory.
 
     Write numbers as the paper prints them: a trailing zero counts, and so does the percent sign.
-    Verdicts hold over all true values that print alike, digits cut off included.
+    Verdicts hold over all true values that print alike, digits cut off included. Each check says
+    what it assumes; what it needs and is not told leaves the answer undetermined (exit code 0).
     """
-
-
-_ROBUST = "The variance is robust, cluster-robust, weighted or penalised."
-
-
-def _variance(function):
-    """Add the options that say what a hazard ratio and its limits are of."""
-    for option in (
-        click.option(
-            "--limits",
-            type=click.Choice(["wald", "profile", "unknown"]),
-            default="unknown",
-            show_default=True,
-            help="How the limits were found.",
-        ),
-        click.option("--confidence", default="95%", show_default=True, help="Level of the limits."),
-        click.option("--robust", is_flag=True, help=_ROBUST),
-        click.option("--continuous", is_flag=True, help="The covariate is a number or a score."),
-        click.option(
-            "--binary",
-            is_flag=True,
-            help="The covariate has two values, or is a level "
-            "against the reference level; the variance is the model's own.",
-        ),
-        click.option(
-            "--groups",
-            nargs=2,
-            help="Patients with and without the covariate, which is then binary.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _declared(groups, binary, continuous, robust, confidence, limits):
-    """What the options of `_variance` say, as keywords of a check."""
-    if continuous and (binary or groups):
-        raise ValueError("--continuous contradicts --binary and --groups")
-    covariate = "binary" if binary or groups else "continuous" if continuous else "unknown"
-    return {
-        "groups": groups or None,
-        "covariate": covariate,
-        "robust": robust,
-        "confidence": _level(confidence),
-        "limits": limits,
-    }
 
 
 def _check(function):
@@ -91,6 +51,42 @@ def _check(function):
     return command
 
 
+_confidence = click.option(
+    "--confidence", default="95%", show_default=True, help="Level of the limits."
+)
+_robust = click.option(
+    "--robust", is_flag=True, help="The variance is robust, cluster-robust, weighted or penalised."
+)
+
+
+def _model(function):
+    """Add the options that say what a hazard ratio and its limits are of."""
+    kinds = click.Choice(["wald", "profile", "unknown"])
+    binary = "The covariate has two values, or is a level against the reference level, and the "
+    options = [
+        click.option("--groups", nargs=2, help="Patients with and without the covariate: binary."),
+        click.option("--binary", is_flag=True, help=f"{binary}variance is the model's own."),
+        click.option("--continuous", is_flag=True, help="The covariate is a number or a score."),
+        _robust,
+        _confidence,
+        click.option(
+            "--limits", type=kinds, default="unknown", show_default=True, help="Kind of the limits."
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _declared(groups, binary, continuous, robust, confidence, limits):
+    """Return what the options of `_model` say as keywords of a check."""
+    if continuous and (binary or groups):
+        raise ValueError("--continuous contradicts --binary and --groups")
+    covariate = "binary" if binary or groups else "continuous" if continuous else "unknown"
+    said = {"groups": groups or None, "covariate": covariate, "robust": robust}
+    return {**said, "confidence": _level(confidence), "limits": limits}
+
+
 @_check
 @click.argument("hazard_ratio")
 @click.argument("lower")
@@ -98,39 +94,36 @@ def _check(function):
 @click.option("--p", help="P value as printed.")
 @click.option("--events", help="The most events that there can have been.")
 @click.option("--n", help="Patients in the model.")
-@_variance
+@_model
 @click.option("--wald", is_flag=True, help="Limits and P value are the model's Wald ones.")
 @click.option("--words", help="What the text says of the group: better, worse, improved …")
-def hr(hazard_ratio, lower, upper, p, events, n, wald, words, **model):
-    """Hazard ratio, limits, P value and number of events.
+@click.option("--reference", help="The group with which the ratio compares that group.")
+def hr(hazard_ratio, lower, upper, p, events, n, wald, words, reference, **model):
+    """Hazard ratio, limits, P value, number of events, and words.
 
     vlms audit hr 1.80 1.20 2.70 --p 0.005 --events 40 --binary
 
     The number of events decides only for a covariate of two values (--binary or --groups) with the
     model's own variance, at most one event a patient and limits of the level given. A ratio off the
-    middle of its limits is wrong only for Wald limits (--wald, or --limits wald); a P value that
-    does not follow from them only for Wald's test (--wald). Undetermined otherwise.
+    middle of its limits is wrong only for Wald limits (--wald, or --limits wald), a P value that
+    does not follow from them only for Wald's test (--wald), words that go against the ratio only
+    where the reference is known (--reference) and the event is harmful. Undetermined otherwise.
     """
-    finding = consistency.hazard_ratio_check(
-        hazard_ratio,
-        lower,
-        upper,
-        p,
-        events=events,
-        n=n,
-        test="wald" if wald else "unknown",
-        **_declared(**model),
-    )
+    test = "wald" if wald else "unknown"
+    ratio = (hazard_ratio, lower, upper, p)
+    told = {"events": events, "n": n, "test": test, **_declared(**model)}
+    finding = consistency.hazard_ratio_check(*ratio, **told)
     if words is None:
         return finding
-    return consistency.together([finding, consistency.direction_check(hazard_ratio, words)])
+    direction = consistency.direction_check(hazard_ratio, words, reference=reference)
+    return consistency.together([finding, direction])
 
 
 @_check
 @click.argument("lower")
 @click.argument("upper")
 @click.option("--events", help="The most events that there can have been.", required=True)
-@_variance
+@_model
 def interval(lower, upper, events, **model):
     """Limits of a hazard ratio against the number of events.
 
@@ -148,30 +141,35 @@ def interval(lower, upper, events, **model):
 @click.argument("upper")
 @click.option("--groups", nargs=2, required=True, help="Patients in the group and the reference.")
 @click.option("--most", help="The most events that there can have been.")
-@click.option("--confidence", default="95%", show_default=True, help="Level of the limits.")
-@click.option("--robust", is_flag=True, help=_ROBUST)
-def events(hazard_ratio, lower, upper, groups, most, confidence, robust):
+@_confidence
+@_robust
+@click.option("--untied", is_flag=True, help="No two events are at the same time.")
+def events(hazard_ratio, lower, upper, groups, most, confidence, robust, untied):
     """How many events a hazard ratio can have had, given its two groups.
 
     vlms audit events 2.74 1.14 6.56 --groups 12 14 --most 15
 
-    Assumes a Cox model of these two groups alone, Wald limits from its own variance (not --robust),
-    and no two events at the same time.
+    Assumes a Cox model of these two groups alone, and Wald limits from its own variance (not
+    --robust). The range of events is for untied times: unless that is declared (--untied), only
+    its lower end can contradict, by a bound that holds with ties as well.
     """
     result = {f"{hazard_ratio} ({lower} to {upper})": (hazard_ratio, lower, upper, groups)}
-    level = _level(confidence)
-    return consistency.same_events_check(result, most_events=most, confidence=level, robust=robust)
+    told = {"confidence": _level(confidence), "robust": robust, "untied": untied or None}
+    return consistency.same_events_check(result, most_events=most, **told)
 
 
 @_check
 @click.argument("printed", nargs=-1, required=True)
-@click.option("--n", required=True, help="Patients in the group.")
+@click.option("--n", required=True, help="Patients at the start of the curve.")
 @click.option("--most-censored", help="At most so many censored before the last time.")
 @click.option("--most-events", help="At most so many events by the last time.")
 def survival(printed, n, most_censored, most_events):
     """Kaplan-Meier survival at one time or more, in order, against the size of the group.
 
     vlms audit survival --n 24 88% 61%
+
+    Assumes unweighted Kaplan-Meier estimates of n patients who are all observed from the start: no
+    delayed entry, no life table by intervals, no curve adjusted or predicted by a model.
     """
     limits = {"most_censored": most_censored, "most_events": most_events}
     return consistency.survival_check(n, printed, **limits)
@@ -184,6 +182,9 @@ def share(fraction, printed):
     """A percentage against its count and total.
 
     vlms audit share 31/40 78%
+
+    Assumes that the percentage is of this count and total, and not weighted. One unit off in the
+    last place is called rounding.
     """
     count, slash, total = fraction.partition("/")
     if not slash:
@@ -194,15 +195,17 @@ def share(fraction, printed):
 @_check
 @click.argument("counts", nargs=-1, required=True)
 @click.option("--total", required=True, help="Patients in all.")
-@click.option("--overlapping", is_flag=True, help="A patient may be at several levels.")
-@click.option("--incomplete", is_flag=True, help="A patient may be at no level.")
-def sum_(counts, total, overlapping, incomplete):
+@click.option("--exclusive/--overlapping", default=None, help="Can a patient be at two levels?")
+@click.option("--complete/--incomplete", default=None, help="Is every patient at some level?")
+def sum_(counts, total, exclusive, complete):
     """Counts of levels against their total.
 
-    vlms audit sum 22 41 --total 63
+    vlms audit sum 22 41 --total 63 --exclusive --complete
+
+    A sum above the total decides only where no patient is at two levels (--exclusive), one below
+    it only where none is missing (--complete); it is undetermined otherwise.
     """
-    kind = {"exclusive": not overlapping, "exhaustive": not incomplete}
-    return consistency.sum_check(counts, total, **kind)
+    return consistency.sum_check(counts, total, exclusive=exclusive, exhaustive=complete)
 
 
 @_check
@@ -212,6 +215,8 @@ def overlap(counts, total):
     """Counts of overlapping subgroups, as expressions with & | ~.
 
     vlms audit overlap 'chemo=22' 'radio=18' 'chemo & radio=9' '~chemo & ~radio=33' --total 63
+
+    Assumes that every count is of the same patients, with nobody's answer missing.
     """
     pairs = [count.rpartition("=") for count in counts]
     for name, equals, _ in pairs:
@@ -222,19 +227,23 @@ def overlap(counts, total):
 
 @_check
 @click.argument("printed")
-@click.option("--n", required=True, help="Patients.")
+@click.option("--n", required=True, help="Patients whose value is known.")
 @click.option("--sd", help="Standard deviation as printed.")
 @click.option("--smallest", type=int, help="Smallest value there can be.")
 @click.option("--largest", type=int, help="Largest value there can be.")
-def mean(printed, n, sd, smallest, largest):
+@click.option("--integers/--fractions", default=None, help="Is every value a whole number?")
+def mean(printed, n, sd, smallest, largest, integers):
     """Mean, and standard deviation, of whole numbers.
 
-    vlms audit mean 58.8 --sd 10.7 --n 12
+    vlms audit mean 58.8 --sd 10.7 --n 12 --integers
+
+    A misfit decides only where every value is a whole number (--integers) and n patients have one;
+    an age worked out from dates, or a size to the millimetre in cm, is not whole.
     """
-    finding = consistency.mean_check(printed, n)
+    finding = consistency.mean_check(printed, n, integers=integers)
     if sd is None:
         return finding
-    limits = {"smallest": smallest, "largest": largest}
+    limits = {"smallest": smallest, "largest": largest, "integers": integers}
     return consistency.together([finding, consistency.sd_check(printed, sd, n, **limits)])
 
 
@@ -247,8 +256,12 @@ def median(printed, points, n, events):
     """A median time against survival at other times, written time=survival.
 
     vlms audit median 43 24=66.7% 60=50%
+
+    Times without a unit are in one unit; else each has its own (d, w, mo, y): vlms audit median
+    43mo 5y=50%. Assumes one Kaplan-Meier curve; its median is the first time at one half or below.
     """
-    curve = _points(points)
+    printed, unit = _time(printed)
+    curve = _points(points, unit)
     if (n is None) != (events is None):
         raise ValueError("--n and --events go together")
     if n is None:
@@ -264,32 +277,50 @@ def mixture(groups, whole, most_censored):
     """Survival of subgroups, written size:survival, against survival of all.
 
     vlms audit mixture 21:100% 6:50% 16:65% 20:43.7% --whole 63:65%
+
+    Assumes that the subgroups are all patients, each once, and that all are Kaplan-Meier estimates
+    of one endpoint at one time, as for vlms audit survival.
     """
     named = {f"{i}: {text}": _sized(text) for i, text in enumerate(groups, start=1)}
     return consistency.mixture_check(named, _sized(whole), most_censored=most_censored)
 
 
 def _level(text):
+    """Read a level of confidence."""
     level = consistency.printed_share(text).value
     if not 0 < level < 1:
         raise ValueError(f"the confidence must lie between 0% and 100%, found {text!r}")
     return level
 
 
-def _points(texts):
+def _time(text):
+    """Split a time into its number, as printed, and its unit: (1, None) where it has none."""
+    number, unit = _TIME.fullmatch(text.strip()).groups()
+    return number, _UNITS[unit.removesuffix("s")] if unit else (1, None)
+
+
+def _points(texts, unit):
+    """Read time=survival into numbers in the given unit and printed survival."""
     points = {}
     for text in texts:
         time, equals, printed = text.partition("=")
         if not equals:
             raise ValueError(f"write a time and its survival as 60=65%, found {text!r}")
+        number, own = _time(time)
+        if own[1] != unit[1]:
+            raise ValueError(
+                f"{time!r} and the median need one unit, or both none; days go into weeks, and "
+                "months into years, but not weeks into months"
+            )
         try:
-            points[float(time)] = printed
+            points[float(number) * own[0] / unit[0]] = printed
         except ValueError:
             raise ValueError(f"{time!r} is not a time; write 60=65%") from None
     return points
 
 
 def _sized(text):
+    """Read size:survival."""
     size, colon, printed = text.partition(":")
     if not colon:
         raise ValueError(f"write a size and its survival as 63:65%, found {text!r}")

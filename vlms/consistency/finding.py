@@ -2,7 +2,8 @@
 
 A check never says more than it can prove: it tries every true value that the printed numbers can
 stand for, first under rounding, then under truncation as well, and calls a set of numbers
-contradictory only when none of them fits. What it had to assume stands beside the verdict.
+contradictory only when none of them fits. What it had to assume stands beside the verdict; where it
+needs to know something that was not declared, the verdict is undetermined.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -186,55 +187,28 @@ def printed_share(printed):
     return number
 
 
+# What the checks share; not offered by the folder.
+
+
+def printed_ratio(printed, what="hazard ratio"):
+    """Read a printed ratio, limit or time: a plain number that is not negative."""
+    number = Printed.parse(printed)
+    if number.comparator or number.percent or number.value < 0:
+        raise ValueError(f"the {what} must be a plain number above 0, found {number.text!r}")
+    if number.upper <= 0 or (what == "hazard ratio" and number.value == 0):
+        raise ValueError(f"the {what} must be above 0, found {number.text!r}")
+    return number
+
+
 def graded(fits):
-    """Return the verdict of a test that is tried under rounding, then under truncation too.
-
-    Parameters
-    ----------
-    fits : callable
-        Called with `truncated` False, then True; says whether true values exist.
-
-    Returns
-    -------
-    str
-        ``"consistent"``, ``"rounding"`` or ``"contradictory"``.
-
-    Examples
-    --------
-    >>> graded(lambda truncated: truncated)
-    'rounding'
-    """
+    """Grade a test that is tried under rounding (`fits(False)`), then under truncation too."""
     if fits(False):
         return "consistent"
     return "rounding" if fits(True) else "contradictory"
 
 
 def whole(number, what, *, least=0):
-    """Return a count as an int, or say why it is none.
-
-    Parameters
-    ----------
-    number : int or str or float
-        ``12``, ``"12"`` or ``12.0``.
-    what : str
-        Its name in the message.
-    least : int
-        Smallest value allowed.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    ValueError
-        If it is not a whole number of at least `least`.
-
-    Examples
-    --------
-    >>> whole("12", "total")
-    12
-    """
+    """Return a count given as 12, "12" or 12.0 as an int, or say why it is none."""
     try:
         value = int(str(number).strip()) if isinstance(number, str) else int(number)
         same = isinstance(number, str) or value == number
@@ -245,7 +219,16 @@ def whole(number, what, *, least=0):
     return value
 
 
+def one_of(word, words, what):
+    """Return a word of a closed list, or say which there are."""
+    if word not in words:
+        allowed = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
+        raise ValueError(f"{what} must be {allowed}, found {word!r}")
+    return word
+
+
 def _plain(value):
+    """Plain Python for numpy numbers and arrays, None for what is not finite."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
