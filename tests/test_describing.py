@@ -126,6 +126,8 @@ def test_a_share_that_cannot_be_is_refused():
         ((56, 70, 48, 80), (0.0524, 0.3339)),
         ((9, 10, 3, 10), (0.1705, 0.8090)),
         ((5, 56, 0, 29), (-0.0381, 0.1926)),
+        # by hand: 1 − √((1 − 10 / (10 + z²))² + (z² / (20 + z²))²), z² = 3.8415; the upper is 1
+        ((10, 10, 0, 20), (0.6791, 1)),
     ],
 )
 def test_the_interval_of_a_difference_is_that_of_newcombe(counts, printed):
@@ -138,7 +140,7 @@ def test_power_is_the_sum_over_all_outcomes_that_r_calls_significant():
     # the same for 20 and 15 patients, .2 and .7
     assert exact_power(20, 15, 0.2, 0.7) == pytest.approx(0.8303272839, abs=1e-9)
     # of three against three the most extreme table has P = 2 / choose(6, 3) = 0.1
-    assert exact_power(3, 3, 0.0, 1.0) == 0
+    assert exact_power(3, 3, 0.0, 1.0) == exact_power(1, 1, 0.0, 1.0) == 0
     assert exact_power(3, 3, 0.0, 1.0, alpha=0.1) == 1
 
 

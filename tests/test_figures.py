@@ -184,6 +184,8 @@ def test_no_name_is_read_as_math_hidden_or_breaks_the_drawing(text):
     assert (shown if len(shown) < 40 else "x" * 43 + "…") in drawn
     assert len(ax.get_ylabel()) <= 60
     ax.figure.draw_without_rendering()
+    parts = figures.plot_parts(pd.DataFrame({"variable": [text], "level": [text], "n": [1]}))
+    parts.figure.draw_without_rendering()
 
 
 def test_a_fitted_estimator_of_lifelines_is_drawn_as_our_own_curve(curve):

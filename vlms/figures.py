@@ -164,7 +164,7 @@ def plot_survival(
     needed += ["censored"] if censoring_marks else []
     _need(curve, needed, "A survival curve")
     groups = _groups(curve)
-    ax = _axes(ax, height=3.3 + 0.2 * len(groups))
+    ax = _axes(ax, height=3.4 + 0.2 * len(groups) * (1 + _names_over(groups)))
     handles = []
     for k, rows in enumerate(groups.values()):
         color, dash = _PALETTE[k % 8], _DASHES[k % 5]
@@ -225,7 +225,7 @@ def plot_cumulative_incidence(
     if absent:
         raise ValueError(f"No cause {absent} in the incidence; there are {found}.")
     groups = _groups(incidence[incidence["cause"].isin(list(causes))])
-    ax = _axes(ax, height=3.3 + 0.2 * len(groups))
+    ax = _axes(ax, height=3.4 + 0.2 * len(groups) * (1 + _names_over(groups)))
     lines = {}
     for g, (name, rows) in enumerate(groups.items()):
         for c, (cause, called) in enumerate(causes.items()):
@@ -833,24 +833,28 @@ def _number(value):
     return np.nan if value is None or value is pd.NA else float(value)
 
 
-def _plain(text, longest=_LONGEST_LABEL):
-    """Return text that matplotlib draws as it stands: one line, no math, not too long."""
+def _short(text, longest=_LONGEST_LABEL):
+    """Return text on one line, without signs that do not print, cut where it is too long."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    short = line if len(line) <= longest else f"{line[: longest - 1]}…"
-    return short.replace("$", r"\$")
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def _plain(text, longest=_LONGEST_LABEL):
+    """Return short text that matplotlib draws as it stands: a ``$`` does not start math."""
+    return _short(text, longest).replace("$", r"\$")
 
 
 def _wrap(text, points, size=_SMALL):
     """Return a label on as many lines as it needs to be no wider than this."""
-    lines = textwrap.wrap(_plain(text), max(int(points / (0.58 * size)), 8)) or [""]
+    lines = textwrap.wrap(_short(text), max(int(points / (0.58 * size)), 8)) or [""]
     return "\n".join(lines)
 
 
 @functools.lru_cache(maxsize=1000)
 def _text_width(text, size=_SMALL):
     """Return how wide a label is drawn, in points."""
-    lines = _plain(text).replace(r"\$", "$")
-    return float(TextPath((0, 0), lines, size=size).get_extents().width) if lines else 0.0
+    line = _plain(text)
+    return float(TextPath((0, 0), line, size=size).get_extents().width) if line else 0.0
 
 
 def _flow(words, width):
@@ -1051,19 +1055,23 @@ def _print_at_risk(ax, groups, ticks, named):
     """Print how many were still under observation just before each tick."""
     left = {"x": "axes", "y": "axes", "ha": "right"}
     _note(ax, (0, 0), "At risk", (-14, -44), color=_FAINT, **left)
-    # A name that does not fit beside its numbers stands over them.
-    over = named and max(_text_width(_plain(name, _LONGEST_GROUP)) for name in groups) > 52
+    over = _names_over(groups)
     height = -44 - 14 * named
     for k, (name, rows) in enumerate(groups.items()):
         if named:
             style = {**left, "color": _PALETTE[k % 8], "weight": "bold"}
             style |= {"ha": "left"} if over else {}
             offset = (-10 if over else -14, height)
-            _note(ax, (0, 0), _plain(name, _LONGEST_GROUP), offset, **style)
+            _note(ax, (0, 0), _short(name, _LONGEST_GROUP), offset, **style)
             height -= 14 * over
         for tick in ticks:
             _note(ax, (tick, 0), _number_at_risk(rows, tick), (0, height), y="axes", ha="center")
         height -= 14
+
+
+def _names_over(groups):
+    """Whether the name of a group does not fit beside its numbers at risk, and stands over them."""
+    return max(_text_width(_short(name, _LONGEST_GROUP)) for name in groups) > 52
 
 
 def _number_at_risk(rows, time):
