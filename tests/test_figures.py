@@ -276,8 +276,10 @@ def test_a_curve_is_built_death_by_death_with_each_factor(curve, two_curves):
     assert [word for word in words(ax) if "%" in word] == ["90.9%", "79.5%", "68.2%", "56.8%"]
     with pytest.raises(ValueError, match=r"2 group\(s\)"):
         figures.plot_death_by_death(two_curves)
-    with pytest.raises(ValueError, match="0 times"):
-        figures.plot_death_by_death(kaplan_meier([5], [0]))
+    assert figures.plot_death_by_death(kaplan_meier(range(1, 15), [True] * 14))
+    for deaths, match in ((0, "0 times"), (15, "15 times")):
+        with pytest.raises(ValueError, match=match):
+            figures.plot_death_by_death(kaplan_meier(range(1, 16), np.arange(15) < deaths))
 
 
 # --- Patients -------------------------------------------------------------------------------------
@@ -330,12 +332,18 @@ def test_the_words_of_a_forest_plot_do_not_overlap_and_fit_its_width():
     boxes = [text.get_window_extent() for text in ax.texts]
     assert not [(a, b) for k, a in enumerate(boxes) for b in boxes[:k] if a.overlaps(b)]
     assert max(box.x1 for box in boxes) <= ax.figure.bbox.x1
+    # each label stands above the interval of its row, and no endless interval stretches the axis
+    lines = [ax.transData.transform((1, row))[1] for row in range(2)]
+    assert boxes[0].y0 > lines[0] > boxes[1].y1 > boxes[1].y0 > lines[1]
+    assert ax.get_xlim() == (0.5, 20)
 
 
 def test_an_interval_beyond_the_axis_ends_in_an_arrow_and_no_estimate_lies_outside(ratios):
     ax = figures.plot_forest(ratios.assign(upper=[1.05, np.inf, None]), limits=(0.5, 2))
     arrows = [line for line in ax.get_lines() if line.get_marker() == ">"]
     assert [line.get_xdata()[0] for line in arrows] == [2]
+    open_end = figures.plot_forest(ratios.assign(upper=[1.05, None, None]), limits=(0.5, 5))
+    assert spans(open_end)[1] == [1.5, 5]
     drawn = np.concatenate([line.get_xdata() for line in ax.get_lines()]).astype(float)
     assert (*ax.get_xlim(), drawn.min() >= 0.5, drawn.max() <= 2) == (0.5, 2, True, True)
 
@@ -420,6 +428,8 @@ def test_statements_that_agree_have_a_common_band_and_others_a_gap():
     assert apart.patches[0].get_facecolor() != ax.patches[0].get_facecolor()
     band = apart.patches[0]
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.05, 0.1))
+    points = figures.plot_claim_against(table.assign(upper=[0.1, 0.2])).get_lines()
+    assert [line.get_xdata() for line in points if line.get_marker() == "D"] == [[0.1]]
 
 
 def test_parts_are_stacked_and_held_against_their_total():

@@ -302,15 +302,7 @@ def plot_death_by_death(curve, *, xlabel="Months", ylabel="Survival", ax=None):
 
 
 @_themed
-def plot_swimmer(
-    patients,
-    *,
-    events=None,
-    columns=None,
-    label="patient_id",
-    xlabel="Months",
-    ax=None,
-):
+def plot_swimmer(patients, *, events=None, columns=None, xlabel="Months", ax=None):
     """Draw each patient's follow-up as a bar, the longest on top, with what happened and the end.
 
     Parameters
@@ -323,8 +315,6 @@ def plot_swimmer(
     columns : dict, optional
         Boolean column → heading, printed left of the bars: ● yes, ○ no, ? not known. Default:
         radiotherapy (RT) and chemotherapy (CT), where those columns are there.
-    label : str
-        Column with each patient's name.
     xlabel, ax
         As in `plot_survival`.
 
@@ -348,10 +338,10 @@ def plot_swimmer(
     columns = (
         {c: n for c, n in _TREATMENTS.items() if c in patients} if columns is None else columns
     )
-    _need(patients, [label, "time_months", "status", *events, *columns], "A swimmer plot")
+    _need(patients, ["patient_id", "time_months", "status", *events, *columns], "A swimmer plot")
     lost = patients[patients["time_months"].isna()]
     if len(lost):
-        raise ValueError(f"No follow-up time: patients {list(lost[label])}; leave them out.")
+        raise ValueError(f"No follow-up time: patients {list(lost['patient_id'])}; leave them out.")
     odd = sorted({str(status) for status in patients["status"] if status not in _STATUS})
     if odd:
         raise ValueError(f"A status is one of {list(_STATUS)}; found {odd}.")
@@ -378,7 +368,7 @@ def plot_swimmer(
         offset = (26 * number - wide + 8, 8)
         _note(ax, (0, 1), heading, offset, y="axes", **place, color=_FAINT)
     _note(ax, (0, 1), "Patient", (-wide - 4, 8), x="axes", y="axes", ha="right", color=_FAINT)
-    ax.set_yticks(rows, [_plain(name) for name in patients[label]])
+    ax.set_yticks(rows, [_plain(name) for name in patients["patient_id"]])
     ax.tick_params(axis="y", length=0, pad=wide + 2)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ticks = _round_times(times.max())
@@ -405,14 +395,9 @@ def plot_swimmer(
 def plot_forest(
     table,
     *,
-    term="term",
-    estimate="hazard_ratio",
-    lower="lower",
-    upper="upper",
     columns=None,
     highlight=None,
     limits=None,
-    decimals=2,
     xlabel="Hazard ratio (log scale)",
     heading=None,
     ax=None,
@@ -422,18 +407,15 @@ def plot_forest(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a term, from top to bottom; a row whose estimate is NA is said to have none. Or the
-        ``summary`` of a Cox model of lifelines, whose P values are in a column ``p``.
-    term, estimate, lower, upper : str
-        Columns with the label, the ratio and its limits; not needed for a summary of lifelines.
+        term, hazard_ratio, lower, upper: one row a term, from top to bottom; a row whose ratio is
+        NA is said to have none. Or the ``summary`` of a Cox model of lifelines, whose P values are
+        in a column ``p``.
     columns : dict, optional
         Further columns to print at the right: column → heading.
     highlight : str, optional
         Boolean column: rows drawn in the second colour, with a square.
     limits : tuple of float, optional
         Ends of the axis. An interval that goes beyond ends in an arrow.
-    decimals : int
-        Of the numbers printed beside the plot.
     xlabel, heading : str
         What the axis shows, and what stands over the numbers. Default: the ratio with its level,
         95% where neither the table nor its ``attrs["confidence"]`` says.
@@ -455,21 +437,22 @@ def plot_forest(
     >>> [text.get_text() for text in plot_forest(table).texts]
     ['age', 'Ratio (95% CI)', '2.00 (1.00 to 4.00)']
     """
+    needed = ["term", "hazard_ratio", "lower", "upper"]
     level = f"{table.attrs.get('confidence', 0.95):.0%}"
     if "exp(coef)" in table:
         if table.index.nlevels > 1:
             raise ValueError("This summary is not of a Cox model: its ratios are not of hazards.")
         level = next(name for name in table if name.startswith("exp(coef) lower ")).split()[-1]
         names = ["exp(coef)", f"exp(coef) lower {level}", f"exp(coef) upper {level}"]
-        table = table.rename(columns=dict(zip(names, [estimate, lower, upper], strict=True)))
-        table[term] = table.index
-    _need(table, [term, estimate, lower, upper, *(columns or {})], "A forest plot")
-    values = table[[estimate, lower, upper]].map(_number).to_numpy()
+        table = table.rename(columns=dict(zip(names, needed[1:], strict=True)))
+        table["term"] = table.index
+    _need(table, [*needed, *(columns or {})], "A forest plot")
+    values = table[needed[1:]].map(_number).to_numpy()
     if (values[:, 0] <= 0).any():
         raise ValueError("A forest plot has a log axis: every ratio must be above 0.")
-    beside = {heading or f"Ratio ({level} CI)": [_estimate(*row, decimals, 1) for row in values]}
+    beside = {heading or f"Ratio ({level} CI)": [_estimate(*row, 2, 1) for row in values]}
     beside |= {head: _texts(table[name]) for name, head in (columns or {}).items()}
-    ax = _rows(ax, table[term], beside)
+    ax = _rows(ax, table["term"], beside)
     ax.set_xscale("log")
     ends = limits or _ratio_ends(values)
     ax.set_xlim(*ends)
@@ -491,11 +474,8 @@ def plot_intervals(
     *,
     label="method",
     estimate="survival",
-    lower="lower",
-    upper="upper",
     printed=None,
     percent=True,
-    decimals=0,
     xlabel="Survival",
     heading="Estimate (interval)",
     ax=None,
@@ -505,15 +485,14 @@ def plot_intervals(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row an estimate: the same one by several methods, or several cohorts.
-    label, estimate, lower, upper : str
-        Columns with the label, the estimate and its limits.
+        One row an estimate: the same one by several methods, or several cohorts; with its limits
+        in the columns lower and upper.
+    label, estimate : str
+        Columns with the label and the estimate.
     printed : float, optional
         The value a paper prints, as a line through all rows.
     percent : bool
         The values are shares (0–1), shown as percentages.
-    decimals : int
-        Of the numbers printed beside the plot.
     xlabel, heading : str
         What the axis shows, and what stands over the numbers.
     ax
@@ -530,9 +509,9 @@ def plot_intervals(
     >>> [text.get_text() for text in plot_intervals(table).texts][-1]
     '60 (25 to 82)'
     """
-    _need(table, [label, estimate, lower, upper], "A figure of intervals")
-    values = table[[estimate, lower, upper]].map(_number).to_numpy()
-    numbers = [_estimate(*row, decimals, 100 if percent else 1) for row in values]
+    _need(table, [label, estimate, "lower", "upper"], "A figure of intervals")
+    values = table[[estimate, "lower", "upper"]].map(_number).to_numpy()
+    numbers = [_estimate(*row, *((0, 100) if percent else (1, 1))) for row in values]
     ax = _rows(ax, table[label], {f"{heading}, %" if percent else heading: numbers})
     finite = [*values[np.isfinite(values)], *([0, 1] if percent else [])] or [0, 1]
     margin = 0 if percent else 0.08 * (max(finite) - min(finite) or 1)
@@ -548,17 +527,7 @@ def plot_intervals(
 
 
 @_themed
-def plot_multiverse(
-    table,
-    *,
-    readings,
-    estimate="survival",
-    lower="lower",
-    upper="upper",
-    printed=None,
-    ylabel="Survival",
-    ax=None,
-):
+def plot_multiverse(table, *, readings, printed=None, ylabel="Survival", ax=None):
     """Draw one estimate under every combination of readings, and which reading each one uses.
 
     Above, the estimates in rising order with their intervals; below, a dot in each column for the
@@ -567,11 +536,10 @@ def plot_multiverse(
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a combination.
+        One row a combination: survival, lower, upper (shares, NA where there is none), and which
+        reading was used.
     readings : list of str
         Columns that hold which reading was used, as text.
-    estimate, lower, upper : str
-        Columns with the estimate and its limits, as shares; NA where there is none.
     printed : float, optional
         The value a paper prints, as a line across all combinations.
     ylabel, ax
@@ -597,9 +565,9 @@ def plot_multiverse(
     """
     if not readings:
         raise ValueError("A multiverse needs at least one column of readings.")
-    _need(table, [*readings, estimate, lower, upper], "A multiverse")
-    table = table.sort_values([estimate, *readings], na_position="last", kind="stable")
-    values = table[[estimate, lower, upper]].map(_number).to_numpy()
+    _need(table, [*readings, "survival", "lower", "upper"], "A multiverse")
+    table = table.sort_values(["survival", *readings], na_position="last", kind="stable")
+    values = table[["survival", "lower", "upper"]].map(_number).to_numpy()
     height = 0.19 * sum(table[name].nunique() + 1 for name in readings)
     ax = _axes(ax, height=2.8 + height)
     across = np.arange(len(table))
@@ -689,23 +657,15 @@ def plot_attainable(
 
 @_themed
 def plot_claim_against(
-    table,
-    *,
-    label="statement",
-    lower="lower",
-    upper="upper",
-    limits=(0, 1),
-    xlabel="Values that each statement allows",
-    ax=None,
+    table, *, limits=(0, 1), xlabel="Values that each statement allows", ax=None
 ):
     """Draw the values that each of several statements allows, and whether any satisfies them all.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a statement about the same quantity.
-    label, lower, upper : str
-        Columns with its words and the shares (0–1) it allows; NA is an open end.
+        statement, lower, upper: one row a statement about the same quantity, in words, and the
+        shares (0–1) that it allows; NA is an open end.
     limits : tuple of float
         Ends of the axis.
     xlabel, ax
@@ -723,9 +683,9 @@ def plot_claim_against(
     >>> [text.get_text() for text in plot_claim_against(table).texts][-1]
     'no value satisfies all'
     """
-    _need(table, [label, lower, upper], "A figure of statements")
-    ranges = table[[lower, upper]].map(_number).to_numpy()
-    ax = _rows(ax, table[label], {})
+    _need(table, ["statement", "lower", "upper"], "A figure of statements")
+    ranges = table[["lower", "upper"]].map(_number).to_numpy()
+    ax = _rows(ax, table["statement"], {})
     highest, lowest = np.nanmax([limits[0], *ranges[:, 0]]), np.nanmin([limits[1], *ranges[:, 1]])
     agree = highest <= lowest
     color = _HOLDS if agree else _SECOND
@@ -746,14 +706,7 @@ def plot_claim_against(
 
 @_themed
 def plot_parts(
-    table,
-    *,
-    bar="variable",
-    part="level",
-    count="n",
-    total=None,
-    xlabel="Patients",
-    ax=None,
+    table, *, bar="variable", part="level", count="n", total=None, xlabel="Patients", ax=None
 ):
     """Draw counts that should add up to a total, one stacked bar a variable.
 
