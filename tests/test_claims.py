@@ -7,7 +7,7 @@ from vlms.claims import LEDGER_MIME, Ledger, LedgerError
 from vlms.consistency import Finding
 from vlms.verdicts import VERDICTS, verdict_badge
 
-CLAIMS = """id,section,statement,printed,unit,kind
+CLAIMS = """id,place,statement,printed,unit,kind
 patients,abstract,Patients,twelve,patients,count
 low-grade,results,Low-grade tumours,16%,,share
 age,results,Mean age,59,years,mean
@@ -49,7 +49,7 @@ def test_the_verdict_follows_from_the_recomputed_value(ledger, claim_id, value, 
 
 
 def test_a_count_that_is_one_off_is_not_a_matter_of_rounding(ledger):
-    with pytest.raises(LedgerError, match="printed 'twelve', recomputed '11'.*name what"):
+    with pytest.raises(LedgerError, match="printed 'twelve', recomputed '11'.*name in"):
         ledger.check("patients", 11)
 
 
@@ -66,9 +66,9 @@ def test_a_count_that_is_one_off_is_not_a_matter_of_rounding(ledger):
     ],
 )
 def test_a_value_that_disagrees_needs_the_other_side_and_the_arithmetic(ledger, claim_id, value):
-    with pytest.raises(LedgerError, match="name what contradicts it"):
+    with pytest.raises(LedgerError, match="name in claims.csv what contradicts it"):
         ledger.check(claim_id, value)
-    with pytest.raises(LedgerError, match="name what contradicts it"):
+    with pytest.raises(LedgerError, match="name in claims.csv what contradicts it"):
         ledger.check(claim_id, value, against="Table 1")
     ledger.check(claim_id, value, against=["Table 1", "age"], because="the sum is another")
     entry = verdict(ledger, claim_id)
@@ -89,7 +89,7 @@ def test_agreement_under_an_unstated_assumption_is_conditional(ledger):
 
 
 def test_an_assumption_does_not_excuse_a_value_that_disagrees(ledger):
-    with pytest.raises(LedgerError, match="name what contradicts it"):
+    with pytest.raises(LedgerError, match="name in claims.csv what contradicts it"):
         ledger.check("age", 50, assuming="anything")
 
 
@@ -210,7 +210,5 @@ def test_a_missing_claims_file_or_column_is_named(tmp_path):
         Ledger.open("example", path=tmp_path / "nothing.csv")
     path = tmp_path / "claims.csv"
     path.write_text("id,printed\nage,5\n", encoding="utf-8")
-    with pytest.raises(
-        LedgerError, match="line 1: column section, statement, unit, kind is missing"
-    ):
+    with pytest.raises(LedgerError, match="line 1: column place, statement, unit, kind is missing"):
         Ledger.open("example", path=path)
