@@ -108,7 +108,7 @@ class Ledger:
         Examples
         --------
         >>> ledger = Ledger.open("tilkorn2010")
-        >>> ledger.check({"women": lambda p: (p["sex"] == "f").sum()})
+        >>> ledger.check({"women": lambda p: p["sex"] == "f"})
         >>> ledger.frame.set_index("id").loc["women", ["recomputed", "verdict"]].tolist()
         ['9', 'reproduced']
         """
@@ -140,9 +140,10 @@ class Ledger:
             By claim id what recomputes it: a function of the patients, ``lambda p: …``, of the
             printed values, ``lambda printed: …``, or of both; or the value itself. A value is a
             number (a share from 0 to 1), a pair for a range or limits, count and total for a
-            fraction, patient numbers for a list of patients, or a finding of `vlms.consistency`.
-            An id with a ``*`` stands for several claims and takes a Series, the index of which
-            fills the place of the ``*``.
+            fraction, patient numbers, or a finding of `vlms.consistency`. Yes or no for each
+            patient, ``p["sex"] == "f"``, and patient numbers are counted for a count; yes or no
+            gives the share for a share, and is listed for a list of patients. An id with a ``*``
+            stands for several claims and takes a Series, the index of which fills its place.
 
             A list of ids instead says that nothing which is published allows a check; there,
             ``*`` stands for all such claims that have no verdict yet.
@@ -405,6 +406,7 @@ def _parsed(text, kind):
 def _compare(value, claim, claim_id):
     """By which rule a value agrees with a claim (None: it does not), and the value as text."""
     kind, printed = claim["kind"], _parsed(claim["printed"], claim["kind"])
+    value = _of_patients(value, kind, claim_id)
     if kind == "text":
         return ("half up" if str(value) == printed else None), str(value)
     if kind == "patients":
@@ -425,6 +427,20 @@ def _compare(value, claim, claim_id):
         whole = pd.isna(value) or value == int(value)
         return ("half up" if agrees else None), print_number(value, 0 if whole else 1)
     return agreement(value, printed), _as_text(value, printed)
+
+
+def _of_patients(value, kind, claim_id):
+    """Turn yes or no for each patient, or patient numbers, into what the kind compares."""
+    if isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype):
+        if len(unknown := value.index[value.isna()]):
+            raise LedgerError(
+                f"claim {claim_id!r}: not known for patient {_in_words(unknown)}; "
+                "say in the function what is assumed, such as `.fillna(False)`"
+            )
+        value = {"share": value.mean(), "fraction": (value.sum(), len(value))}.get(
+            kind, value.index[value]
+        )
+    return len(value) if kind in _EXACT and isinstance(value, list | set | pd.Index) else value
 
 
 def _compare_fraction(value, printed, match):
