@@ -47,7 +47,7 @@ LEDGER_MIME = "application/vnd.vlms.ledger+json"
 _EXACT = {"count", "year"}
 _PAIRS = {"range", "limits"}
 _ROUNDED = {"share", "mean", "sd", "median", "survival", "hazard_ratio", "p", "measure"}
-KINDS = frozenset(_EXACT | _PAIRS | _ROUNDED | {"fraction", "patients", "text"})
+_KINDS = _EXACT | _PAIRS | _ROUNDED | {"fraction", "patients", "text"}
 
 _REASONS = ("against", "assuming", "because")
 _COLUMNS = ("id", "place", "statement", "printed", "unit", "kind")
@@ -113,7 +113,7 @@ class Ledger:
         ['9', 'reproduced']
         """
         path = Path(path) if path is not None else paper_folder(paper) / "claims.csv"
-        return cls(paper, read_claims(path))
+        return cls(paper, _read_claims(path))
 
     @cached_property
     def patients(self):
@@ -239,43 +239,31 @@ class Ledger:
         """Call a function with what it asks for, under a reading if given; else it is the value."""
         if not callable(value):
             return value
+        given = {"printed": self.printed}
         asked = [p for p in inspect.signature(value).parameters.values() if p.default is p.empty]
-        given = [
-            self.printed if p.name == "printed" else self.patients if patients is None else patients
-            for p in asked
-        ]
-        if (result := value(*given)) is None:
-            raise LedgerError("its function returns None; it must return the recomputed value")
+        if any(p.name not in given for p in asked):
+            patients = self.patients if patients is None else patients
+        if (result := value(*(given.get(p.name, patients) for p in asked))) is None:
+            raise LedgerError(f"{value.__name__} returns None; it must return a value")
         return result
 
     def _listed(self, claims):
         """List id and value of each claim that a check names, `*` spelled out."""
         if not isinstance(claims, Mapping):
-            for name in [claims] if isinstance(claims, str) else claims:
-                open_claims = (
-                    [name]
-                    if "*" not in name
-                    else [
-                        claim_id
-                        for claim_id in fnmatch.filter(self.claims.index, name)
-                        if claim_id not in self._verdicts
-                    ]
-                )
-                if not open_claims:
-                    raise LedgerError(f"{self.paper} has no open claim {name!r}; see claims.csv")
-                yield from dict.fromkeys(open_claims).items()
-            return
+            claims = dict.fromkeys([claims] if isinstance(claims, str) else claims)
         for name, value in claims.items():
-            try:
-                value = self._evaluate(value)
-            except LedgerError as error:
-                raise LedgerError(f"claim {name!r}: {error}") from None
             if "*" not in name:
                 yield name, value
-                continue
-            if not isinstance(value, Mapping | pd.Series):
-                raise LedgerError(f"{name!r} needs a Series, one value a claim, found {value!r}")
-            yield from ((name.replace("*", str(key)), item) for key, item in value.items())
+            elif value is None:
+                matching = fnmatch.filter(self.claims.index, name)
+                if not (left := [each for each in matching if each not in self._verdicts]):
+                    raise LedgerError(f"{self.paper} has no open claim {name!r}; see claims.csv")
+                yield from dict.fromkeys(left).items()
+            else:
+                value = self._evaluate(value)
+                if not isinstance(value, Mapping | pd.Series):
+                    raise LedgerError(f"{name!r} needs a Series, a value a claim, found {value!r}")
+                yield from ((name.replace("*", str(key)), each) for key, each in value.items())
 
     def _judge(self, claim_id, value, fields, used):
         """Return the entry of one claim: its value as text, the verdict and the reasons."""
@@ -286,7 +274,7 @@ class Ledger:
                 f"claim {claim_id!r} of {self.paper} was checked before; if you ran this cell "
                 "again, run the notebook from the cell that opens the ledger"
             )
-        claim, of_finding = self.claims.loc[claim_id], {}
+        claim, of_finding, value = self.claims.loc[claim_id], {}, self._evaluate(value)
         if isinstance(value, Finding):
             rule, recomputed = _OF_FINDING[value.verdict], value.statement
             of_finding["because"] = value.arithmetic or value.statement
@@ -297,42 +285,19 @@ class Ledger:
         elif value is None:
             rule, recomputed = _NOTHING, ""
         else:
-            rule, recomputed = _compare(value, claim, claim_id)
+            rule, recomputed = _compare(value, claim)
         reasons = {"against": claim["against"]}
         for name in ("assuming", "because"):
-            text = _fill(claim[name], fields | {"recomputed": recomputed}, used, claim_id, name)
+            text = _fill(claim, name, fields | {"recomputed": recomputed}, used)
             reasons[name] = text or of_finding.get(name, "")
-        verdict = _verdict(claim_id, claim, rule, recomputed, **reasons)
+        verdict = _verdict(claim, rule, recomputed, **reasons)
         if verdict == "rounding" and not reasons["because"]:
             reasons["because"] = f"agrees when {rule}"
         return {"recomputed": recomputed, "verdict": verdict, **reasons}
 
 
-def read_claims(path):
-    """Read a claims file, and refuse it with every problem in it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A UTF-8 CSV file. `against`, `assuming` and `because` may be absent.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by id; all text, as in the file.
-
-    Raises
-    ------
-    LedgerError
-        If the file cannot be read, a column is missing, an id repeats, or a printed value is not
-        of its kind; the message names file and lines.
-
-    Examples
-    --------
-    >>> from vlms.cohort import paper_folder
-    >>> read_claims(paper_folder("tilkorn2010") / "claims.csv").loc["patients", "printed"]
-    'twelve'
-    """
+def _read_claims(path):
+    """Read a claims file as text, indexed by id, and refuse it with every problem in it."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -374,8 +339,8 @@ def _problems(row, width, ids, position):
             list(string.Formatter().parse(row.get(name, "")))
         except ValueError as error:
             yield f"{name}: {error}; a brace that is no field is written twice"
-    if row["kind"] not in KINDS:
-        yield f"kind {row['kind']!r} is none of {', '.join(sorted(KINDS))}"
+    if row["kind"] not in _KINDS:
+        yield f"kind {row['kind']!r} is none of {', '.join(sorted(_KINDS))}"
         return
     try:
         _parsed(row["printed"], row["kind"])
@@ -403,29 +368,32 @@ def _parsed(text, kind):
     return int(number) if exact else number
 
 
-def _compare(value, claim, claim_id):
+def _compare(value, claim):
     """By which rule a value agrees with a claim (None: it does not), and the value as text."""
     kind, printed = claim["kind"], _parsed(claim["printed"], claim["kind"])
-    value = _of_patients(value, kind, claim_id)
+    value = _of_patients(value, kind, claim.name)
     if kind == "text":
         return ("half up" if str(value) == printed else None), str(value)
     if kind == "patients":
         numbers = sorted(map(str, value), key=int)
         return ("half up" if numbers == printed else None), ", ".join(numbers) or "none"
     if kind == "fraction":
-        return _compare_fraction(value, printed, _FRACTION.fullmatch(claim["printed"].strip()))
+        count, total = map(int, value)
+        share = _FRACTION.fullmatch(claim["printed"].strip())["share"]
+        rule = agreement(Fraction(count, total), f"{share}%") if share else "half up"
+        agrees = count == printed[0] and printed[1] in (None, total)
+        return (rule if agrees else None), print_share(count, total, 1)
     if kind in _PAIRS:
-        ends = tuple(value)
-        if len(ends) != 2:
-            raise LedgerError(f"claim {claim_id!r} needs a pair, found {value!r}")
+        if len(ends := tuple(value)) != 2:
+            raise LedgerError(f"claim {claim.name!r} needs a pair, found {value!r}")
         rules = [agreement(end, limit) for end, limit in zip(ends, printed, strict=True)]
         text = " to ".join(_as_text(end, p) for end, p in zip(ends, printed, strict=True))
         worst = next((rule for rule in rules if rule not in ("half up", "inequality")), rules[0])
         return (None if None in rules else worst), text
     if kind in _EXACT:
-        agrees = not pd.isna(value) and Fraction(value) == Fraction(printed)
-        whole = pd.isna(value) or value == int(value)
-        return ("half up" if agrees else None), print_number(value, 0 if whole else 1)
+        number = pd.NA if pd.isna(value) else Fraction(value)
+        rule = "half up" if number is not pd.NA and number == Fraction(printed) else None
+        return rule, print_number(value, 0 if number is pd.NA or number.denominator == 1 else 1)
     return agreement(value, printed), _as_text(value, printed)
 
 
@@ -437,20 +405,10 @@ def _of_patients(value, kind, claim_id):
                 f"claim {claim_id!r}: not known for patient {_in_words(unknown)}; "
                 "say in the function what is assumed, such as `.fillna(False)`"
             )
-        value = {"share": value.mean(), "fraction": (value.sum(), len(value))}.get(
-            kind, value.index[value]
-        )
+        if kind == "share":
+            return value.mean()
+        value = (value.sum(), len(value)) if kind == "fraction" else value.index[value]
     return len(value) if kind in _EXACT and isinstance(value, list | set | pd.Index) else value
-
-
-def _compare_fraction(value, printed, match):
-    """A pair of count and total against ``22/63 (35)``: the counts exactly, the share rounded."""
-    count, total = (int(part) for part in value)
-    text = print_share(count, total, 1)
-    if (count, total) != (printed[0], total if printed[1] is None else printed[1]):
-        return None, text
-    share = match["share"]
-    return agreement(Fraction(count, total), f"{share}%") if share else "half up", text
 
 
 def _as_text(value, printed):
@@ -460,18 +418,17 @@ def _as_text(value, printed):
     return print_number(value, printed.decimals + 1, missing="not reached")
 
 
-def _fill(text, fields, used, claim_id, column):
+def _fill(claim, column, fields, used):
     """Fill the fields of a reason, and note which were used."""
-    names = {
-        re.split(r"[.\[]", name)[0] for _, name, _, _ in string.Formatter().parse(text) if name
-    }
+    parts = string.Formatter().parse(claim[column])
+    names = {re.split(r"[.\[]", name)[0] for _, name, _, _ in parts if name}
     if lacking := names - fields.keys():
         raise LedgerError(
-            f"claim {claim_id!r}: `{column}` in claims.csv has the field "
+            f"claim {claim.name!r}: `{column}` in claims.csv has the field "
             f"{', '.join(sorted(lacking))}: give it to check by this name"
         )
     used |= names
-    return text.format_map({name: _in_words(fields[name]) for name in names})
+    return claim[column].format_map({name: _in_words(fields[name]) for name in names})
 
 
 def _in_words(value):
@@ -482,26 +439,27 @@ def _in_words(value):
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]])) or "none"
 
 
-def _verdict(claim_id, claim, rule, recomputed, *, against, assuming, because):
+def _verdict(claim, rule, recomputed, *, against, assuming, because):
     """Return the verdict that a rule leads to, and refuse reasoning that does not fit it."""
+    what, where = f"claim {claim.name!r}: ", "in claims.csv"
+    values = f"printed {claim['printed']!r}, recomputed {recomputed!r}"
     if rule == _NOTHING:
         if not because or against or assuming:
             raise LedgerError(
-                f"claim {claim_id!r}: a claim that cannot be checked needs the reason, "
-                "`because` in claims.csv, and nothing else"
+                f"{what}a claim that cannot be checked needs the reason, `because` {where}, "
+                "and nothing else"
             )
         return "not checkable"
     if rule is None:
         if not (against and because):
             raise LedgerError(
-                f"claim {claim_id!r}: printed {claim['printed']!r}, recomputed {recomputed!r}: "
-                "name in claims.csv what contradicts it, `against`, and the arithmetic, `because`"
+                f"{what}{values}: name {where} what contradicts it, `against`, and the "
+                "arithmetic, `because`"
             )
         return "contradicted"
     if against:
         raise LedgerError(
-            f"claim {claim_id!r}: printed {claim['printed']!r} agrees with {recomputed!r} "
-            f"({rule}), so nothing contradicts it; leave `against` blank in claims.csv"
+            f"{what}{values} ({rule}), so nothing contradicts it; leave `against` blank {where}"
         )
     if assuming:
         return "conditional"

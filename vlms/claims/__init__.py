@@ -1,10 +1,10 @@
 # shim: removed at integration
 """The ledger under its old name, with the calls of one claim at a time beside the new ones."""
 
-from vlms.ledger import KINDS, LEDGER_MIME, LedgerError, read_claims
+from vlms.ledger import LEDGER_MIME, LedgerError
 from vlms.ledger import Ledger as _Ledger
 
-__all__ = ["KINDS", "LEDGER_MIME", "Ledger", "LedgerError", "read_claims"]
+__all__ = ["LEDGER_MIME", "Ledger", "LedgerError"]
 
 
 class Ledger(_Ledger):
