@@ -5,6 +5,7 @@ the first being the table's), value (as a cell of that column would hold it), wh
 """
 
 import itertools
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -69,6 +70,11 @@ def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
         Columns (patient_id, name), values as text, index ``combination``; row 0 holds the first
         reading of everything.
 
+    Raises
+    ------
+    ValueError
+        If they are more than a million.
+
     Examples
     --------
     >>> import pandas as pd
@@ -79,6 +85,8 @@ def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
     """
     of_fact = readings.groupby(["patient_id", "name"], sort=False)["value"]
     facts = {fact: list(dict.fromkeys(values)) for fact, values in of_fact}
+    if (number := math.prod(map(len, facts.values()))) > _MOST_ROWS:
+        raise ValueError(f"{number} combinations; choose fewer rows of the readings")
     columns = pd.MultiIndex.from_tuples(list(facts), names=["patient_id", "name"])
     rows = list(itertools.product(*facts.values()))
     return pd.DataFrame(rows, columns=columns).rename_axis("combination")
