@@ -51,7 +51,7 @@ def ledger():
 def test_each_claim_names_where_in_the_paper_it_stands(claims):
     assert len(claims) == 173
     for claim in claims.values():
-        assert set(claim["section"].split("; ")) <= PLACES, claim["id"]
+        assert set(claim["place"].split("; ")) <= PLACES, claim["id"]
 
 
 def test_each_cell_of_table_1_is_a_claim_with_the_same_text(claims, cells):

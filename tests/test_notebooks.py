@@ -1,8 +1,7 @@
-"""Notebooks are narrative and calls: the rules that keep them readable and clean in git."""
+"""Notebooks are what a student learns from: the rules that keep them readable and clean in git."""
 
 import ast
 import re
-import statistics
 from pathlib import Path
 
 import nbformat
@@ -10,22 +9,30 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
-MAY_IMPORT = {"vlms", "pandas", "seaborn", "matplotlib"}
-LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.Try)
+MAY_IMPORT = {"vlms", "pandas", "numpy", "seaborn", "matplotlib", "lifelines"}
+LOGIC = (ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.Try, ast.With)
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
-def notebook(request):
-    return nbformat.read(request.param, as_version=4)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
 
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def lines_of(cell):
-    lines = (line.strip() for line in cell.source.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def imports_of(cell):
+    for node in ast.parse(cell.source).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
 
 
 def test_there_is_a_notebook_for_every_paper():
@@ -37,6 +44,14 @@ def test_a_notebook_is_valid_and_stored_without_outputs(notebook):
     nbformat.validate(notebook)
     assert [c.id for c in code_cells(notebook) if c.outputs or c.execution_count] == []
     assert notebook.metadata.kernelspec.name == "python3"
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+
+
+def test_jupyterlab_saves_a_notebook_as_it_stands(path, notebook):
+    """JupyterLab saves with nbformat: sorted keys, one space of indent, a line end at the end."""
+    if "vlms.presentation" in str(notebook) or path.stem == "cohort":
+        pytest.skip("not written anew yet")  # until integration
+    assert path.read_text(encoding="utf-8") == nbformat.writes(notebook) + "\n"
 
 
 def test_a_notebook_holds_calls_and_no_logic(notebook):
@@ -45,33 +60,22 @@ def test_a_notebook_holds_calls_and_no_logic(notebook):
         assert found == [], cell.source
 
 
-def test_a_notebook_imports_the_package_and_plotting_only(notebook):
+def test_a_notebook_imports_what_a_student_of_the_field_knows(notebook):
     for cell in code_cells(notebook):
-        for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module]
-            else:
-                continue
-            assert {name.split(".")[0] for name in names} <= MAY_IMPORT
+        assert {name.split(".")[0] for name in imports_of(cell)} <= MAY_IMPORT
 
 
-def test_cells_are_short(notebook):
-    lengths = [len(lines_of(cell)) for cell in code_cells(notebook)]
-    assert max(lengths) <= 10
-    assert statistics.median(lengths) <= 3
-
-
-def test_there_is_more_prose_than_code(notebook):
-    """At least ten words a line; a sentence that code fills with numbers is prose."""
-    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+def test_imports_stand_in_one_cell_and_prose_in_none(path, notebook):
+    if "vlms.presentation" in str(notebook) or path.stem == "cohort":
+        pytest.skip("written for the old presentation")  # until integration
+    assert len([cell for cell in code_cells(notebook) if list(imports_of(cell))]) <= 1
     for cell in code_cells(notebook):
-        texts = (n.value for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Constant))
-        prose += [text for text in texts if isinstance(text, str) and text.count(" ") >= 3]
-    words = sum(len(re.findall(r"\w+", text)) for text in prose)
-    lines = sum(len(lines_of(cell)) for cell in code_cells(notebook))
-    assert words >= 10 * lines
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        said = {id(part) for c in calls if ast.unparse(c.func) == "say" for part in ast.walk(c)}
+        texts = [n.value for n in nodes if isinstance(n, ast.Constant) and id(n) not in said]
+        long = [text for text in texts if isinstance(text, str) and len(text.split()) > 12]
+        assert long == []
 
 
 def test_the_first_code_cell_holds_the_parameters_each_explained(notebook):
@@ -92,10 +96,10 @@ def test_a_report_knows_its_title_citation_and_data(notebook):
     assert all((ROOT / "data" / folder).is_dir() for folder in about.get("data", []))
 
 
-def test_every_figure_is_captioned_and_every_reference_leads_somewhere(notebook):
+def test_every_figure_is_labelled_once_and_every_reference_leads_somewhere(notebook):
     source = "\n".join(cell.source for cell in notebook.cells)
-    labels = set(re.findall(r'label="((?:fig|tbl)-[a-z0-9-]+)"', source))
+    labels = re.findall(r'(?:label="|#\| label: )((?:fig|tbl)-[a-z0-9-]+)', source)
     used = set(re.findall(r"@((?:fig|tbl)-[a-z0-9-]*[a-z0-9])", source))
-    assert used <= labels
-    assert len(labels) == len(re.findall(r'label="(?:fig|tbl)-', source)), "a label stands twice"
+    assert used <= set(labels)
+    assert len(labels) == len(set(labels)), "a label stands twice"
     assert "plt.show" not in source

@@ -5,7 +5,7 @@ the first being the table's), value (as a cell of that column would hold it), wh
 """
 
 import itertools
-from collections.abc import Mapping
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -16,7 +16,8 @@ from vlms.reading.coherence import incoherences
 from vlms.reading.problems import Findings
 from vlms.reading.tables import plain_name, read_table
 
-READING_COLUMNS = ["patient_id", "name", "reading", "value", "where"]
+_COLUMNS = ["patient_id", "name", "reading", "value", "where"]
+_MOST_ROWS = 1_000_000
 
 
 def read_readings(stem: str, *, data=DATA) -> pd.DataFrame:
@@ -45,16 +46,14 @@ def read_readings(stem: str, *, data=DATA) -> pd.DataFrame:
     """
     path = paper_folder(stem, data=data) / "readings.csv"
     findings = Findings(str(path))
-    table = read_table(path, findings, wanted=READING_COLUMNS)
+    table = read_table(path, findings, wanted=_COLUMNS)
     columns = dict(zip(map(plain_name, table.header), table.columns, strict=True))
-    for name in READING_COLUMNS:
-        if name not in columns:
-            findings.error("a missing column", f"the columns are {', '.join(READING_COLUMNS)}")
+    for _ in set(_COLUMNS) - columns.keys():
+        findings.error("a missing column", f"the columns are {', '.join(_COLUMNS)}")
     findings.stop_if_any()
-    texts = {name: pd.array(columns[name].texts, dtype="string") for name in READING_COLUMNS}
-    return pd.DataFrame(
-        {name: texts[name].take(columns[name].codes) for name in READING_COLUMNS}
-    ).apply(lambda column: column.str.strip())
+    texts = {name: pd.array(columns[name].texts, dtype="string") for name in _COLUMNS}
+    frame = pd.DataFrame({name: texts[name].take(columns[name].codes) for name in _COLUMNS})
+    return frame.apply(lambda column: column.str.strip())
 
 
 def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +70,11 @@ def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
         Columns (patient_id, name), values as text, index ``combination``; row 0 holds the first
         reading of everything.
 
+    Raises
+    ------
+    ValueError
+        If they are more than a million.
+
     Examples
     --------
     >>> import pandas as pd
@@ -79,10 +83,10 @@ def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
     >>> combine_readings(readings)["2", "time_months"].tolist()
     ['15', '6']
     """
-    facts = {
-        fact: list(dict.fromkeys(group["value"]))
-        for fact, group in readings.groupby(["patient_id", "name"], sort=False)
-    }
+    of_fact = readings.groupby(["patient_id", "name"], sort=False)["value"]
+    facts = {fact: list(dict.fromkeys(values)) for fact, values in of_fact}
+    if (number := math.prod(map(len, facts.values()))) > _MOST_ROWS:
+        raise ValueError(f"{number} combinations; choose fewer rows of the readings")
     columns = pd.MultiIndex.from_tuples(list(facts), names=["patient_id", "name"])
     rows = list(itertools.product(*facts.values()))
     return pd.DataFrame(rows, columns=columns).rename_axis("combination")
@@ -111,15 +115,12 @@ def choose_readings(readings: pd.DataFrame, names) -> dict:
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> readings = pd.DataFrame({"patient_id": ["2", "2"], "name": "time_months",
-    ...                          "reading": ["table", "prose"], "value": ["15", "6"]})
-    >>> choose_readings(readings, ["2 time_months: prose"])
+    >>> choose_readings(read_readings("tilkorn2010"), ["2 time_months: prose"])
     {('2', 'time_months'): '6'}
     """
     known = {
-        f"{row.patient_id} {row.name}: {row.reading}": ((row.patient_id, row.name), row.value)
-        for row in readings.itertuples(index=False, name="Reading")
+        f"{patient} {name}: {reading}": ((patient, name), value)
+        for patient, name, reading, value in readings[_COLUMNS[:4]].itertuples(index=False)
     }
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"no reading {', '.join(map(repr, unknown))}; there are {list(known)}")
@@ -129,7 +130,7 @@ def choose_readings(readings: pd.DataFrame, names) -> dict:
     return chosen
 
 
-def with_readings(cohort: Cohort, choices: Mapping) -> Cohort:
+def with_readings(cohort: Cohort, choices) -> Cohort:
     """Return the cohort with some cells read otherwise.
 
     Parameters
@@ -156,11 +157,10 @@ def with_readings(cohort: Cohort, choices: Mapping) -> Cohort:
     >>> other.patients.set_index("patient_id").loc["11", "m_stage"]
     'M0'
     """
-    findings = Findings(cohort.source)
-    patients = cohort.patients.copy()
+    findings, patients = Findings(cohort.source), cohort.patients.copy()
     for (patient, name), text in dict(choices).items():
         _apply(patients, cohort, str(patient), name, text, findings)
-    for row, problem, remedy, name in _new_errors(patients):
+    for row, problem, remedy, name in _errors(patients):
         findings.error(problem, remedy, patient=patients["patient_id"][row], column=name)
     findings.stop_if_any()
     issues = pd.concat([cohort.issues, findings.issues()], ignore_index=True)
@@ -192,20 +192,15 @@ def under_each_reading(cohort: Cohort, readings: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    Twelve patients under two readings of one month:
-
     >>> from vlms.cohort import read_paper
-    >>> readings = pd.DataFrame({"patient_id": ["2", "2"], "name": "time_months",
-    ...                          "reading": ["table", "prose"], "value": ["15", "6"]})
-    >>> stacked = under_each_reading(read_paper("tilkorn2010"), readings)
-    >>> stacked["combination"].value_counts().to_dict()
-    {0: 12, 1: 12}
+    >>> readings = read_readings("tilkorn2010").query("name == 'time_months'")
+    >>> under_each_reading(read_paper("tilkorn2010"), readings)["combination"].unique().tolist()
+    [0, 1, 2]
     """
-    combinations = combine_readings(readings)
-    if len(combinations) * len(cohort.patients) > 1_000_000:
+    combinations, size = combine_readings(readings), len(cohort.patients)
+    if len(combinations) * size > _MOST_ROWS:
         raise ValueError(f"{len(combinations)} combinations; choose fewer rows of the readings")
     findings = Findings(cohort.source)
-    size = len(cohort.patients)
     stacked = pd.concat([cohort.patients] * len(combinations), ignore_index=True)
     stacked.insert(0, "combination", combinations.index.repeat(size))
     for (patient, name), texts in combinations.items():
@@ -214,7 +209,7 @@ def under_each_reading(cohort: Cohort, readings: pd.DataFrame) -> pd.DataFrame:
             _apply(stacked, cohort, patient, name, text, findings, among=chosen)
     findings.stop_if_any()
     impossible = {}
-    for row, problem, _, name in _new_errors(stacked.drop(columns="patient_id")):
+    for row, problem, _, name in _errors(stacked.drop(columns="patient_id")):
         patient = stacked["patient_id"][row]
         impossible[stacked["combination"][row]] = f"patient {patient}, {name}: {problem}"
     possible = stacked[~stacked["combination"].isin(impossible)].reset_index(drop=True)
@@ -223,9 +218,10 @@ def under_each_reading(cohort: Cohort, readings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _apply(patients, cohort, patient, name, text, findings, *, among=True):
-    rows = (patients["patient_id"] == patient) & among
+    """Write one reading into the rows of its patient, or report why it cannot be."""
     use = next((use for use in cohort.uses if use.name == name), None)
-    if use is None or not (cohort.patients["patient_id"] == patient).any():
+    before = cohort.patients.loc[cohort.patients["patient_id"] == patient]
+    if use is None or before.empty:
         what = f"column {name}" if use is None else f"patient {patient}"
         findings.error(f"the cohort has no {what}", "correct the reading", patient=patient)
         return
@@ -235,7 +231,7 @@ def _apply(patients, cohort, patient, name, text, findings, *, among=True):
     except ValueError as error:
         findings.error(str(error), f"see how {name} is written", patient=patient, column=name)
         return
-    before = cohort.patients.loc[cohort.patients["patient_id"] == patient, name].iloc[0]
+    rows, before = (patients["patient_id"] == patient) & among, before[name].iloc[0]
     patients.loc[rows, name] = pd.array([value], dtype=use.kind)[0]
     if pd.isna(before) != (value is None) or (value is not None and before != value):
         label = CANONICAL[name].label if name in CANONICAL else name
@@ -243,7 +239,9 @@ def _apply(patients, cohort, patient, name, text, findings, *, among=True):
         findings.warn(problem, "used as asked", patient=patient, column=name, raw=text)
 
 
-def _new_errors(patients):
-    for severity, row, name, problem, remedy in incoherences(patients):
+def _errors(patients):
+    """Yield row, problem, remedy and column of each cell that contradicts another."""
+    for severity, *found in incoherences(patients):
         if severity == "error":
+            row, name, problem, remedy = found
             yield row, problem, remedy, name
