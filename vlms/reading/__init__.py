@@ -1,1 +1,2 @@
-"""From the bytes of a table to typed cells: what `cohort` is made of."""
+# shim: removed at integration
+"""From the bytes of a table to typed cells; now `vlms.cohort`."""

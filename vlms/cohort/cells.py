@@ -1,0 +1,594 @@
+"""One parser for each kind of cell: text in, value out, or a `CellError` that says why.
+
+A cell has three outcomes: ``Cell(value)`` without doubt, ``Cell(value, note)`` where reading took
+a decision, and a refusal; a value of None is missing. A parser never looks beyond its cell, and
+matches it whole: "not dead" holds "dead", but stands in no list. Columns that hold outcomes
+(`Rules.outcome`) are read more strictly than others: a range, a question mark or a unit other than
+the column's own is refused there, because a guess could move an event.
+"""
+
+import functools
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+DAYS_PER_MONTH = 365.25 / 12
+MONTHS_PER_UNIT = {
+    "months": 1.0,
+    "days": 1 / DAYS_PER_MONTH,
+    "weeks": 7 / DAYS_PER_MONTH,
+    "years": 12.0,
+}
+CM_PER_UNIT = {"cm": 1.0, "mm": 0.1}
+LONGEST_MONTHS = 720  # sixty years: no patient is followed longer, so it is another unit
+LONGEST_TEXT = 200  # characters in a cell that is not free text
+
+NOT_KNOWN = frozenset(
+    "na n/a n.a. nan null ? ?? . .. unknown unk unbekannt missing nd n.d. nk n.k. k.a.".split()
+) | {"not known", "not available", "not applicable", "not recorded", "not assessed", "k. a."}
+NONE_SEEN = frozenset("no none nil never kein keine nein".split())
+
+_UNIT_WORDS = {
+    "days": "d day days tag tage tagen jour jours",
+    "weeks": "w wk wks week weeks woche wochen semaine semaines",
+    "months": "m mo mos mon mth mths month months monat monate monaten mois",
+    "years": "y yr yrs year years jahr jahre jahren a an ans",
+    "cm": "cm",
+    "mm": "mm",
+    "gy": "gy gray",
+}
+_UNIT_OF_WORD = {word: unit for unit, words in _UNIT_WORDS.items() for word in words.split()}
+_YES = frozenset("yes y true ja given".split())
+_NO = frozenset({*"no n false nein none".split(), "not given"})
+_TREATMENTS = frozenset(
+    "adjuvant neoadjuvant palliative primary postoperative preoperative intraoperative"
+    " definitive".split()
+) | {"neo adjuvant"}
+_GRADES = {"1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
+_GRADES |= {"low": 1, "intermediate": 2, "high": 3}
+_HIGHEST = {"t": 4, "n": 1, "m": 1}  # of soft tissue sarcomas
+_SEXES = {"f": "f", "female": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
+_STATUSES = {
+    "alive": "alive, living, alive with disease, alive without disease, ned, awd, aned,"
+    " alive with no evidence of disease, alive and well, no evidence of disease",
+    "dead_of_disease": "dead of disease, died of disease, dod",
+    "dead_other": "dead other, dead of other cause, dead of other causes, died of other cause,"
+    " died of other causes, dead of intercurrent disease, died of intercurrent disease, doc",
+}
+_STATUS = {text: status for status, texts in _STATUSES.items() for text in texts.split(", ")}
+_STATUS_WITHOUT_DOUBT = {"alive", "dead of disease", "died of disease", "dod", "dead other"}
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_TIMES = re.compile("[\u00d7\u2715\u2716\u2a2f*]")
+_SPACES = re.compile(r"\s+")
+_NUMBER = r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:e[+-]?[0-9]+)?"
+_QUANTITY = re.compile(rf"({_NUMBER})\s*(?:([a-z]+)\.?)?", re.ASCII)
+_RANGE = re.compile(
+    rf"({_NUMBER})\s*[a-z]*\s*(?:-|to|bis)\s*({_NUMBER})\s*(?:([a-z]+)\.?)?", re.ASCII
+)
+_ABOUT = re.compile(r"^(ca\.?|circa|about|approx\.?|approximately|around|etwa|~|≈)\s*")
+_WHOLE = re.compile(r"[0-9]{1,6}[.,](?![0-9]{3}$)[0-9]+", re.ASCII)  # 1.000 may be a thousand
+_MONTH_NAME = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
+_DATE = re.compile(
+    r"[0-9]{4}([-/][0-9]{1,2}|[-/.][0-9]{1,2}[-/.][0-9]{1,2})([ t].*)?"
+    r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2})?([ t].*)?"
+    r"|[0-9]{1,2}/[0-9]{2,4}"
+    rf"|.*\b({_MONTH_NAME})[a-z]*\b.*[0-9].*|[0-9].*\b({_MONTH_NAME})[a-z]*\b.*"
+)
+_GARBLED = re.compile("Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf]")  # UTF-8 read as something else
+_DAMAGED = re.compile(r"#(n/a|value!|ref!|div/0!|name\?|null!|num!|spill!|nv|wert!|bezug!)|#{3,}")
+_TOTALS = re.compile(
+    r"((grand |sub)?totals?|sum|summe|gesamt|insgesamt|∑|mean|average|median|mittel(wert)?|count"
+    r"|anzahl|n ?(?==))( of all)?[ :=]*\(?[0-9.,]*\)?"
+)
+_PLAIN_IDENTIFIER = re.compile(r"[A-Za-z0-9]*[0-9]")  # nearly all of them
+
+
+class CellError(ValueError):
+    """A cell that cannot be read: ``problem``, what is wrong, and ``remedy``, what to write."""
+
+    def __init__(self, problem: str, remedy: str):
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+class Cell(NamedTuple):
+    """What a cell holds: a value, None where it is missing, and which decision reading it took."""
+
+    value: Any
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the parser of a cell may know about its column.
+
+    Attributes
+    ----------
+    unit : str
+        Unit of the bare numbers in the column; empty for the parser's own.
+    outcome, required : bool
+        Whether a guess could move, make or lose an event; whether a blank is refused.
+    comma_is_decimal : bool
+        Whether the file's separator leaves the comma free to be a decimal mark.
+    comma_seen : bool
+        Whether some number in the file has a comma, so that a point may mark thousands.
+    missing : frozenset of str
+        Further texts that mean missing, tidied and casefolded.
+    levels : dict
+        What a code means: tidied and casefolded text to canonical text.
+    """
+
+    unit: str = ""
+    outcome: bool = False
+    required: bool = False
+    comma_is_decimal: bool = False
+    comma_seen: bool = False
+    missing: frozenset = frozenset()
+    levels: dict = field(default_factory=dict)
+
+
+PLAIN = Rules()
+
+
+def read_cell(text: str, parser: str, rules: Rules = PLAIN) -> Cell:
+    """Read one cell: the codebook's own missing words and levels first, then the parser.
+
+    Parameters
+    ----------
+    text : str
+        What the file holds.
+    parser : str
+        A name in `PARSERS`.
+    rules : Rules
+        What is known of the column.
+
+    Returns
+    -------
+    Cell
+
+    Raises
+    ------
+    CellError
+        When the cell cannot be read without a guess.
+
+    Examples
+    --------
+    >>> read_cell("7.6 × 8 × 3.3", "parse_size")
+    Cell(value=8.0, note='')
+    >>> read_cell("2years ?", "parse_months")
+    Cell(value=24.0, note='read without the mark of doubt in “2years ?”; years turned into months')
+    >>> read_cell("2", "parse_status", Rules(levels={"2": "dead_of_disease"}))
+    Cell(value='dead_of_disease', note='')
+    >>> read_cell("dead", "parse_status")
+    Traceback (most recent call last):
+    vlms.cohort.cells.CellError: dead, but of what?; write dead_of_disease or dead_other
+    """
+    key = tidy(text).casefold()
+    if key in rules.missing:
+        if rules.required:
+            raise CellError("is missing, by the codebook", "every patient needs a value here")
+        return Cell(None)
+    if rules.levels:
+        key = key if key in rules.levels else _whole(key)
+    if key in rules.levels:
+        return PARSERS[parser](rules.levels[key], rules)
+    if key.startswith("#") and _DAMAGED.fullmatch(key):
+        raise CellError("an error value of the spreadsheet", "write the value, or a blank")
+    return PARSERS[parser](text, rules)
+
+
+def read_cells(texts: list, parser: str, rules: Rules = PLAIN) -> tuple[list, dict]:
+    """Read the distinct texts of a column.
+
+    Returns
+    -------
+    values : list
+        None where a text is missing or cannot be read.
+    said : dict of int to (str, str, str)
+        For the place of some texts "error" or "warning", the problem, and what to write or what
+        was done.
+    """
+    # Identifiers are as many as patients: those that are plain are read at a tenth of the cost.
+    quick = parser == "parse_identifier" and not rules.levels and not rules.missing
+    values, said = [], {}
+    for place, text in enumerate(texts):
+        if quick and _PLAIN_IDENTIFIER.fullmatch(text):
+            values.append(text)
+            continue
+        try:
+            cell = read_cell(text, parser, rules)
+        except CellError as error:
+            cell, said[place] = Cell(None), ("error", error.problem, error.remedy)
+        else:
+            if cell.note:
+                done = "read as missing" if cell.value is None else f"read as {cell.value}"
+                said[place] = ("warning", cell.note, done)
+        values.append(cell.value)
+    return values, said
+
+
+def tidy(text: str) -> str:
+    """Drop what cannot be seen, and write every dash as "-" and every times sign as "x".
+
+    Examples
+    --------
+    >>> tidy(" 7.6\u00a0× 8 –\u200b3 ")
+    '7.6 x 8 -3'
+    """
+    if text.isascii() and text.isprintable() and "*" not in text and "  " not in text:
+        return text.strip()  # most cells, at a tenth of the cost
+    text = _DASHES.sub("-", _INVISIBLE.sub("", text))
+    return _SPACES.sub(" ", _TIMES.sub("x", text)).strip()
+
+
+def dangers(text: str) -> str:
+    """Name what in a text is harmless here but dangerous elsewhere."""
+    notes = []
+    if text.startswith(("=", "+", "-", "@")):
+        notes.append("starts like a spreadsheet formula; kept as text")
+    if re.search(r"<\s*[a-z/!?]", text, re.IGNORECASE):
+        notes.append("holds HTML; kept as text")
+    if not text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+        notes.append("holds characters that cannot be seen")
+    if "\ufffd" in text or _GARBLED.search(text):
+        notes.append("holds a character that was garbled when the file was saved")
+    return "; ".join(notes)
+
+
+def read_tnm(text: str) -> dict:
+    """Take a TNM cell apart; every character of it must be understood.
+
+    Examples
+    --------
+    >>> read_tnm("pT2 N0 (0/3) M1")
+    {'t': '2', 'n': '0', 'm': '1', 'g': None}
+    """
+    shown = tidy(text).casefold()
+    if len(shown) > LONGEST_TEXT:
+        raise CellError("far too long for a stage", "write it like T2 N0 M0 G2")
+    parts = dict.fromkeys("tnmg")
+    rest = re.sub(r"\([^()]*\)", " ", shown)
+    rest = re.sub(r"\b[rlv][0-2x]\b", " ", rest)  # margins and invasion often stand there
+    for letter, stage in re.findall(r"[pcyra]*([tnmg])\s?(is|[0-4][a-d]?|x)", rest):
+        if parts[letter] is not None and parts[letter] != stage:
+            raise CellError(f"two different {letter.upper()} stages", "write one stage of each")
+        parts[letter] = stage
+    rest = re.sub(r"[pcyra]*[tnmg]\s?(is|[0-4][a-d]?|x)", " ", rest)
+    if rest.strip(" ,;/") or not any(parts.values()):
+        raise CellError("not a stage that can be read", "write it like T2 N0 M0 G2")
+    return parts
+
+
+def _visible(text: str) -> str:
+    """Drop what cannot be seen and the spaces around a text, and nothing else."""
+    return _INVISIBLE.sub("", text.replace("\u00a0", " ")).strip()
+
+
+def _whole(shown: str) -> str:
+    """Write 1.0 or 55.000000001, as sums and exports leave them, as the whole number."""
+    if _WHOLE.fullmatch(shown):
+        value = float(shown.replace(",", "."))
+        if abs(value - round(value)) < 1e-6:
+            return str(round(value))
+    return shown
+
+
+def _absence(shown: str, rules: Rules) -> Cell | None:
+    """Say what a cell without a value means, or None where it has one."""
+    if len(shown) > LONGEST_TEXT:
+        raise CellError("far too long for this column", "has a quotation mark been left open?")
+    dash = shown != "" and shown.strip("-") == ""
+    if rules.required and (shown == "" or dash or shown in NOT_KNOWN):
+        raise CellError("no value", "every patient needs a value here")
+    if shown == "":
+        return Cell(None)
+    if dash:
+        return Cell(None, "a dash, taken to mean that none was seen" if rules.outcome else "")
+    if rules.outcome and not rules.required and shown in NONE_SEEN:
+        return Cell(None, "taken to mean that none was seen")
+    if shown not in NOT_KNOWN:
+        return None
+    if rules.outcome:
+        raise CellError(
+            "not known, or none seen?", "leave it blank if none was seen, else write the months"
+        )
+    return Cell(None, "" if shown == "n/a" else "says that it is not known")
+
+
+def _of_value(parse):
+    """Make a parser of one that only sees cells with a value, tidied and casefolded."""
+
+    @functools.wraps(parse)
+    def parser(text, rules):
+        shown = tidy(text).casefold()
+        return _absence(shown, rules) or parse(shown, rules)
+
+    return parser
+
+
+def _read_number(shown: str, rules: Rules) -> tuple[float, str]:
+    """Read a number whole, and say which decision it took."""
+    notes = []
+    if shown.startswith("'"):
+        shown, notes = shown[1:], ["the apostrophe is ignored"]
+    if shown.startswith(("=", "@")):
+        raise CellError("a formula, not a number", "write the number itself")
+    if _DATE.fullmatch(shown):
+        raise CellError("looks like a date", "write a number")
+    if not re.fullmatch(_NUMBER, shown, re.ASCII):
+        raise CellError("not a number", "write a number such as 18 or 18.5")
+    if "," in shown:
+        thousands = re.fullmatch(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", shown)
+        if thousands and not rules.comma_is_decimal:
+            raise CellError("the comma may mark thousands or decimals", "write a decimal point")
+        if thousands or not rules.comma_is_decimal:
+            notes.append("the comma is read as a decimal mark")
+    elif rules.comma_is_decimal and re.fullmatch(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}", shown):
+        if rules.comma_seen:
+            raise CellError("the point may mark thousands or decimals", "use one decimal mark")
+        notes.append("the point is read as a decimal mark, not as one of thousands")
+    if "e" in shown:
+        notes.append("written with an exponent, so digits may be lost")
+    if shown.startswith("+"):
+        notes.append("the plus sign is ignored")
+    value = float(shown.replace(",", "."))
+    if not math.isfinite(value):
+        raise CellError("a number without an end", "write a number such as 18 or 18.5")
+    return value, "; ".join(notes)
+
+
+def _read_quantity(shown: str, factors: dict, own_unit: str, rules: Rules) -> Cell:
+    """Read a number with or without a unit, and turn it into the parser's own unit."""
+    if _DATE.fullmatch(shown):
+        raise CellError("looks like a date", f"write a number of {own_unit}")
+    bare = _ABOUT.sub("", re.sub(r"\s*\?+$", "", shown))
+    notes = [f"read without the mark of doubt in “{shown}”"] if bare != shown else []
+    whole, ends = _QUANTITY.fullmatch(bare), _RANGE.fullmatch(bare)
+    if rules.outcome and (notes or (ends and not whole)):
+        raise CellError("not one certain number", f"write one number of {own_unit}")
+    if ends and not whole:
+        low, high = (_read_number(end, rules)[0] for end in ends.groups()[:2])
+        if low >= high:
+            raise CellError("not a range from low to high", "write one number")
+        value, word, note = (low + high) / 2, ends[3], f"a range, read as {(low + high) / 2:g}"
+    else:
+        value, note = _read_number(whole[1] if whole else bare, rules)
+        word = whole[2] if whole else ""
+    notes += [note] if note else []
+    column_unit = rules.unit or own_unit
+    unit = _UNIT_OF_WORD.get(word) if word else column_unit
+    if unit not in factors:
+        raise CellError(f"“{word}” is not a unit that fits", f"write a number of {own_unit}")
+    if unit != column_unit:
+        if rules.outcome:
+            remedy = f"write every cell in {column_unit}"
+            raise CellError(f"in {unit}, but the column is in {column_unit}", remedy)
+        notes.append(f"{unit} turned into {own_unit}")
+    # Without a conversion the number must come back bit for bit.
+    scaled = value if unit == own_unit else value * factors[unit] / factors[own_unit]
+    return Cell(scaled, "; ".join(notes))
+
+
+def _identifier(text: str, rules: Rules) -> Cell:
+    """Keep an identifier as it is written but for the spaces around it."""
+    shown = tidy(text)
+    if _TOTALS.fullmatch(shown.casefold()):
+        remedy = "remove the row, or give the patient another identifier"
+        raise CellError("reads like a row of totals, not like a patient", remedy)
+    if not shown.strip("-") or shown.casefold() in NOT_KNOWN:
+        raise CellError("no patient identifier", "give every patient an identifier of its own")
+    kept = " ".join(_visible(text).split())
+    if re.fullmatch(r"[0-9][.,][0-9]+e[+-]?[0-9]+", kept.casefold()):
+        return Cell(kept, "looks like a number that a spreadsheet has shortened")
+    return Cell(kept, dangers(kept))
+
+
+def _text(text: str, rules: Rules) -> Cell:
+    """Keep free text or a category as it stands; blanks, dashes and n/a are missing."""
+    shown = tidy(text)
+    if shown.strip("-") == "" or shown.casefold() == "n/a":
+        return Cell(None)
+    kept = _visible(text)
+    if shown.casefold() in NOT_KNOWN:
+        return Cell(kept, "kept as text; leave the cell blank if it means that this is not known")
+    return Cell(kept, dangers(kept))
+
+
+@_of_value
+def _number(shown: str, rules: Rules) -> Cell:
+    """Read a plain number, without a unit."""
+    return Cell(*_read_number(shown, rules))
+
+
+def _months(text: str, rules: Rules) -> Cell:
+    """Read a length of time, at least 0, in months of 365.25 / 12 days."""
+    shown = tidy(text).casefold()
+    if not rules.outcome and shown in {"immediate", "immediately", "at once"}:
+        return Cell(0.0, "a word for no time at all")
+    cell = _absence(shown, rules) or _read_quantity(shown, MONTHS_PER_UNIT, "months", rules)
+    if cell.value is not None and cell.value < 0:
+        raise CellError("a time below 0", "write the time since diagnosis or operation")
+    if cell.value is not None and cell.value > LONGEST_MONTHS:
+        unit = rules.unit or "months"
+        raise CellError(
+            f"more than {LONGEST_MONTHS} months, so not in {unit}: days, a year or a date?",
+            "write the time in months, or name the column's unit in a codebook",
+        )
+    return cell
+
+
+@_of_value
+def _age(shown: str, rules: Rules) -> Cell:
+    """Read an age in years, between 0 and 120; "66/f" gives the 66."""
+    pair = re.fullmatch(r"([0-9]+(?:[.,][0-9]+)?)\s*/\s*[a-z]+", shown)
+    cell = _read_quantity(pair[1] if pair else shown, MONTHS_PER_UNIT, "years", rules)
+    age = cell.value
+    if not 0 <= age <= 120:
+        raise CellError("not an age between 0 and 120", "write the age at diagnosis in years")
+    if abs(age - round(age)) < 1e-6:
+        age = float(round(age))
+    if (age < 1 or age >= 99) and not cell.note:
+        return Cell(age, "an unusual age; is it a code for not known?")
+    return Cell(age, cell.note)
+
+
+@_of_value
+def _sex(shown: str, rules: Rules) -> Cell:
+    """Read a sex as f or m; "66/f" gives the f."""
+    shown = re.sub(r"^[0-9.,]+\s*/\s*", "", shown)
+    if absent := _absence(shown, rules):
+        return absent
+    if shown in {"w", "weiblich"}:
+        return Cell("f", "a word for female")
+    if shown in {"männlich", "maennlich"}:
+        return Cell("m", "a word for male")
+    if shown not in _SEXES:
+        raise CellError("not a sex that can be read", "write f or m, or map the code in a codebook")
+    return Cell(_SEXES[shown])
+
+
+@_of_value
+def _size(shown: str, rules: Rules) -> Cell:
+    """Read a tumour's largest diameter in cm; the cell may hold "a x b x c"."""
+    unit = re.search(r"(?<![a-z])(cm|mm)$", shown)
+    parts = [part.strip() for part in shown.split("x")]
+    if unit and len(parts) > 1:
+        parts = [part if part.endswith(unit[1]) else part + unit[1] for part in parts]
+    cells = [_read_quantity(part, CM_PER_UNIT, "cm", rules) for part in parts]
+    largest = max(cell.value for cell in cells)
+    if min(cell.value for cell in cells) <= 0 or largest > 60 or len(cells) > 3:
+        raise CellError("not a tumour's size in cm", 'write the largest diameter, or "a x b x c"')
+    notes = dict.fromkeys(cell.note for cell in cells if cell.note)
+    if largest > 30:
+        notes["larger than 30 cm; is it in mm?"] = None
+    return Cell(largest, "; ".join(notes))
+
+
+@_of_value
+def _dose(shown: str, rules: Rules) -> Cell:
+    """Read a dose of radiation in Gy."""
+    return _read_quantity(shown, {"gy": 1.0}, "gy", rules)
+
+
+def _stage(letter: str, text: str, rules: Rules) -> Cell:
+    """Read a T, N or M, alone ("T2", "2b") or out of a whole TNM cell ("T2 N0 M1 (lung) G3")."""
+    shown = tidy(text).casefold()
+    if absent := _absence(shown, rules):
+        return absent
+    bare = re.fullmatch(r"[0-4][a-d]?", shown)
+    stage = shown if bare else read_tnm(shown)[letter]
+    if stage is None and len(shown) <= 4:
+        raise CellError(f"not {letter.upper()}", f"write a stage such as {letter.upper()}1")
+    if stage in {None, "x"}:
+        return Cell(None, f"holds no {letter.upper()}")
+    if stage[0].isdigit() and int(stage[0]) > _HIGHEST[letter]:
+        raise CellError(
+            f"no such {letter.upper()} in soft tissue sarcomas",
+            f"write one from {letter.upper()}0 to {letter.upper()}{_HIGHEST[letter]}, or map it",
+        )
+    return Cell(letter.upper() + stage, "a stage without its letter" if bare else "")
+
+
+@_of_value
+def _grade(shown: str, rules: Rules) -> Cell:
+    """Read a grade from 1 to 3, alone or out of a TNM cell."""
+    if re.match(r"[pcyr]*[tnm]\s?[0-4x]", shown):
+        grade = read_tnm(shown)["g"]
+        if grade not in {"1", "2", "3", "x", None}:
+            raise CellError("not a grade from 1 to 3", "write G1, G2 or G3")
+        return Cell(int(grade)) if grade in _GRADES else Cell(None, "not graded" if grade else "")
+    bare = _whole(re.sub(r"^(grade|grad|g)\s*|[.,]0+$", "", shown))
+    if bare == "x":
+        return Cell(None, "not graded")
+    if bare not in _GRADES:
+        raise CellError("not a grade from 1 to 3", "write 1, 2 or 3, or map the code in a codebook")
+    return Cell(_GRADES[bare], "" if bare.isdigit() else "a word for a grade")
+
+
+def _margin(text: str, rules: Rules) -> Cell:
+    """Read a resection margin as R0, R1 or R2."""
+    shown = tidy(text).casefold().replace(" ", "")
+    if absent := _absence(shown, rules):
+        return absent
+    if shown == "rx":
+        return Cell(None, "not assessed")
+    if shown in {"negative", "clear", "free"}:
+        return Cell("R0", "a word for R0")
+    if shown not in {"r0", "r1", "r2"}:
+        raise CellError("not a margin", "write R0, R1 or R2, or map the code in a codebook")
+    return Cell(shown.upper())
+
+
+def _yes_no(text: str, rules: Rules) -> Cell:
+    """Read whether a treatment was given; a dose or a word such as "adjuvant" means yes."""
+    written = tidy(text).casefold()
+    shown = written.replace("-", " ").strip()
+    if shown == "" and written:
+        return Cell(None, "a dash; write no if it means no")
+    if shown in _YES or shown in _NO:
+        return Cell(shown in _YES)
+    if absent := _absence(shown, rules):
+        return absent
+    if _whole(written) in {"0", "1"}:
+        return Cell(_whole(written) == "1", "taken for 1 = yes, 0 = no")
+    if shown in _TREATMENTS:
+        return Cell(True, "a kind of treatment, taken to mean yes")
+    if re.fullmatch(rf"{_NUMBER}\s*(gy|gray)", shown):
+        return Cell(_read_number(shown.rstrip("gray "), rules)[0] > 0, "a dose, read as yes or no")
+    raise CellError("neither yes nor no", "write yes or no, or map the code in a codebook")
+
+
+def _occurred(text: str, rules: Rules) -> Cell:
+    """Read whether something was seen: a dash or no means no, a place or a time means yes."""
+    shown = tidy(text).casefold()
+    if shown and (shown.strip("-") == "" or shown in NONE_SEEN or shown in _NO):
+        return Cell(False)
+    if absent := _absence(shown, rules):
+        return absent
+    if _whole(shown) in {"0", "1", "2"}:
+        raise CellError("a code without a meaning", "map the code to yes or no in a codebook")
+    if "?" in shown or re.search(r"\b(no|not|without|suspected|possible|possibly)\b", shown):
+        return Cell(None, "not certain")
+    return Cell(True)
+
+
+def _status(text: str, rules: Rules) -> Cell:
+    """Read a patient's status: alive, dead_of_disease or dead_other; no code is guessed."""
+    shown = " ".join(re.sub(r"[_,-]", " ", tidy(text).casefold()).split())
+    remedy = "write alive, dead_of_disease or dead_other, or map the code in a codebook"
+    if not shown:
+        raise CellError("no status", remedy)
+    if shown in {"dead", "died", "deceased", "death", "exitus"}:
+        raise CellError("dead, but of what?", "write dead_of_disease or dead_other")
+    if re.fullmatch(r"[0-9.]+|true|false|yes|no|y|n", shown):
+        raise CellError("a code whose meaning is not known", remedy)
+    if shown not in _STATUS:
+        raise CellError("not a status that can be read", remedy)
+    return Cell(
+        _STATUS[shown], "" if shown in _STATUS_WITHOUT_DOUBT else "not one of the three words"
+    )
+
+
+# The names are what a codebook writes in its column ``parser``.
+PARSERS = {
+    "parse_identifier": _identifier,
+    "parse_text": _text,
+    "parse_number": _number,
+    "parse_months": _months,
+    "parse_age": _age,
+    "parse_sex": _sex,
+    "parse_size": _size,
+    "parse_t_stage": functools.partial(_stage, "t"),
+    "parse_n_stage": functools.partial(_stage, "n"),
+    "parse_m_stage": functools.partial(_stage, "m"),
+    "parse_grade": _grade,
+    "parse_margin": _margin,
+    "parse_yes_no": _yes_no,
+    "parse_dose": _dose,
+    "parse_occurred": _occurred,
+    "parse_status": _status,
+}

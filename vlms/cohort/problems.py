@@ -1,0 +1,172 @@
+"""What is wrong with a table: every problem collected, raised together, and told by kind.
+
+An error forbids any computation. A warning is a decision that the reader of the table should
+know of. Both say on which line, for which patient and in which column, and quote the cell. Told
+to a person, they are grouped by column and kind: a code that 165 cells hold is one problem.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+_SHOWN = 160  # characters of a cell that are quoted
+_MOST_KINDS = 30  # in the message of an exception
+_FEW = 3  # lines, patients and texts that are named for each kind
+# What differs between two problems of one kind: numbers, and the texts of cells.
+_PARTICULAR = re.compile(r"“[^”]*”|\b[0-9][0-9.,]*\b|(?<=gives ).*?(?= for )|(?<=this one ).*")
+
+
+class CohortError(ValueError):
+    """A table that cannot be used, with every problem found in it.
+
+    Attributes
+    ----------
+    problems : pandas.DataFrame
+        file, line, patient_id, column, raw, problem, remedy; one row a problem.
+    """
+
+    def __init__(self, problems: pd.DataFrame):
+        self.problems = problems
+        super().__init__(_message(problems))
+
+    def __reduce__(self):
+        return type(self), (self.problems,)
+
+
+@dataclass
+class Problems:
+    """What is found while a file is read.
+
+    Attributes
+    ----------
+    file : str
+    errors, warnings : list of tuple
+        line, patient, column, raw, problem, remedy or action.
+    header_line : int
+    patients : pandas.Series of str
+        The identifiers, by line.
+    """
+
+    file: str
+    errors: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)
+    header_line: int = 1
+    patients: pd.Series = field(default_factory=lambda: pd.Series(dtype="string"))
+
+    def error(self, problem, remedy, *, line=None, patient=None, column="", raw=""):
+        """Note a problem that forbids any computation."""
+        self.errors.append((line, patient, column, _shorten(raw), problem, remedy))
+
+    def warn(self, problem, action, *, line=None, patient=None, column="", raw=""):
+        """Note a decision that the reader of the table should know of."""
+        self.warnings.append((line, patient, column, _shorten(raw), problem, action))
+
+    def note(self, severity, problem, action, **where):
+        """Note an "error" or a "warning"."""
+        (self.error if severity == "error" else self.warn)(problem, action, **where)
+
+    def name_patients(self, lines, identifiers: pd.Series):
+        """Say which patient stands on which line, so that problems can name the patient."""
+        self.patients = pd.Series(identifiers.array, index=lines, dtype="string")
+
+    def stop(self, problem, remedy, **where):
+        """Note a problem after which nothing more can be read, and raise `CohortError`."""
+        self.error(problem, remedy, **where)
+        self.stop_if_any()
+
+    def stop_if_any(self):
+        """Raise `CohortError` with everything found so far, if there is an error."""
+        if self.errors:
+            problems = _as_frame(self.errors, "remedy", self.patients)
+            problems.insert(0, "file", self.file)
+            raise CohortError(problems)
+
+    def issues(self) -> pd.DataFrame:
+        """Return the warnings: line, patient_id, column, raw, problem, action."""
+        return _as_frame(self.warnings, "action", self.patients)
+
+
+def printable(text, longest: int = _SHOWN) -> str:
+    """Show any text on one line of a terminal: control characters are written as escapes."""
+    text = _shorten(str(text), longest)
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def by_kind(found: pd.DataFrame) -> list[pd.DataFrame]:
+    """Group problems, or issues, by column and kind, in the order of their first lines.
+
+    Examples
+    --------
+    >>> problems = Problems("my.csv")
+    >>> for line, time in [(2, 30), (5, 41)]:
+    ...     problems.warn(f"after the end of follow-up at {time} months", "", line=line)
+    >>> [kind["line"].tolist() for kind in by_kind(problems.issues())]
+    [[2, 5]]
+    """
+    kind = found["problem"].astype(object).map(lambda text: _PARTICULAR.sub("…", text))
+    return [group for _, group in found.groupby([found["column"], kind], sort=False, dropna=False)]
+
+
+def quoted(kind: pd.DataFrame) -> str:
+    """Say how many cells are of a kind, and what most of them hold."""
+    raws = kind["raw"][kind["raw"] != ""].value_counts()
+    texts = ", ".join(f"“{printable(raw, 60)}”" for raw in raws.index[:_FEW])
+    texts += " …" if len(raws) > _FEW else ""
+    if len(kind) == 1:
+        return texts
+    return f"{len(kind)} cells" + (f" hold {texts}" if texts else "")
+
+
+def places(kind: pd.DataFrame) -> str:
+    """Name the first lines of a kind, and who stands there."""
+    lines = list(kind["line"].dropna().unique())
+    if not lines:
+        return ""
+    more = ", …" if len(lines) > _FEW else ""
+    said = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:_FEW]))}{more}"
+    patients = list(kind["patient_id"].dropna().unique())
+    named = ", ".join(printable(patient, 40) for patient in patients[:_FEW])
+    more = ", …" if len(patients) > _FEW else ""
+    return said + (f", patient{'s' if len(patients) > 1 else ''} {named}{more}" if named else "")
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number of things: "1 problem", "2 problems"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _as_frame(found, last, patients) -> pd.DataFrame:
+    """Put what was found into a frame, in the order of the lines, with the patients' names."""
+    names = ["line", "patient_id", "column", "raw", "problem", last]
+    frame = pd.DataFrame(found, columns=names).drop_duplicates(ignore_index=True)
+    named = frame["patient_id"].isna() & frame["line"].isin(patients.index)
+    frame.loc[named, "patient_id"] = patients.loc[frame.loc[named, "line"]].to_numpy(object)
+    frame["line"] = frame["line"].astype("Int64")
+    text = dict.fromkeys(names[1:], "string")
+    return frame.astype(text).sort_values("line", kind="stable", ignore_index=True)
+
+
+def _shorten(text: str, longest: int = _SHOWN) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _message(problems: pd.DataFrame) -> str:
+    """Tell each kind of problem by its first cell."""
+    lines = [f"{counted(len(problems), 'problem')}, so nothing is computed:"]
+    kinds = by_kind(problems)
+    for kind in kinds[:_MOST_KINDS]:
+        first = kind.iloc[0]
+        where = [printable(first["file"]), places(kind.head(1))]
+        where += [f"column {printable(first['column'])}"] if first["column"] else []
+        raw = f" “{printable(first['raw'])}”" if first["raw"] else ""
+        more = f" ({len(kind)} cells: {places(kind)})" if len(kind) > 1 else ""
+        said = f"{', '.join(filter(None, where))}:{raw} {first['problem']}; {first['remedy']}."
+        lines.append(said + more)
+    if len(kinds) > _MOST_KINDS:
+        lines.append(f"… and {len(kinds) - _MOST_KINDS} more kinds; all are in .problems")
+    return "\n".join(lines)

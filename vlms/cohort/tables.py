@@ -1,0 +1,387 @@
+"""From the bytes of a file to a table of text cells, or a list of everything that is wrong.
+
+A file may be anything: only a plain one is opened, decoded strictly, line by bounded line, and
+every row must have as many fields as the header. Nothing is typed here. A column is kept as its
+distinct texts and a code per row, so that a million rows cost a parser no more than the few
+thousand texts among them. The separator is the one under which the header names the columns that
+are looked for, not the one that occurs most often: a decimal comma never decides it.
+"""
+
+import contextlib
+import csv
+import functools
+import gc
+import io
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vlms.cohort.problems import Problems
+
+ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252")
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+LONGEST_LINE = 1_000_000  # characters; a longer one is damage or an attack
+LONGEST_CELL = 100_000
+MOST_COLUMNS = 2_000
+MOST_ROWS = 5_000_000
+
+_ENCODING_NAMES = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16", "latin1": "latin-1"}
+_ENCODING_NAMES |= {"iso-8859-1": "latin-1", "windows-1252": "cp1252"}
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_NOT_TEXT = {
+    b"PK\x03\x04": "an Excel or OpenDocument workbook, or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "a gzip archive",
+    b"%PDF": "a PDF",
+    b"PAR1": "a Parquet file",
+    b"SQLite": "a database",
+}
+_LINE_BREAK = re.compile("\r\n|\r|\n")
+_WRITES_ONE = "`vlms template` writes one to fill in"
+
+
+@dataclass
+class TextColumn:
+    """One column: its distinct texts, and for every row, which of them it holds."""
+
+    texts: list[str]
+    codes: np.ndarray
+
+    def at(self, row: int) -> str:
+        """Return the text of one row."""
+        return self.texts[self.codes[row]]
+
+
+@dataclass
+class TextTable:
+    """A file as text.
+
+    Attributes
+    ----------
+    header : list of str
+    columns : list of TextColumn
+    lines : numpy.ndarray of int, shape (rows,)
+        The line on which each row starts.
+    separator, encoding : str
+        How it was read.
+    """
+
+    header: list[str]
+    columns: list[TextColumn]
+    lines: np.ndarray
+    separator: str
+    encoding: str
+
+
+def read_table(path, problems: Problems, *, wanted=(), encoding=None) -> TextTable:
+    """Read a delimited text file into columns of text.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A plain file on this machine; an address on the network is refused.
+    problems : Problems
+        Takes up each row that has too few or too many fields; such rows are left out.
+    wanted : iterable of str
+        Names by which the header is recognised, as `plain_name` writes them.
+    encoding : str, optional
+        One of `ENCODINGS`; by default UTF-8, or UTF-16 if the file begins with its mark.
+
+    Returns
+    -------
+    TextTable
+
+    Raises
+    ------
+    CohortError
+        If the file cannot be opened, decoded or split at all.
+    """
+    try:
+        with _open_plain(path, problems) as binary, uncollected():
+            text, encoding = _decode(binary, encoding, problems)
+            return _read(_lines(text, problems), frozenset(wanted), encoding, problems)
+    except OSError as error:
+        problems.stop(f"cannot be read: {error.strerror or error}", "give the path of a CSV file")
+
+
+@contextlib.contextmanager
+def uncollected():
+    """Keep the search for cyclic garbage from going through millions of short-lived rows."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def plain_name(printed: str) -> str:
+    """Write a column's name in small letters and underscores, to recognise it by.
+
+    Examples
+    --------
+    >>> plain_name(" Time (Months)")
+    'time_months'
+    """
+    return re.sub(r"[\W_]+", "_", printed.casefold()).strip("_")
+
+
+def _open_plain(path, problems):
+    """Open a plain file, and neither wait for, fetch nor read without end what is none."""
+    remedy = "give the path of a CSV file"
+    try:
+        name = os.fsdecode(os.fsencode(path))
+    except (TypeError, UnicodeError):
+        name = ""
+    if re.match(r"[a-z][a-z0-9+.-]+:/", name, re.IGNORECASE):
+        problems.stop(
+            "an address on a network, which is never fetched", "save the file on this machine"
+        )
+    if "\0" in name or not name:
+        problems.stop("not the path of a file", remedy)
+    kind = Path(name).stat().st_mode
+    if not stat.S_ISREG(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "a device, pipe or socket"
+        problems.stop(f"{what}, not a file", remedy)
+    # Not to wait for ever, should the file turn into a pipe in between.
+    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        problems.stop("changed while it was opened", "try again")
+    return os.fdopen(descriptor, "rb")
+
+
+def _decode(binary, encoding, problems) -> tuple[io.TextIOWrapper, str]:
+    """Wrap bytes as text: UTF-8, or UTF-16 by its mark, unless another encoding is asked for."""
+    start = binary.read(64)
+    if start is None:  # a plain file in name only, such as a log of the kernel's
+        problems.stop("nothing can be read from it", "give the path of a CSV file")
+    binary.seek(0)
+    for magic, what in _NOT_TEXT.items():
+        if start.startswith(magic):
+            problems.error(f"{what}, not text", "save the sheet as CSV (UTF-8)")
+    if not start:
+        problems.error("the file is empty", _WRITES_ONE)
+    marked = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
+    asked = str(encoding or marked or "utf-8").casefold().replace("_", "-")
+    asked = _ENCODING_NAMES.get(asked, asked)
+    if asked not in ENCODINGS:
+        problems.error(f"unknown encoding {encoding!r}", f"use one of {', '.join(ENCODINGS)}")
+    elif marked and asked != marked:
+        problems.error(
+            f"asked to be read as {asked}, but it begins with the mark of {marked}",
+            "leave the encoding out",
+        )
+    elif asked == "utf-16" and not marked:
+        problems.error("UTF-16 without its mark", "save the file as UTF-8")
+    problems.stop_if_any()
+    codec = "utf-8-sig" if asked == "utf-8" else asked
+    return io.TextIOWrapper(binary, encoding=codec, errors="strict", newline=""), asked
+
+
+def _lines(text, problems) -> list[str]:
+    """Read lines of bounded length, with their ends."""
+    lines = []
+    try:
+        for line in iter(functools.partial(text.readline, LONGEST_LINE + 1), ""):
+            lines.append(line)
+            if "\0" in line[:LONGEST_LINE]:
+                problem = "a NUL byte: damaged, or UTF-16 without its mark"
+                problems.stop(problem, "save the sheet as CSV (UTF-8)", line=len(lines))
+            if len(line) > LONGEST_LINE:
+                problem = f"a line of more than {LONGEST_LINE} characters"
+                problems.stop(problem, "is this a table?", line=len(lines))
+            if len(lines) > MOST_ROWS:
+                problems.stop(f"more than {MOST_ROWS} lines", "is this a cohort?")
+    except UnicodeError as error:
+        read, start = getattr(error, "object", b""), getattr(error, "start", 0)
+        # Text is decoded in blocks: the lines before the fault were not read yet.
+        sound = read[:start].decode(getattr(error, "encoding", text.encoding), "ignore")
+        problems.stop(
+            f"not {text.encoding.replace('-sig', '').upper()}: the bytes {read[start:][:4]!r}",
+            "save the file as CSV (UTF-8), or say --encoding latin-1 if that is what it is",
+            line=len(lines) + len(_LINE_BREAK.findall(sound)) + 1,
+        )
+    return lines
+
+
+def _read(lines, wanted, encoding, problems) -> TextTable:
+    """Find the header and the separator, and split the lines into columns."""
+    first, separator = 0, None
+    if lines and (match := re.fullmatch(r'"?sep=(.)"?\s*', lines[0], re.IGNORECASE)):
+        first, separator = 1, match[1]
+        if separator not in SEPARATORS:
+            problems.stop("an unknown separator", "use , ; tab or |", line=1, raw=separator)
+    while first < len(lines) and not lines[first].strip(" \t\r\n,;|"):
+        first += 1
+    if first == len(lines):
+        problems.stop("the file holds no header", _WRITES_ONE)
+    problems.header_line = first + 1
+    separator = separator or _choose_separator(lines[first], wanted)
+    quoted = any('"' in line for line in lines) or max(map(len, lines)) > LONGEST_CELL
+    split = _split_quoted if quoted else _split_plain
+    header, columns, starts = split(lines, first, separator, problems)
+    table = TextTable(header, columns, starts, separator, encoding)
+    if quoted:
+        _refuse_swallowed_rows(table, problems)
+    return _drop_nameless(table, problems)
+
+
+def _choose_separator(first: str, wanted: frozenset) -> str:
+    """Choose the separator under which the header names most of what is looked for."""
+
+    def worth(separator):
+        try:
+            names = next(csv.reader([first], delimiter=separator))
+        except csv.Error:
+            names = []
+        return len(wanted.intersection(map(plain_name, names))), len(names)
+
+    return max(SEPARATORS, key=worth)
+
+
+def _split_plain(lines, first, separator, problems):
+    """Split lines without a quotation mark: every separator separates, so pandas does it."""
+    header = lines[first].rstrip("\r\n").split(separator)
+    _check_width(header, first + 1, problems)
+    kept, starts = lines[first + 1 :], np.arange(first + 2, len(lines) + 1)
+    # Only a line that begins with a blank or a separator can be blank, and is then no row.
+    odd = [
+        place
+        for place, line in enumerate(kept)
+        if line.count(separator) != len(header) - 1 or not line[0].isalnum()
+    ]
+    dropped = [
+        place
+        for place in odd
+        if not _is_row(kept[place].rstrip("\r\n").split(separator), header, starts[place], problems)
+    ]
+    if dropped:
+        starts = np.delete(starts, dropped)
+        kept = [kept[line - first - 2] for line in starts]
+    if not kept:
+        return header, [TextColumn([], np.empty(0, dtype=int)) for _ in header], starts
+    frame = pd.read_csv(
+        io.StringIO("".join(kept)),
+        sep=separator,
+        header=None,
+        index_col=False,
+        dtype=str,
+        keep_default_na=False,
+        na_filter=False,
+        quoting=csv.QUOTE_NONE,
+        skip_blank_lines=False,
+        low_memory=False,
+    )
+    return header, [_column(frame[place]) for place in frame], starts
+
+
+def _split_quoted(lines, first, separator, problems):
+    """Split lines in which a quotation mark may join cells and lines."""
+    rows, starts, begins = [], [], first + 1
+    previous = csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(iter(lines[first:]), delimiter=separator, strict=True)
+    try:
+        header = next(reader)
+        _check_width(header, begins, problems)
+        begins = first + reader.line_num + 1
+        for row in reader:
+            if _is_row(row, header, begins, problems):
+                rows.append(row)
+                starts.append(begins)
+            begins = first + reader.line_num + 1
+    except csv.Error as error:
+        problems.stop(
+            f"cannot be split into cells: {error}",
+            "check the quotation marks, and the length of the cells",
+            line=_opening_line(lines, begins, first + reader.line_num),
+        )
+    finally:
+        csv.field_size_limit(previous)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in header)
+    return header, [_column(column) for column in columns], np.array(starts, dtype=int)
+
+
+def _column(cells) -> TextColumn:
+    """Keep the distinct texts of a column, in order of appearance, and a code per row."""
+    codes, texts = pd.factorize(np.array(cells, dtype=object))
+    return TextColumn(list(texts), codes)
+
+
+def _check_width(header, line, problems):
+    """Refuse a header of too many columns."""
+    if len(header) > MOST_COLUMNS:
+        problems.stop(f"{len(header)} columns", f"at most {MOST_COLUMNS} are read", line=line)
+
+
+def _is_row(row, header, line, problems) -> bool:
+    """Whether a row is not blank and has the width of the header; note one that has another."""
+    if not " ".join(row).strip():
+        return False
+    if len(row) == len(header):
+        return True
+    names = list(map(plain_name, header))
+    identifier = names.index("patient_id") if "patient_id" in names else 0
+    raw = row[min(identifier, len(row) - 1)]
+    problems.error(
+        f"{len(row)} fields, but the header has {len(header)}",
+        "is a separator, a decimal comma or a quotation mark too many or missing?",
+        line=line,
+        raw=raw,
+        patient=raw.strip() or None,
+    )
+    return False
+
+
+def _opening_line(lines, begins, ends) -> int:
+    """Find the line on which the quotation mark opens that was left open, or was misplaced."""
+    opened, inside = begins, False
+    for number in range(begins, ends + 1):
+        if lines[number - 1].count('"') % 2:
+            inside = not inside
+            opened = number if inside else opened
+    return opened
+
+
+def _refuse_swallowed_rows(table: TextTable, problems):
+    """Refuse a cell that a quotation mark left open has filled with the rows that follow.
+
+    The row then has the right number of fields all the same, for the cell took in exactly as
+    many separators as the rows that it joins have.
+    """
+    for name, column in zip(table.header, table.columns, strict=True):
+        for code, text in enumerate(column.texts):
+            breaks = len(_LINE_BREAK.findall(text)) if "\n" in text or "\r" in text else 0
+            inside = text.count(table.separator) if breaks else 0
+            if inside and inside == breaks * (len(table.header) - 1):
+                problems.error(
+                    "line breaks and separators as if it held other rows",
+                    "close the quotation mark, or write the cell without line breaks",
+                    line=table.lines[np.flatnonzero(column.codes == code)[0]],
+                    column=name,
+                    raw=text,
+                )
+
+
+def _drop_nameless(table: TextTable, problems) -> TextTable:
+    """Drop columns that have neither name nor content, as spreadsheets leave behind."""
+    kept, line = [], problems.header_line
+    for place, (name, column) in enumerate(zip(table.header, table.columns, strict=True)):
+        if plain_name(name):
+            kept.append(place)
+        elif name.strip() or any(text.strip() for text in column.texts):
+            problems.error("a column without a name", "name it in the header", line=line, raw=name)
+    names = pd.Series([plain_name(table.header[place]) for place in kept], dtype=object)
+    for name in names[names.duplicated()].unique():
+        problems.error(
+            "a column name that stands there twice", "give each its own", line=line, column=name
+        )
+    table.header = [table.header[place].strip() for place in kept]
+    table.columns = [table.columns[place] for place in kept]
+    return table
