@@ -480,6 +480,17 @@ def test_deaths_of_the_disease_are_withheld_where_other_deaths_are_few(tmp_path)
     assert events["disease-specific survival"] == "withheld"
 
 
+def test_levels_too_small_for_a_curve_are_drawn_as_one_and_named(tmp_path):
+    # 60 R0, 30 R1 and 15 R2, 3 missing: R2 is too small for a curve of its own, and 18 for a pool.
+    margins = ["R0"] * 60 + ["R1"] * 30 + ["R2"] * 15 + [""] * 3
+    rows = [[f"p{i}", 3 + i % 40, "dead_other", margin] for i, margin in enumerate(margins)]
+    path = write(tmp_path / "c.csv", rows, [*PLAIN, "margin"])
+    own = open_cohort(path, endpoints=["overall_survival"], group_variables=["margin"])
+    shown = show_groups(own)
+    assert "Survival curves of 2 groups" in texts(shown)
+    assert "test of all 3 levels as recorded (asymptotic)" in texts(shown)
+
+
 def test_a_hazard_ratio_needs_a_threshold_of_events_in_each_group(tmp_path):
     # With radiotherapy 9 of 40 die, without 20 of 40; by sex 15 and 14 of 40.
     rows = []

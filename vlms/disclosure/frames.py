@@ -145,8 +145,10 @@ class Disclosure:
         order = list(dict.fromkeys(_own_name(level) for level in levels_of(column)))
         return pd.Series(pd.Categorical(names, categories=order), index=column.index)
 
-    def levels(self, column: pd.Series) -> pd.Series:
+    def levels(self, column: pd.Series, *, fewest=None) -> pd.Series:
         """Name each patient's level as it may be shown: small ones and the missing are pooled.
+
+        `fewest` is how many patients a level needs, by default the threshold.
 
         Examples
         --------
@@ -156,11 +158,11 @@ class Disclosure:
         >>> Disclosure("safe", 10).levels(margins).value_counts(sort=False).to_dict()
         {'R0': 40, 'R1, other or missing': 26}
         """
-        recorded = self.recorded(column)
+        recorded, fewest = self.recorded(column), self.least if fewest is None else fewest
         order, sizes = list(recorded.cat.categories), recorded.value_counts()
-        small = [level for level in order if sizes[level] < self.least]
+        small = [level for level in order if sizes[level] < fewest]
         kept = sorted((level for level in order if level not in small), key=lambda x: sizes[x])
-        while small and sizes[small].sum() < self.least and kept:
+        while small and sizes[small].sum() < fewest and kept:
             small.append(kept.pop(0))
         if any(len(column) - sizes[level] < self.least for level in kept):
             small, kept = order, []  # nearly all are the same, which says it of each of them
@@ -266,11 +268,6 @@ def safe_table_one(patients: pd.DataFrame, rules: Disclosure, *, columns, by=Non
         mean and SD and, with four times the threshold of values, quartiles, each the mean of as
         many patients around its rank as the threshold.
 
-    Raises
-    ------
-    Withheld
-        Where no two groups may be shown.
-
     Examples
     --------
     >>> patients = pd.DataFrame({"sex": ["f"] * 40 + ["m"] * 22})
@@ -284,8 +281,6 @@ def safe_table_one(patients: pd.DataFrame, rules: Disclosure, *, columns, by=Non
     groups = {}
     if by is not None:
         groups = {name: patients[patients[by] == name] for name in patients[by].cat.categories}
-        if rules.safe and len(groups) < 2:
-            raise Withheld("fewer than two groups have enough patients")
         if patients[by].isna().sum() >= max(rules.least, 1):
             groups[MISSING] = patients[patients[by].isna()]
     groups["all"] = patients

@@ -105,7 +105,7 @@ class OwnCohort:
 
     def skipped(self, name, reason) -> Shown:
         """Say what is not shown, and why, and remember it for the list at the end."""
-        entry = (text(name, 200), text(reason, 400))
+        entry = (text(name, 400), text(reason, 400))
         if entry not in self.left_out:
             self.left_out.append(entry)
         return say("*{name}* is not shown: {reason}.", name=entry[0], reason=entry[1])

@@ -5,6 +5,7 @@ A test, curve or table covers all patients and says beside the number who is lef
 withheld and the reason stands in its place.
 """
 
+import contextlib
 import json
 
 import numpy as np
@@ -48,6 +49,7 @@ from vlms.variables import readable
 FEWEST_EVENTS = 10  # for a coefficient; Peduzzi et al., J Clin Epidemiol 1995;48:1503
 FEWEST_IN_LEVEL = 5  # events, for Cox's fit and for the chi-square of a log-rank test
 MOST_LEVELS = 30  # in Table 1
+TOO_FEW_GROUPS = "there are fewer than two groups that can be shown"
 PER = {"age_years": (10, "per 10 years"), "size_cm": (1, "per cm")}
 # What is said of a problem in safe mode: the reader's own words may quote a cell.
 _KINDS = {
@@ -169,21 +171,24 @@ def show_table_one(own: OwnCohort, label="tbl-one"):
         else "Shares are of the patients of whom the variable is known."
     )
     labels = {name: own.label(name) for name in names}
-    for place, by in enumerate(own.group_variables or [None], start=1):
-        of_group = f", by {own.label(by).lower()}" if by else ""
-        with own.section(f"Table 1{of_group}", shown):
-            columns = [name for name in names if name != by and name not in many]
-            tidy = safe_table_one(own.patients, own.rules, columns=columns, by=by, labels=labels)
-            left = ""
-            if by and "missing" not in set(tidy["group"]):
-                n = own.rules.levels(own.patients[by]).isna().sum()
-                left = f" In the last column only, as {own.label(by)} is missing: "
-                left = left + f"{own.rules.count(n)}." if n or own.rules.safe else ""
-            wide = spread_groups(tidy).rename(columns=text)
-            wide["level"] = wide["level"].map(text)
-            name, caption = f"{label}-{place}", f"Patients{of_group}. {shares}{left}"
-            name = label if place == 1 else name
-            shown.append(own.table(wide, label=name, caption=caption, grouped=True))
+    groups = []
+    for by in own.group_variables:
+        if len(own.rules.levels(own.patients[by]).cat.categories) > 1:
+            groups.append(by)
+        else:
+            shown.append(own.skipped(f"Table 1 by {own.label(by).lower()}", TOO_FEW_GROUPS))
+    for place, by in enumerate(groups or [None]):
+        columns = [name for name in names if name != by and name not in many]
+        tidy = safe_table_one(own.patients, own.rules, columns=columns, by=by, labels=labels)
+        caption = f"Patients{f', by {own.label(by).lower()}' if by else ''}. {shares}"
+        if by and "missing" not in set(tidy["group"]):
+            n = own.rules.count(own.rules.levels(own.patients[by]).isna().sum())
+            if n != "0":
+                caption += f" In the last column only, as {own.label(by)} is missing: {n}."
+        wide = spread_groups(tidy).rename(columns=text)
+        wide["level"] = wide["level"].map(text)
+        name = f"{label}-{place + 1}" if place else label
+        shown.append(own.table(wide, label=name, caption=caption, grouped=True))
     return together(*shown)
 
 
@@ -229,6 +234,7 @@ def show_endpoints(own: OwnCohort, label="fig-endpoints"):
     if rows:
         table = pd.DataFrame(rows, columns=["endpoint", "month", "survival", "interval"])
         caption = f"Survival free of the event at chosen months, with 95% intervals.{_banded(own)}"
+        caption += " A median lies between two steps of the curve." if own.rules.safe else ""
         name = label.replace("fig-", "tbl-", 1)
         shown.append(own.table(table, label=name, caption=caption, grouped=True))
     return together(*shown)
@@ -313,10 +319,14 @@ def show_hazard_ratios(own: OwnCohort, label="fig-hazard"):
     """
     shown = []
     for endpoint in own.endpoints:
-        title, rows = f"Hazard ratios for {endpoint_name(endpoint)}", []
+        title, rows, why = f"Hazard ratios for {endpoint_name(endpoint)}", [], {}
         for name in own.covariates:
-            with own.section(f"{title}: {own.label(name)}", shown):
+            try:
                 rows += _hazard_ratios(own, endpoint, name)
+            except Withheld as reason:
+                why.setdefault(str(reason), []).append(own.label(name))
+        for reason, names in why.items():
+            shown.append(own.skipped(f"{title}: {', '.join(names)}", reason))
         found = pd.DataFrame(rows)
         if found.empty:
             shown.append(own.skipped(title, "no covariate has enough patients and events"))
@@ -337,10 +347,10 @@ def show_hazard_ratios(own: OwnCohort, label="fig-hazard"):
 
 def show_proportional_hazards(own: OwnCohort, label="tbl-hazards"):
     """Show for each endpoint and covariate whether its hazard ratio is constant over time."""
-    found, unsaid = {}, []
+    found = {}
     for endpoint in own.endpoints:
         for name in own.covariates:
-            with own.section(f"Proportional hazards: {own.label(name)}", unsaid):
+            with contextlib.suppress(Withheld):  # said beside the hazard ratios
                 p = _proportional(own, _fitted(own, endpoint, name))
                 found.setdefault(own.label(name), {})[endpoint_name(endpoint)] = p
     if not found:
@@ -440,25 +450,14 @@ def show_comparison(own: OwnCohort, label="tbl-comparison"):
 
 def show_methods(own: OwnCohort):
     """Write the methods of what ran so far as a paragraph for a manuscript, with versions."""
-    said = [say(sentence, **values) for sentence, values in _methods(own)]
-    found, released = versions(), {}
-    third = ""
-    if own.rules.safe:
-        third = (
-            "Before release, counts below {least} were withheld with their complements, other "
-            "counts rounded to 5, and survival curves reduced to steps of at least {least} events "
-            "on a {grid}-month grid. "
-        )
-        released = {"least": own.rules.least, "grid": GRID_MONTHS}
-    packages = [name for name in found if name not in ("Python", "vlms", *_TOOLS)]
-    last = say(
-        third + "Analyses were done with vlms {vlms}, Python {python} and the packages {packages}.",
-        vlms=found["vlms"],
-        python=found["Python"],
-        packages=[f"{name} {found[name]}" for name in packages],
-        **released,
+    found = versions()
+    made_with = say(
+        "Analyses were done with vlms {vlms}, Python {python} and the packages {packages}.",
+        vlms=found.pop("vlms"),
+        python=found.pop("Python"),
+        packages=[f"{name} {version}" for name, version in found.items() if name not in _TOOLS],
     )
-    return together(*said, last)
+    return together(say(" ".join(_methods(own))), made_with)
 
 
 def show_left_out(own: OwnCohort, label="tbl-left-out"):
@@ -604,9 +603,9 @@ def _compare(own, frame, values, section, name, endpoint, *, variable="", landma
     recorded = rules.recorded(values).loc[frame.index]
     lacking = rules.count(recorded.isna().sum())
     with own.section(section, shown):
-        pooled = rules.levels(values)
+        pooled = rules.levels(values, fewest=2 * rules.least)  # as many as a curve needs
         if len(pooled.cat.categories) < 2:
-            raise Withheld("there are fewer than two groups that can be shown")
+            raise Withheld(TOO_FEW_GROUPS)
         sizes, pooled = pooled.value_counts().to_dict(), pooled.loc[frame.index]
         prefix = f"{variable}: " if variable and {"yes", "no"} & set(pooled.cat.categories) else ""
         names = {level: prefix + text(level) for level in pooled.cat.categories}
@@ -615,9 +614,9 @@ def _compare(own, frame, values, section, name, endpoint, *, variable="", landma
         own.note("kaplan_meier", endpoint)
         if landmark is not None:
             own.note("landmark", f"{landmark:g}")
-        together_ = " All groups step in the same months." if rules.safe else ""
-        out = f" Not drawn, as missing: {lacking}." if pooled.isna().any() else ""
-        caption = f"{section}.{_how_drawn(own)}{together_}{out}"
+        caption = f"{section}.{_how_drawn(own)}"
+        caption += " All groups step in the same months." if rules.safe else ""
+        caption += f" Not drawn, as missing: {lacking}." if pooled.isna().any() else ""
         alt = f"Survival curves of {len(names)} groups; the test that compares them follows."
         clock = "Months" if landmark is None else f"Months after month {landmark:g}"
         drawn = _draw(own, curve, _height(endpoint), xlabel=clock)
@@ -813,7 +812,8 @@ def _title(endpoint):
 
 def _height(endpoint):
     """What the height of a curve of an endpoint is."""
-    return f"Free of {endpoint_name(endpoint)}" if endpoint in RECURRENCE_COLUMNS else "Survival"
+    name = endpoint_name(endpoint)
+    return f"Free of {name}" if endpoint in RECURRENCE_COLUMNS else _title(endpoint)
 
 
 def _how_drawn(own):
@@ -834,55 +834,56 @@ def _banded(own):
         return ""
     return (
         " Rules applied: an estimate is computed at its month and shown as a band of a fixed grid, "
-        "with limits outwards to it; a median is shown as the steps of the curve that it lies "
-        "between."
+        "with limits outwards to it."
     )
 
 
 def _methods(own):
-    """A sentence and its values for each analysis that ran."""
+    """The sentences that fit what ran."""
     ran = own.ran
+    variants = {(name, variant) for name, found in ran.items() for variant in found}
+    if not ran:
+        yield "No survival analysis could be made."
     if "kaplan_meier" in ran:
-        defined = [f"{_title(name)}: {ENDPOINTS[name]}" for name in ran["kaplan_meier"]]
         yield (
             "Survival was estimated by the Kaplan–Meier method from the time zero of the cohort's "
-            "follow-up; pointwise 95% confidence intervals are on the {interval} scale. "
-            "{endpoints}.",
-            {"interval": own.interval, "endpoints": ". ".join(defined)},
+            f"follow-up; pointwise 95% confidence intervals are on the {own.interval} scale."
         )
+        yield from (f"{_title(name)}: {ENDPOINTS[name]}." for name in ran["kaplan_meier"])
     if "follow_up" in ran:
-        yield "Median follow-up was estimated by the reverse Kaplan–Meier method.", {}
+        yield "Median follow-up was estimated by the reverse Kaplan–Meier method."
     if "log_rank" in ran:
-        yield "Groups were compared by the log-rank test of all levels as recorded.", {}
-    if "permutation" in ran.get("log_rank", ()):
+        yield "Groups were compared by the log-rank test of all levels as recorded."
+    if ("log_rank", "permutation") in variants:
         yield (
-            "Where a group had fewer than {fewest} events, the P value of the log-rank test was "
-            "estimated from permutations.",
-            {"fewest": FEWEST_IN_LEVEL},
+            f"Where a group had fewer than {FEWEST_IN_LEVEL} events, the P value of the log-rank "
+            "test was estimated from permutations."
         )
     if "cumulative_incidence" in ran:
         yield (
             "Recurrences were described by the cumulative incidence with death as a competing "
-            "event (Aalen–Johansen).",
-            {},
+            "event (Aalen–Johansen)."
         )
-    if "Cox" in ran.get("cox", ()):
-        yield "Hazard ratios are of univariate Cox models with Efron's handling of ties.", {}
-    if "Firth" in ran.get("cox", ()):
+    if ("cox", "Cox") in variants:
+        yield "Hazard ratios are of univariate Cox models with Efron's handling of ties."
+    if ("cox", "Firth") in variants:
         yield (
-            "Where there were fewer than {fewest} events for a coefficient, fewer than {sparse} "
-            "with a level, or no finite estimate, hazard ratios are of univariate Cox models with "
-            "Firth's penalty and profile likelihood limits.",
-            {"fewest": FEWEST_EVENTS, "sparse": FEWEST_IN_LEVEL},
+            f"Where there were fewer than {FEWEST_EVENTS} events for a coefficient, fewer than "
+            f"{FEWEST_IN_LEVEL} with a level, or no finite estimate, hazard ratios are of "
+            "univariate Cox models with Firth's penalty and profile likelihood limits."
         )
     if "proportional_hazards" in ran:
-        yield "Proportional hazards were examined by the score test.", {}
+        yield "Proportional hazards were examined by the score test."
     if "landmark" in ran:
         yield (
-            "Survival after a recurrence was compared from a landmark at {months} months.",
-            {"months": ran["landmark"]},
+            "Survival after a recurrence was compared from a landmark at "
+            f"{' and '.join(ran['landmark'])} months."
         )
     if {"log_rank", "cox", "proportional_hazards"} & set(ran):
-        yield "P values are two-sided and were not adjusted for their number.", {}
-    if not ran:
-        yield "No survival analysis could be made.", {}
+        yield "P values are two-sided and were not adjusted for their number."
+    if own.rules.safe:
+        yield (
+            f"Before release, counts below {own.rules.least} were withheld with their "
+            "complements, other counts rounded to 5, and survival curves reduced to steps of at "
+            f"least {own.rules.least} events on a {GRID_MONTHS}-month grid."
+        )
