@@ -20,6 +20,10 @@ export PYTHONUTF8 := 1
 # Compiled bytecode halves the time of a build.
 unexport PYTHONDONTWRITEBYTECODE
 
+# A file's name reaches the shell as it was typed: make would run $(shell ...) in it.
+override export COHORT := $(value COHORT)
+override export BASE := $(value BASE)
+
 # What the reports are made from, and what is published: the build leaves the same list behind, so
 # that a look at the contents, not at time stamps, tells whether Python has anything to do.
 SOURCES := data notebooks vlms requirements.lock reports

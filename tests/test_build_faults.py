@@ -249,3 +249,29 @@ def test_it_builds_without_git_home_locale_or_a_true_clock(project, tmp_path):
     page = project.report("a")
     assert "é ≤ second" in page
     assert "not under version control" in page
+
+
+def test_it_builds_where_the_folder_for_temporary_files_has_a_long_path(project, tmp_path):
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    project.write("a", simple())
+    done = project.run("build", TMPDIR=str(long))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(long.iterdir()) == []
+    assert project.run("render", "notebooks/a.ipynb", TMPDIR=str(long)).returncode == 0
+
+
+def test_it_builds_over_tcp_where_no_folder_has_room_for_a_socket(project):
+    project.write("a", simple())
+    code = (
+        "from vlms.rendering import processes; processes.LONGEST_SOCKET_PATH = 20\n"
+        "from vlms.build import build; print(build())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project.root,
+        env=project.environment(),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert "built=['a']" in done.stdout, done.stdout + done.stderr

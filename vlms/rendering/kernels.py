@@ -6,7 +6,8 @@ each kernel is a child forked from it (:class:`ForkedProcess`). Elsewhere a kern
 as ``python -m ipykernel_launcher``, which gives the same result, later.
 
 Every kernel runs with this interpreter, in a session of its own, on sockets in a folder that only
-its user can enter, and dies with the process that started it.
+its user can enter, and dies with the process that started it. The path of a socket has room for
+some hundred bytes, so where TMPDIR is long that folder is made elsewhere.
 """
 
 import ast
@@ -25,7 +26,12 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-from vlms.rendering.processes import can_fork, die_with_parent, fixed_environment
+from vlms.rendering.processes import (
+    can_fork,
+    die_with_parent,
+    fixed_environment,
+    folder_for_sockets,
+)
 
 
 def preload(notebooks):
@@ -58,9 +64,11 @@ class OwnKernelManager(AsyncKernelManager):
         # Forked here, where no event loop runs and no socket is open that a child could inherit.
         process = ForkedProcess(_run_kernel) if can_fork() else None
         super().__init__(**options)
-        self._folder = tempfile.TemporaryDirectory(prefix="vlms-")
-        self.transport = "ipc"
-        self.ip = str(Path(self._folder.name) / "k")
+        place = folder_for_sockets("/vlms-12345678/k-5")
+        self._folder = tempfile.TemporaryDirectory(prefix="vlms-", dir=place)
+        if place:  # else TCP on this machine, which is the default
+            self.transport = "ipc"
+            self.ip = str(Path(self._folder.name) / "k")
         self.connection_file = str(Path(self._folder.name) / "kernel.json")
         if process:
             self.provisioner = _ForkProvisioner(

@@ -5,8 +5,11 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+LONGEST_SOCKET_PATH = 103  # bytes, on macOS; Linux takes four more
 
 
 def fixed_environment():
@@ -42,6 +45,32 @@ def can_fork():
     On macOS the system's own frameworks may crash in a forked child.
     """
     return sys.platform.startswith("linux") and not os.environ.get("VLMS_SPAWN")
+
+
+def folder_for_sockets(below):
+    """A folder for temporary files whose path leaves room for the sockets of a kernel.
+
+    Parameters
+    ----------
+    below : str
+        What will be added to its path.
+
+    Returns
+    -------
+    str or None
+        The system's folder for temporary files where its path is short enough, else another
+        that can be written; None where there is none.
+
+    Examples
+    --------
+    >>> folder_for_sockets("/k" * 60) is None
+    True
+    """
+    for folder in (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
+        short = folder and len(os.fsencode(folder + below)) <= LONGEST_SOCKET_PATH
+        if short and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    return None
 
 
 def die_with_parent(parent):

@@ -18,7 +18,12 @@ import traceback
 from multiprocessing.connection import wait
 
 from vlms.rendering.kernels import preload
-from vlms.rendering.processes import can_fork, die_with_parent, fixed_environment
+from vlms.rendering.processes import (
+    can_fork,
+    die_with_parent,
+    fixed_environment,
+    folder_for_sockets,
+)
 
 SECONDS_TO_STOP = 3
 
@@ -47,7 +52,9 @@ def run_reports(reports, root, *, jobs=None, cell_seconds=600):
     """
     _prepare([plan for plan, _ in reports], root)
     context = multiprocessing.get_context("fork" if can_fork() else "spawn")
-    scratch = tempfile.mkdtemp(prefix="vlms-")
+    scratch = tempfile.mkdtemp(
+        prefix="vlms-", dir=folder_for_sockets("/vlms-12345678/vlms-12345678/k-5")
+    )
     waiting, running = list(reports), {}
     try:
         while waiting or running:
