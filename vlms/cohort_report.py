@@ -119,8 +119,10 @@ def report_name(name) -> str:
 
     Examples
     --------
-    >>> report_name("../My cohort (2024).v2"), report_name("$(rm -rf)"), report_name("../..")
-    ('my-cohort-2024-v2', 'rm-rf', 'cohort')
+    >>> report_name("../My cohort (2024).v2"), report_name("$(rm -rf)"), report_name("--output")
+    ('my-cohort-2024-v2', 'rm-rf', 'output')
+    >>> report_name("../.."), len(report_name("a" * 300))
+    ('cohort', 60)
     """
     kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in str(name).lower())
     return "-".join(filter(None, kept.split("-")))[:60].strip("-") or "cohort"

@@ -17,6 +17,7 @@ from vlms.disclosure import (
     GRID_MONTHS,
     RULES,
     WITHHELD,
+    Disclosure,
     Withheld,
     between_steps,
     estimate_at,
@@ -26,12 +27,12 @@ from vlms.disclosure import (
     suppress,
     survival_curves,
 )
-from vlms.endpoints import ENDPOINTS, RECURRENCE_COLUMNS, time_to_cause, time_to_event
+from vlms.endpoints import ENDPOINTS, RECURRENCE_COLUMNS, time_to_cause
 from vlms.figures import plot_cumulative_incidence, plot_forest, plot_survival
 from vlms.own_cohort.opening import OwnCohort, endpoint_name, files, slug, text
 from vlms.reading.codebook import CANONICAL
 from vlms.rendering.publishing import versions
-from vlms.rounding import print_p, print_share
+from vlms.rounding import print_p
 from vlms.showing import card, say, together
 from vlms.survival import (
     at_landmark,
@@ -389,63 +390,35 @@ def show_landmark(own: OwnCohort, label="fig-landmark"):
 
 def show_comparison(own: OwnCohort, label="tbl-comparison"):
     """Show the cohort beside those of the two papers."""
-    tilkorn = read_paper("tilkorn2010").patients
+    tilkorn = OwnCohort(read_paper("tilkorn2010"), Disclosure("full"), [], [], {}, own.interval)
     claims = pd.read_csv(DATA / "roland2016" / "claims.csv", dtype=str).set_index("id")["printed"]
-    counts = pd.read_csv(DATA / "roland2016" / "characteristics.csv", dtype=str)
-    counts = counts[counts["cohort"] == "localised"].set_index(["variable", "level"])["printed"]
-    counts = counts.str.replace(")", "%)")  # the sign that a column of percentages leaves out
+    roland = pd.read_csv(DATA / "roland2016" / "characteristics.csv", dtype=str)
+    roland = roland[roland["cohort"] == "localised"].set_index(["variable", "level"])["printed"]
+    roland = roland.str.replace(")", "%)")  # the sign that a column of percentages leaves out
     survival = pd.read_csv(DATA / "roland2016" / "survival.csv", dtype=str)
-    chosen = {"endpoint": "disease_specific_survival", "time_months": "60"}
-    chosen["group"] = "all localised"
-    printed = survival.loc[(survival[list(chosen)] == pd.Series(chosen)).all(axis=1), "printed"]
-
-    def share(name, value):
-        known = tilkorn[name].dropna()
-        return print_share(int((known == value).sum()), len(known))
-
-    rows = [
-        ("patients", own.rules.count(len(own.patients)), len(tilkorn), "63 with localised disease"),
-        ("women", _described(own, "sex", "f"), share("sex", "f"), counts["sex", "female"]),
-        (
-            "age (years)",
-            _described(own, "age_years"),
-            f"mean {tilkorn['age_years'].mean():.1f}",
-            f"median {claims['table1-age-median-localised']}",
-        ),
-        (
-            "high grade (3)",
-            _described(own, "grade", "3"),
-            share("grade", 3),
-            counts["grade", "high"],
-        ),
-        (
-            "radiotherapy",
-            _described(own, "radiotherapy", "yes"),
-            share("radiotherapy", True),
-            "–",
-        ),
-        ("size (cm)", _described(own, "size_cm"), f"mean {tilkorn['size_cm'].mean():.1f}", "–"),
-    ]
-    for endpoint, month, theirs in (
-        ("overall_survival", 36, "–"),
-        ("disease_specific_survival", 60, printed.iloc[0]),
+    dss = "disease_specific_survival"
+    wanted = "endpoint == @dss and time_months == '60' and group == 'all localised'"
+    survived = survival.query(wanted)["printed"].iloc[0]
+    size = [cohort.rules.count(len(cohort.patients)) for cohort in (own, tilkorn)]
+    rows = [("patients", *size, "63 with localised disease")]
+    for measure, name, level, theirs in (
+        ("women", "sex", "f", roland["sex", "female"]),
+        ("age (years)", "age_years", None, f"median {claims['table1-age-median-localised']}"),
+        ("high grade (3)", "grade", "3", roland["grade", "high"]),
+        ("radiotherapy", "radiotherapy", "yes", "–"),
+        ("size (cm)", "size_cm", None, "–"),
     ):
+        found = [_described(cohort, name, level) for cohort in (own, tilkorn)]
+        rows.append((measure, *found, theirs))
+    for endpoint, month, theirs in (("overall_survival", 36, "–"), (dss, 60, survived)):
         if endpoint in own.endpoints:
-            exact = time_to_event(tilkorn, endpoint)
-            found = survival_at(kaplan_meier(exact["time"], exact["event"]), month)["survival"][0]
-            rows.append(
-                (
-                    f"{endpoint_name(endpoint)}, {month} months",
-                    _survival_at(own, own.frame(endpoint), month)[0],
-                    "–" if pd.isna(found) else f"{found:.0%}",
-                    theirs,
-                )
-            )
+            found = [_survival_at(c, c.frame(endpoint), month)[0] for c in (own, tilkorn)]
+            rows.append((f"{endpoint_name(endpoint)}, {month} months", *found, theirs))
     frame = pd.DataFrame(rows, columns=["measure", "this cohort", "Tilkorn 2010", "Roland 2016"])
     caption = (
         "This cohort beside the two published ones; those of Roland 2016 as that paper prints them."
     )
-    return own.table(frame.astype(str), label=label, caption=caption)
+    return own.table(frame, label=label, caption=caption)
 
 
 def show_methods(own: OwnCohort):
@@ -511,16 +484,15 @@ def _events(own, endpoint, event):
     return WITHHELD if min(rest) < own.rules.least <= n else own.rules.count(n)
 
 
-def _described(own, name, level="mean (SD)"):
+def _described(own, name, level):
     """What Table 1 says of one level, or the mean of a number."""
     if name not in own.patients:
         return "–"
-    table = safe_table_one(own.patients, own.rules, columns=[name])
-    found = table.loc[table["level"] == level, "summary"]
-    if found.empty:
-        return WITHHELD if own.rules.safe else "–"
-    numeric = own.is_numeric(name) and found.iloc[0] != WITHHELD
-    return f"mean {found.iloc[0].split(' (')[0]}" if numeric else found.iloc[0]
+    table = safe_table_one(own.patients, own.rules, columns=[name]).set_index("level")["summary"]
+    if level is None:
+        mean = table["mean (SD)"].split(" (")[0]
+        return mean if mean == WITHHELD else f"mean {mean}"
+    return table.get(level, WITHHELD if own.rules.safe else "–")
 
 
 def _curves(own, frame, **options):
