@@ -179,11 +179,11 @@ def curve_of(time, event, **options):
 
 
 def test_a_curve_waits_for_a_threshold_of_events_and_reads_the_exact_one_there():
-    # 100 patients: 6 die in month 2, 6 in month 8, 12 in month 20; 76 are seen to month 40.
+    # 100 patients: 6 die in month 0, 6 in month 8, 12 in month 20; 76 are seen to month 40.
     # By month 6 there are 6 deaths: no step. By month 12, 12: S = 88/100, in twentieths 0.90
     # (17.6 → 18). By month 24 twelve more: S = 76/100 → 15.2 → 0.75. Drawn half a step further.
     # R: summary(survfit(Surv(t, e) ~ 1, conf.type = "log-log"), times = 12): 0.798 to 0.930.
-    curve = curve_of([2] * 6 + [8] * 6 + [20] * 12 + [40] * 76, [True] * 24 + [False] * 76)
+    curve = curve_of([0] * 6 + [8] * 6 + [20] * 12 + [40] * 76, [True] * 24 + [False] * 76)
     assert curve["time"].tolist() == [0, 6, 12, 18, 24, 30, 36, 39]
     assert curve["survival"].tolist() == [1, 1, 0.9, 0.9, 0.75, 0.75, 0.75, 0.75]
     assert curve.attrs["steps"] == [12, 24]
@@ -234,6 +234,9 @@ def test_groups_step_together_and_a_group_that_has_ended_holds_none_up():
 
 def test_one_group_that_may_not_be_drawn_withholds_all():
     group = pd.Series(pd.Categorical(["a"] * 60 + ["b"] * 19))
+    with pytest.raises(Withheld, match="fewer than 20 patients in a group"):
+        curve_of(np.arange(79) % 30 + 1, [True] * 79, group=group)
+    group = pd.Series(pd.Categorical(["a"] * 79, categories=["a", "nobody"]))
     with pytest.raises(Withheld, match="fewer than 20 patients in a group"):
         curve_of(np.arange(79) % 30 + 1, [True] * 79, group=group)
 

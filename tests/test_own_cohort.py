@@ -350,6 +350,7 @@ def test_the_landmark_restarts_the_clock_and_sorts_by_what_had_happened_until_th
     assert before["at_risk"].astype(int).tolist() == [4, 4, 3, 2, 1]
     assert after["time"].astype(float).tolist() == [0, 10, 12, 14, 18]
     assert "Survival after month 12" in texts(shown)
+    assert "Left out, as their follow-up had ended by then: 2." in texts(shown)
 
 
 def test_a_recurrence_after_the_landmark_had_not_happened(tmp_path):

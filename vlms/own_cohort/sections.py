@@ -589,6 +589,9 @@ def _compare(own, frame, values, section, name, endpoint, *, variable="", landma
         caption = f"{section}.{_how_drawn(own)}"
         caption += " All groups step in the same months." if rules.safe else ""
         caption += f" Not drawn, as missing: {lacking}." if pooled.isna().any() else ""
+        if landmark is not None:
+            gone = frame.attrs["events_before"] + frame.attrs["censored_before"]
+            caption += f" Left out, as their follow-up had ended by then: {rules.count(gone)}."
         alt = f"Survival curves of {len(names)} groups; the test that compares them follows."
         clock = "Months" if landmark is None else f"Months after month {landmark:g}"
         drawn = _draw(own, curve, _height(endpoint), xlabel=clock)
