@@ -1,7 +1,8 @@
 """From a reader's file to a report: what it shows, what it leaves out, and that nothing leaks.
 
-The private cohort is made here, with identifiers, times, dates and notes that are easy to search
-for, and with levels that try to become markup, a formula, math or a reference.
+Two reports are made: of a private cohort with identifiers, times, dates and notes that are easy to
+search for, and levels that try to become markup, a formula, math or a reference; and of R's lung,
+whose numbers are known. Sections are asked one by one for the rest.
 """
 
 import base64
@@ -18,12 +19,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
-import vlms.own_cohort.report
+import vlms.cohort_report
+from vlms.cohort import CohortError
+from vlms.cohort_report import Order, ReportError, report
+from vlms.commands import cohorts
 from vlms.disclosure import DisclosureError, ReleaseError, Releases
 from vlms.own_cohort import (
-    open_study,
-    report_name,
+    ChoiceError,
+    open_cohort,
     show_comparison,
     show_competing_risks,
     show_endpoints,
@@ -34,22 +39,30 @@ from vlms.own_cohort import (
     show_landmark,
     show_left_out,
     show_marks,
+    show_methods,
     show_proportional_hazards,
     show_quality,
     show_table_one,
 )
-from vlms.own_cohort.report import Order, ReportError, report
-from vlms.own_cohort.study import FILES_MIME, StudyError
-from vlms.reading.problems import CohortError
+from vlms.own_cohort.opening import FILES_MIME
 from vlms.rendering.parameters import RenderError
+from vlms.rendering.processes import fixed_environment
+from vlms.rendering.publishing import sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "data" / "example_cohort" / "patients.csv"
+PLAIN = ["patient_id", "time_months", "status"]
 HEADER = (
     "patient_id age_years sex site size_cm grade margin radiotherapy time_months status"
     " local_recurrence_months distant_recurrence_months"
 ).split()
 SITES = ["<script>alert(1)</script>"] * 2 + ["=HYPERLINK(1)"] * 2 + ["thigh"]
+
+
+def write(path, rows, header=(*HEADER, "marker <i>", "notes")):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
 
 
 def private_rows(n=160):
@@ -76,12 +89,6 @@ def private_rows(n=160):
         ]
 
 
-def write(path, rows, header=(*HEADER, "marker <i>", "notes")):
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-    return path
-
-
 CHOICES = {
     "endpoints": ["overall_survival", "local_recurrence"],
     "group_variables": ["marker <i>"],
@@ -95,25 +102,9 @@ def private(tmp_path_factory):
     """A private cohort under a hostile name, and its safe report."""
     folder = tmp_path_factory.mktemp("private")
     source = write(folder / "..it's $(touch owned) `x`; a.csv", private_rows())
-    releases = Releases(folder / "ledger")
-    page, tables = report(
-        Order(str(source), parameters=CHOICES), reports=folder / "out", releases=releases
-    )
+    order = Order(str(source), parameters=CHOICES)
+    page, tables = report(order, reports=folder / "out", releases=Releases(folder / "ledger"))
     return {"source": source, "page": page, "tables": tables, "out": folder / "out", "all": folder}
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    """The full report on the same patients."""
-    folder = tmp_path_factory.mktemp("full")
-    source = write(folder / "clinic.csv", private_rows())
-    chosen = {**CHOICES, "endpoints": ["overall_survival"], "disclosure": "full"}
-    page, tables = report(
-        Order(str(source), parameters=chosen),
-        reports=folder / "out",
-        releases=Releases(folder / "ledger"),
-    )
-    return {"page": page, "tables": tables, "ledger": folder / "ledger"}
 
 
 def layers(path):
@@ -122,6 +113,21 @@ def layers(path):
     yield content
     for encoded in re.findall(rb"base64,([A-Za-z0-9+/=]{8,})", content):
         yield base64.b64decode(encoded)
+
+
+def texts(shown):
+    """All that a section shows, as text."""
+    return "\n".join(map(str, getattr(shown, "shown", [shown])))
+
+
+def csv_of(shown, name):
+    """A table that a section handed over, by its name."""
+    for one in getattr(shown, "shown", [shown]):
+        files = one.bundle.get(FILES_MIME, {"files": {}})["files"]
+        if f"{name}.csv" in files:
+            content = base64.b64decode(files[f"{name}.csv"]).decode()
+            return pd.read_csv(io.StringIO(content), dtype=str)
+    raise AssertionError(f"no {name} in {texts(shown)}")
 
 
 # Nothing of a patient leaves
@@ -139,11 +145,6 @@ def test_no_byte_of_a_safe_report_or_of_its_ledger_holds_a_patient(private):
             found = [secret for secret in secrets if secret.encode() in content]
             # A number that happens to stand in a style sheet or a checksum is no time of a patient.
             assert [f for f in found if not re.fullmatch(r"\d+\.\d", f)] == [], path.name
-
-
-def test_neither_the_path_nor_the_checksum_of_a_private_file_is_shown(private):
-    from vlms.rendering.publishing import sha256
-
     page = private["page"].read_text("utf-8")
     assert str(private["source"].parent) not in page
     assert sha256(private["source"].read_bytes()) not in page
@@ -172,62 +173,339 @@ def test_all_files_stand_in_the_folder_under_a_harmless_name(private):
     assert not (ROOT / "owned").exists()
 
 
-def test_counts_of_a_safe_report_are_rounded_or_withheld(private):
-    flow = pd.read_csv(private["tables"] / "tbl-flow.csv", dtype=str)
-    cells = flow[["patients", "left_out", "analysed", "events"]].to_numpy().ravel()
-    assert all(cell in ("<10", "withheld") or int(cell) % 5 == 0 for cell in cells)
-
-
-def test_text_of_a_cohort_cannot_become_markup_math_or_a_reference(private):
+def test_text_of_a_cohort_cannot_become_markup_math_a_formula_or_a_reference(private):
     page = private["page"].read_text("utf-8")
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "marker &lt;i&gt;" in page
     assert "$x^2$ @ fig-nothing" in page
-
-
-def test_csv_files_hold_no_formula(private):
     for path in private["tables"].glob("*.csv"):
         for row in csv.reader(path.open(encoding="utf-8")):
             assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@", "\t"))]
-    text = (private["tables"] / "tbl-one.csv").read_text("utf-8")
-    assert "'=HYPERLINK(1)" in text
+    assert "'=HYPERLINK(1)" in (private["tables"] / "tbl-one.csv").read_text("utf-8")
 
 
-def test_the_account_says_which_rules_were_applied(private):
+def test_counts_of_a_safe_report_are_rounded_or_withheld_and_the_rules_are_named(private):
+    flow = pd.read_csv(private["tables"] / "tbl-flow.csv", dtype=str)
+    cells = flow[["patients", "left_out", "analysed", "events"]].to_numpy().ravel()
+    assert all(cell in ("<10", "withheld") or int(cell) % 5 == 0 for cell in cells)
     account = json.loads((private["tables"] / "disclosure.json").read_text("utf-8"))
     assert account["disclosure"] == "safe"
     assert account["parameters"] == {"min_count": 10, "base": 5}
     assert {"rule", "what"} == set(account["rules_applied"][0])
-    assert "anonym" not in private["page"].read_text("utf-8").lower()
+    page = private["page"].read_text("utf-8")
+    assert "anonym" not in page.lower()
+    assert "Made-up patients" not in page
 
 
-def test_a_private_cohort_is_not_called_made_up(private):
-    assert "Made-up patients" not in private["page"].read_text("utf-8")
+# Everybody, or nobody: R's lung by ECOG, where one patient has the level 3 and one has none
 
 
-# Full disclosure
+def lung(folder):
+    """Write survival::lung as a cohort: months of 30.4375 days, 165 deaths of 228."""
+    path = ROOT / "tests" / "reference" / "regression_data_lung.csv"
+    died = {"0": "alive", "1": "dead_of_disease"}
+    rows = [
+        [f"p{i}", float(row["time"]) / 30.4375, died[row["event"]], ecog, row["sex"]]
+        for i, row in enumerate(csv.DictReader(path.open(encoding="utf-8")))
+        for ecog in [f"ecog {row['ph_ecog']}" if row["ph_ecog"] else ""]
+    ]
+    return write(folder / "lung.csv", rows, [*PLAIN, "ecog", "arm"])
 
 
-def test_a_full_report_is_marked_in_its_name_and_on_its_page(full):
-    assert full["page"].name == "cohort-clinic-full-disclosure.html"
-    page = full["page"].read_text("utf-8")
-    assert "Do not share" in page
-    assert "FULL DISCLOSURE" in re.search("<title>(.*?)</title>", page)[1]
+OPTIONS = """--endpoint overall_survival --group ecog --group arm --covariate ecog
+    --landmark 12 --landmark 18 --landmark 24 --landmark 36""".split()
 
 
-def test_a_full_report_shows_rows_exact_times_and_drawings(full):
-    page = full["page"].read_text("utf-8")
-    assert "ZEBRA-0005" in page
-    assert "61 Gy" in page
-    assert "data:image/svg+xml" in page
-    assert {".png", ".svg", ".csv", ".json"} == {path.suffix for path in full["tables"].iterdir()}
-    times = pd.read_csv(full["tables"] / "tbl-curve-endpoints-overall-survival.csv")["time"]
-    assert float(next(private_rows())[8]) in set(times)
+@pytest.fixture(scope="module")
+def lung_report(tmp_path_factory):
+    """What `vlms report lung.csv --group ecog …` writes: the words of the page, and its tables."""
+    folder = tmp_path_factory.mktemp("lung")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in fixed_environment().items():
+            patch.setenv(name, value)
+        patch.setattr(vlms.cohort_report, "Releases", lambda _: Releases(folder / "ledger"))
+        arguments = [str(lung(folder)), *OPTIONS, "--output", str(folder / "out")]
+        found = CliRunner().invoke(cohorts.report, arguments)
+    assert found.exit_code == 0, found.output
+    page = (folder / "out" / "cohort-lung.html").read_text("utf-8")
+    words = re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>", " ", page)))
+    tables = (folder / "out" / "cohort-lung").glob("*.csv")
+    return words, {path.stem: pd.read_csv(path, dtype=str) for path in tables}
 
 
-def test_a_full_report_is_not_entered_in_the_ledger_of_safe_ones(full):
-    assert not full["ledger"].exists()
+@pytest.fixture(scope="module")
+def lung_in_full(tmp_path_factory):
+    """The same cohort, opened in full."""
+    chosen = {"endpoints": ["overall_survival"], "group_variables": ["ecog"]}
+    path = lung(tmp_path_factory.mktemp("lung"))
+    return open_cohort(path, covariates=["ecog"], disclosure="full", **chosen)
+
+
+def test_no_test_of_a_part_of_the_patients_is_released(lung_report):
+    # One patient has ecog 3. Of ecog 0 and 1 alone, 176 of 228 patients, P would be 0.06.
+    words, _ = lung_report
+    why = "a level has fewer than 10 events, and no part is tested without it"
+    assert f"Log-rank test: Overall survival by ecog is not shown: {why}" in words
+    assert words.count("Log-rank test of") == 1  # of the arms
+
+
+def test_a_test_of_all_is_released_and_says_who_is_left_out(lung_report):
+    # R: survdiff(Surv(time, status) ~ sex, lung): chisq 10.3, p = 0.001.
+    said = "Log-rank test of all 2 levels as recorded (asymptotic): P = 0.001."
+    assert f"{said} Left out, as arm is missing: <10." in lung_report[0]
+
+
+def test_in_full_all_levels_are_tested_and_drawn_and_who_is_left_out_is_said(lung_in_full):
+    # R: summary(survfit(Surv(time / 30.4375, status) ~ ph.ecog, lung))$strata: 63, 113, 50, 1.
+    shown = show_groups(lung_in_full)
+    assert "test of all 4 levels as recorded (permutation): P = 0.00" in texts(shown)
+    assert "Left out, as ecog is missing: 1." in texts(shown)
+    assert "Not drawn, as missing: 1." in texts(shown)
+    curve = csv_of(shown, "tbl-curve-groups-ecog-overall-survival")
+    assert curve.groupby("group")["at_risk"].first().tolist() == ["63", "113", "50", "1"]
+
+
+def test_table_one_by_group_holds_all_patients(lung_report):
+    # 63, 113 and 52: of the 52 one has ecog 3 and one has none.
+    table = lung_report[1]["tbl-one"]
+    pool = "ecog 2, other or missing"
+    assert list(table) == ["variable", "level", "ecog 0", "ecog 1", pool, "all"]
+    assert table.iloc[0, 2:].tolist() == ["65", "115", "50", "230"]
+
+
+def test_hazard_ratios_are_of_all_levels_and_withheld_where_few_lived(lung_report, lung_in_full):
+    # R: coxph(Surv(time, status) ~ factor(ph.ecog, levels = c(1, 0, 2, 3)), lung): 0.6915 for
+    # ecog 0 and 1.7290 for ecog 2, of whom 6 live; the one with ecog 3 died, so the fit is Firth's.
+    safe = lung_report[1]["tbl-hazard-overall-survival"]
+    assert safe["level"].tolist() == ["ecog 0", "ecog 2", "rarer levels"]
+    assert safe["p_value"].tolist()[1:] == ["withheld", "withheld"]
+    assert set(safe["events"]) == {"withheld"}  # with those who live they would tell of the 6
+    assert float(safe["hazard_ratio"][0]) == pytest.approx(0.6915, abs=0.01)
+    full = csv_of(show_hazard_ratios(lung_in_full), "tbl-hazard-overall-survival")
+    assert full["level"].tolist() == ["ecog 0", "ecog 2", "ecog 3"]
+    assert full["hazard_ratio"].astype(float)[:2].tolist() == pytest.approx(
+        [0.6915, 1.729], abs=0.02
+    )
+    assert full["left_out"].tolist() == ["1"] * 3
+    assert safe["hazard_ratio"].astype(float)[0] == round(float(full["hazard_ratio"][0]), 2)
+    assert safe["p_value"][0] == full["p_value"][0]
+
+
+def test_survival_at_a_month_is_exact_and_shown_as_a_band(lung_report, lung_in_full):
+    # R: summary(survfit(Surv(time / 30.4375, status) ~ 1, lung, conf.type = "log-log"),
+    # times = c(12, 18, 24)): 0.409 (0.339 to 0.478), 0.257, 0.116 (0.068 to 0.178); nobody is
+    # left at 36. Median 10.2 (9.33 to 11.9).
+    safe = lung_report[1]["tbl-endpoints"]
+    bands = ["40–45%", "25–30%", "10–15%", "withheld", "6 to 12 months"]
+    assert safe["survival"].tolist() == bands
+    limits = ["30–50%", "15–35%", "5–20%", "fewer than 10 patients beyond", "6 to 12 months"]
+    assert safe["interval"].tolist() == limits
+    full = csv_of(show_endpoints(lung_in_full), "tbl-endpoints")
+    assert full["survival"].tolist() == ["41%", "–", "–", "10 months"]  # at 12, 36 and 60
+    assert full["interval"][0] == "34% to 48%"
+    assert full["interval"][3] == "9 months to 12 months"
+
+
+def test_methods_and_versions_name_what_ran_and_nothing_else(lung_report):
+    words = lung_report[0].partition("This paragraph can go")[2]
+    methods = words.partition("What is not shown")[0]
+    assert "Kaplan–Meier method" in methods
+    assert "log-rank test" in methods
+    assert re.search(r"vlms [\d.]+\w* ?\(commit [0-9a-f]{12}|vlms [\d.]+ \(commit not", methods)
+    for absent in ("landmark", "cumulative incidence", "permutations", "papermill"):
+        assert absent not in methods
+    for package in ("seaborn", "lifelines", "firthmodels"):
+        assert (package in methods) == (package in sys.modules)
+
+
+# The landmark
+
+
+def landmark_cohort(folder, month_of_one=12):
+    """Ten patients around a landmark at 12 months; the recurrence of one is in the given month."""
+    rows = [
+        ("p0", 12, "dead_of_disease", 3),  # ends at the landmark: not under observation after it
+        ("p1", 13, "dead_of_disease", 3),
+        ("p2", 15, "dead_of_disease", month_of_one),
+        ("p3", 18, "alive", 6),
+        ("p4", 20, "dead_of_disease", 11),
+        ("p5", 22, "alive", ""),
+        ("p6", 24, "dead_of_disease", ""),
+        ("p7", 26, "alive", 14),  # comes after the landmark
+        ("p8", 30, "dead_of_disease", ""),
+        ("p9", 4, "dead_of_disease", 2),
+    ]
+    path = write(folder / "c.csv", rows, [*PLAIN, "local_recurrence_months"])
+    return open_cohort(path, landmark_months=[12], disclosure="full")
+
+
+def test_the_landmark_restarts_the_clock_and_sorts_by_what_had_happened_until_then(tmp_path):
+    # Recurrence until month 12: p1 to p4, at 1, 3, 6+ and 8 months after it. p0 ended at 12.
+    shown = show_landmark(landmark_cohort(tmp_path))
+    curve = csv_of(shown, "tbl-curve-landmark-recurrence")
+    before = curve[curve["group"] == "recurrence until then"]
+    after = curve[curve["group"] == "no recurrence until then"]
+    assert before["time"].astype(float).tolist() == [0, 1, 3, 6, 8]
+    assert before["at_risk"].astype(int).tolist() == [4, 4, 3, 2, 1]
+    assert after["time"].astype(float).tolist() == [0, 10, 12, 14, 18]
+    assert "Survival after month 12" in texts(shown)
+    assert "Left out, as their follow-up had ended by then: 2." in texts(shown)
+
+
+def test_a_recurrence_after_the_landmark_had_not_happened(tmp_path):
+    shown = show_landmark(landmark_cohort(tmp_path, 12.1))
+    curve = csv_of(shown, "tbl-curve-landmark-recurrence")
+    assert (curve["group"] == "recurrence until then").sum() == 4  # month 0, and p1, p3, p4
+
+
+# Where events are few
+
+
+def few_events(folder, in_a, in_b, n=30):
+    """Two groups of n patients, of whom so many die; a number that goes with neither."""
+    rows = []
+    for group, events in (("a", in_a), ("b", in_b)):
+        for i in range(n):
+            status = "dead_of_disease" if i < events else "alive"
+            rows.append([f"{group}{i}", 5 + (7 * i) % 23, status, group, 50 + (11 * i) % 17])
+    path = write(folder / "c.csv", rows, [*PLAIN, "arm", "age_years"])
+    chosen = {"endpoints": ["overall_survival"], "group_variables": ["arm"]}
+    return open_cohort(path, covariates=["arm", "age_years"], disclosure="full", **chosen)
+
+
+@pytest.mark.parametrize(("in_a", "method"), [(4, "permutation"), (5, "asymptotic")])
+def test_a_group_of_less_than_five_events_is_tested_by_permutation(tmp_path, in_a, method):
+    own = few_events(tmp_path, in_a, 12)
+    assert f"all 2 levels as recorded ({method})" in texts(show_groups(own))
+    assert ("permutations" in texts(show_methods(own))) == (method == "permutation")
+
+
+@pytest.mark.parametrize(
+    ("in_a", "in_b", "methods"),
+    [
+        (5, 5, {"arm": "Cox", "age_years": "Cox"}),  # ten events, five in a level
+        (4, 5, {"arm": "Firth", "age_years": "Firth"}),  # nine events
+        (4, 6, {"arm": "Firth", "age_years": "Cox"}),  # four events in a level
+    ],
+)
+def test_few_events_are_fitted_with_firths_penalty(tmp_path, in_a, in_b, methods):
+    shown = show_hazard_ratios(few_events(tmp_path, in_a, in_b))
+    table = csv_of(shown, "tbl-hazard-overall-survival")
+    found = dict(zip(["arm", "age_years"], table["method"], strict=True))
+    assert found == methods
+
+
+# What the columns and the rules allow
+
+
+def test_a_cohort_of_three_columns_gives_what_it_can_and_says_what_it_skips(tmp_path):
+    rows = [[f"p{i}", 6 + i, "alive" if i % 2 else "dead_of_disease"] for i in range(40)]
+    own = open_cohort(write(tmp_path / "small.csv", rows, PLAIN))
+    assert own.endpoints == ["overall_survival", "disease_specific_survival"]
+    for show in (
+        show_quality,
+        show_flow,
+        show_table_one,
+        show_follow_up,
+        show_endpoints,
+        show_groups,
+        show_competing_risks,
+        show_hazard_ratios,
+        show_proportional_hazards,
+        show_landmark,
+        show_comparison,
+        show_methods,
+    ):
+        assert texts(show(own))
+    left = texts(show_left_out(own))
+    for section in ("local recurrence", "Curves by group", "Competing risks", "Landmark analysis"):
+        assert section in left
+    assert "no column local_recurrence_months" in left
+
+
+def test_ten_patients_give_a_safe_report_that_shows_next_to_nothing(tmp_path):
+    rows = [[f"p{i}", 6 + i, "alive" if i % 2 else "dead_of_disease"] for i in range(10)]
+    own = open_cohort(write(tmp_path / "tiny.csv", rows, PLAIN))
+    assert "fewer than 20 patients" in texts(show_endpoints(own))
+    assert "fewer than 20 patients" in texts(show_follow_up(own))
+    assert texts(show_methods(own)).startswith("No survival analysis could be made.")
+
+
+def test_the_example_is_marked_as_made_up():
+    assert "Made-up patients" in texts(show_marks(open_cohort(EXAMPLE)))
+
+
+def test_a_table_by_group_withholds_what_totals_would_give_away(tmp_path):
+    # R0: 40 f, 30 m. R1: 15 f, 3 m. The 3 are withheld; with them the 15 (column) and 30 (row),
+    # and the 40 that would give those back. The totals, 55 and 33, are rounded.
+    rows = [("R0", "f")] * 40 + [("R0", "m")] * 30 + [("R1", "f")] * 15 + [("R1", "m")] * 3
+    rows = [[f"p{i}", 10 + i / 10, "alive", *row] for i, row in enumerate(rows)]
+    path = write(tmp_path / "c.csv", rows, [*PLAIN, "margin", "sex"])
+    shown = show_table_one(open_cohort(path, group_variables=["margin"]))
+    table = csv_of(shown, "tbl-one").set_index("level")
+    assert table.loc["f", ["R0", "R1", "all"]].tolist() == ["withheld", "withheld", "55 (61%)"]
+    assert table.loc["m", ["R0", "R1", "all"]].tolist() == ["withheld", "withheld", "35 (39%)"]
+    assert "In the last column only, as Margin is missing: <10." in texts(shown)
+
+
+@pytest.mark.parametrize("mode", ["safe", "full"])
+def test_levels_named_like_parts_of_a_table_are_told_from_them(tmp_path, mode):
+    words = ["all", "missing", "other or missing", "level", ""] * 30
+    rows = [[f"p{i}", 5 + i / 10, "alive", word] for i, word in enumerate(words)]
+    source = write(tmp_path / "c.csv", rows, [*PLAIN, "group"])
+    shown = show_table_one(open_cohort(source, group_variables=["group"], disclosure=mode))
+    table = csv_of(shown, "tbl-one")
+    named = {"“all”", "“missing”", "“other or missing”", "“level”", "missing", "all"}
+    assert named <= set(table)
+    assert set(table.iloc[0, 2:-1]) == {"30"}
+
+
+def test_missing_values_are_counted_beside_the_pool_that_holds_them(tmp_path):
+    # 50 R0, 20 R1, 4 R2, 16 missing: shown are 50 and 40 pooled, of whom 24 are R1 or R2.
+    margins = ["R0"] * 50 + ["R1"] * 20 + ["R2"] * 4 + [""] * 16
+    rows = [[f"p{i}", 10 + i / 10, "alive", margin] for i, margin in enumerate(margins)]
+    own = open_cohort(write(tmp_path / "c.csv", rows, [*PLAIN, "margin"]))
+    missing = csv_of(show_quality(own), "tbl-quality-missing").set_index("variable")["missing"]
+    assert missing["Margin"] == "15 (17%)"
+    one = csv_of(show_table_one(own), "tbl-one").set_index("level")["all"]
+    assert one[["R0", "R1, other or missing"]].tolist() == ["50 (56%)", "40 (44%)"]
+
+
+def test_deaths_of_the_disease_are_withheld_where_other_deaths_are_few(tmp_path):
+    # 30 deaths, 26 of them of the disease: the difference would give the 4 others away.
+    status = ["alive"] * 40 + ["dead_of_disease"] * 26 + ["dead_other"] * 4
+    rows = [[f"p{i}", 10 + i / 10, word] for i, word in enumerate(status)]
+    own = open_cohort(write(tmp_path / "c.csv", rows, PLAIN))
+    events = csv_of(show_flow(own), "tbl-flow").set_index("endpoint")["events"]
+    assert events["overall survival"] == "30"
+    assert events["disease-specific survival"] == "withheld"
+
+
+def test_levels_too_small_for_a_curve_are_drawn_as_one_and_named(tmp_path):
+    # 60 R0, 30 R1 and 15 R2, 3 missing: R2 is too small for a curve of its own, and 18 for a pool.
+    margins = ["R0"] * 60 + ["R1"] * 30 + ["R2"] * 15 + [""] * 3
+    rows = [[f"p{i}", 3 + i % 40, "dead_other", margin] for i, margin in enumerate(margins)]
+    path = write(tmp_path / "c.csv", rows, [*PLAIN, "margin"])
+    own = open_cohort(path, endpoints=["overall_survival"], group_variables=["margin"])
+    shown = show_groups(own)
+    assert "Survival curves of 2 groups" in texts(shown)
+    assert "test of all 3 levels as recorded (asymptotic)" in texts(shown)
+
+
+def test_a_hazard_ratio_needs_a_threshold_of_events_in_each_group(tmp_path):
+    # With radiotherapy 9 of 40 die, without 20 of 40; by sex 15 and 14 of 40.
+    rows = []
+    for i in range(80):
+        died = i < 9 or 40 <= i < 60
+        treated, sex = ("yes" if i < 40 else "no"), "fm"[i % 2]
+        status = "dead_of_disease" if died else "alive"
+        rows.append([f"p{i}", 10 + (i * 37) % 50, status, treated, sex])
+    path = write(tmp_path / "c.csv", rows, [*PLAIN, "radiotherapy", "sex"])
+    shown = show_hazard_ratios(open_cohort(path, endpoints=["overall_survival"]))
+    assert csv_of(shown, "tbl-hazard-overall-survival")["covariate"].tolist() == ["Sex"]
+    why = "fewer than 10 patients with the event or without it"
+    assert f"Radiotherapy* is not shown: {why}" in texts(shown)
 
 
 # What is refused, and how
@@ -248,7 +526,7 @@ def test_what_a_failing_cell_says_is_not_told_in_safe_mode(tmp_path, monkeypatch
     def fail(*_, **__):
         raise RenderError("cohort.ipynb, cell 9:\n\n    show()\n\nValueError: ZEBRA-0001 at 12.3")
 
-    monkeypatch.setattr(vlms.own_cohort.report, "render", fail)
+    monkeypatch.setattr(vlms.cohort_report, "render", fail)
     releases = Releases(tmp_path / "ledger")
     with pytest.raises(ReportError) as caught:
         report(Order(str(source)), reports=tmp_path / "out", releases=releases)
@@ -259,36 +537,26 @@ def test_what_a_failing_cell_says_is_not_told_in_safe_mode(tmp_path, monkeypatch
     assert not (tmp_path / "out").exists()
 
 
-def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "vlms", "report", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-
-
-def test_problems_of_the_file_are_told_to_its_owner_and_nothing_is_written(tmp_path):
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ([], ["2 problems", "perhaps"]),  # told to the owner of the file, cell by cell
+        (["--min-count", "4"], ["5 or more"]),
+        (["--reference", "sex"], ["write column=level"]),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_refused_and_nothing_is_written(
+    tmp_path, monkeypatch, option, says
+):
     rows = [["ZEBRA-1", "-3", "alive"], ["ZEBRA-2", "12", "perhaps"]]
-    source = write(tmp_path / "bad.csv", rows, ["patient_id", "time_months", "status"])
-    found = command(source, "--output", tmp_path / "out")
-    assert found.returncode == 1
-    assert "2 problems" in found.stdout
-    assert "perhaps" in found.stdout
-    assert "Traceback" not in found.stdout + found.stderr
+    source = write(tmp_path / "bad.csv", rows, PLAIN)
+    for name, value in fixed_environment().items():
+        monkeypatch.setenv(name, value)
+    arguments = [str(source), *option, "--output", str(tmp_path / "out")]
+    found = CliRunner().invoke(cohorts.report, arguments)
+    assert found.exit_code in (1, 2)
+    assert all(said in found.output for said in says)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_threshold_below_the_floor_is_refused_by_the_command(tmp_path):
-    found = command(EXAMPLE, "--min-count", "4", "--output", tmp_path / "out")
-    assert found.returncode == 1
-    assert "5 or more" in found.stdout
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_address_on_a_network_is_no_cohort():
-    with pytest.raises(CohortError, match="never fetched"):
-        report(Order("https://example.org/patients.csv"))
 
 
 @pytest.mark.parametrize(
@@ -301,309 +569,44 @@ def test_an_address_on_a_network_is_no_cohort():
         ({"endpoints": ["survival"]}, "no endpoint 'survival'"),
         ({"landmark_months": [0]}, "landmark months lie above 0"),
         ({"interval": "wald"}, "no interval 'wald'"),
+        ({"min_count": 3}, "give 5 or more"),
+        ({"path": "https://example.org/patients.csv"}, "never fetched"),
     ],
 )
 def test_a_choice_that_does_not_fit_is_refused_with_those_that_would(choice, says):
-    with pytest.raises(StudyError, match=says):
-        open_study(EXAMPLE, **choice)
+    with pytest.raises((ChoiceError, DisclosureError, CohortError), match=says):
+        open_cohort(**{"path": EXAMPLE, **choice})
 
 
-def test_the_mode_of_disclosure_is_checked_where_the_notebook_opens_the_cohort():
-    with pytest.raises(DisclosureError):
-        open_study(EXAMPLE, min_count=3)
+# What takes longer
 
 
-@pytest.mark.parametrize(
-    ("given", "name"),
-    [
-        ("My Cohort (2024)", "my-cohort-2024"),
-        ("../../etc/passwd", "etc-passwd"),
-        ("..", "cohort"),
-        ("--output", "output"),
-        ("ü;rm -rf ~", "rm-rf"),
-        ("a" * 300, "a" * 60),
-    ],
-)
-def test_a_name_cannot_leave_its_folder_nor_trouble_a_shell(given, name):
-    assert report_name(given) == name
-
-
-# What the columns allow
-
-
-def shown_texts(shown):
-    return "\n".join(map(str, getattr(shown, "shown", [shown])))
-
-
-def test_a_cohort_of_three_columns_gives_what_it_can_and_says_what_it_skips(tmp_path):
-    rows = [[f"p{i}", 6 + i, "alive" if i % 2 else "dead_of_disease"] for i in range(40)]
-    source = write(tmp_path / "small.csv", rows, ["patient_id", "time_months", "status"])
-    study = open_study(source)
-    assert study.endpoints == ["overall_survival", "disease_specific_survival"]
-    for show, label in [
-        (show_quality, "tbl-q"),
-        (show_flow, "tbl-f"),
-        (show_table_one, "tbl-o"),
-        (show_follow_up, "fig-u"),
-        (show_endpoints, "fig-e"),
-        (show_groups, "fig-g"),
-        (show_competing_risks, "fig-c"),
-        (show_hazard_ratios, "fig-h"),
-        (show_proportional_hazards, "tbl-p"),
-        (show_landmark, "fig-l"),
-        (show_comparison, "tbl-c"),
-    ]:
-        assert shown_texts(show(study, label=label))
-    left = shown_texts(show_left_out(study, label="tbl-left"))
-    for section in ("local recurrence", "Curves by group", "Competing risks", "Landmark analysis"):
-        assert section in left
-    assert "no column local_recurrence_months" in left
-
-
-def test_ten_patients_give_a_safe_report_that_shows_next_to_nothing(tmp_path):
-    rows = [[f"p{i}", 6 + i, "alive" if i % 2 else "dead_of_disease"] for i in range(10)]
-    source = write(tmp_path / "tiny.csv", rows, ["patient_id", "time_months", "status"])
-    study = open_study(source)
-    assert "fewer than 20 patients" in shown_texts(show_endpoints(study, label="fig-e"))
-    assert "fewer than 20 patients" in shown_texts(show_follow_up(study, label="fig-f"))
-
-
-def test_the_example_is_marked_as_made_up():
-    assert "Made-up patients" in shown_texts(show_marks(open_study(EXAMPLE)))
-
-
-def csv_of(shown):
-    files = shown.bundle[FILES_MIME]["files"]
-    content = next(data for name, data in files.items() if name.endswith(".csv"))
-    return pd.read_csv(io.StringIO(base64.b64decode(content).decode()), dtype=str)
-
-
-def test_a_table_by_group_withholds_what_totals_would_give_away(tmp_path):
-    # R0: 40 f, 30 m. R1: 15 f, 3 m. The 3 are withheld; with them the 15 (column) and 30 (row),
-    # and the 40 that would give those back. The totals, 55 and 33, are rounded.
-    rows = [("R0", "f")] * 40 + [("R0", "m")] * 30 + [("R1", "f")] * 15 + [("R1", "m")] * 3
-    rows = [[f"p{i}", 10 + i / 10, "alive", *row] for i, row in enumerate(rows)]
-    header = ["patient_id", "time_months", "status", "margin", "sex"]
-    study = open_study(write(tmp_path / "c.csv", rows, header), group_variables=["margin"])
-    table = csv_of(show_table_one(study, label="tbl-one").shown[0]).set_index("level")
-    assert table.loc["f", ["R0", "R1", "all"]].tolist() == ["withheld", "withheld", "55 (61%)"]
-    assert table.loc["m", ["R0", "R1", "all"]].tolist() == ["withheld", "withheld", "35 (39%)"]
-
-
-@pytest.mark.parametrize("mode", ["safe", "full"])
-def test_levels_named_like_parts_of_a_table_are_told_from_them(tmp_path, mode):
-    words = ["all", "missing", "other or missing", "level", ""] * 30
-    rows = [[f"p{i}", 5 + i / 10, "alive", word] for i, word in enumerate(words)]
-    header = ["patient_id", "time_months", "status", "group"]
-    source = write(tmp_path / "c.csv", rows, header)
-    study = open_study(source, group_variables=["group"], disclosure=mode)
-    table = csv_of(show_table_one(study, label="tbl-one").shown[0])
-    assert {"“all”", "“missing”", "“other or missing”", "“level”", "all"} <= set(table)
-
-
-def test_missing_values_are_counted_beside_the_pool_that_holds_them(tmp_path):
-    # 50 R0, 20 R1, 4 R2, 16 missing: shown are 50 and 40 pooled, of whom 24 are R1 or R2.
-    margins = ["R0"] * 50 + ["R1"] * 20 + ["R2"] * 4 + [""] * 16
-    rows = [[f"p{i}", 10 + i / 10, "alive", margin] for i, margin in enumerate(margins)]
-    header = ["patient_id", "time_months", "status", "margin"]
-    study = open_study(write(tmp_path / "c.csv", rows, header))
-    missing = csv_of(show_quality(study, label="tbl-q").shown[1]).set_index("variable")["missing"]
-    assert missing["Margin"] == "15 (17%)"
-    one = csv_of(show_table_one(study, label="tbl-one").shown[0]).set_index("level")["all"]
-    assert one.drop(one.index[0]).to_dict() == {"R0": "50 (56%)", "other or missing": "40 (44%)"}
-
-
-def test_deaths_of_the_disease_are_withheld_where_other_deaths_are_few(tmp_path):
-    # 30 deaths, 26 of them of the disease: the difference would give the 4 others away.
-    status = ["alive"] * 40 + ["dead_of_disease"] * 26 + ["dead_other"] * 4
-    rows = [[f"p{i}", 10 + i / 10, word] for i, word in enumerate(status)]
-    header = ["patient_id", "time_months", "status"]
-    study = open_study(write(tmp_path / "c.csv", rows, header))
-    events = csv_of(show_flow(study, label="tbl-f")).set_index("endpoint")["events"]
-    assert events["overall survival"] == "30"
-    assert events["disease-specific survival"] == "withheld"
-
-
-def test_a_hazard_ratio_needs_a_threshold_of_events_in_each_group(tmp_path):
-    # With radiotherapy 9 of 40 die, without 20 of 40; by sex 15 and 14 of 40.
-    rows = []
-    for i in range(80):
-        died = i < 9 or 40 <= i < 60
-        treated, sex = ("yes" if i < 40 else "no"), "fm"[i % 2]
-        status = "dead_of_disease" if died else "alive"
-        rows.append([f"p{i}", 10 + (i * 37) % 50, status, treated, sex])
-    header = ["patient_id", "time_months", "status", "radiotherapy", "sex"]
-    study = open_study(write(tmp_path / "c.csv", rows, header), endpoints=["overall_survival"])
-    shown = show_hazard_ratios(study, label="fig-h").shown
-    assert csv_of(shown[1])["covariate"].tolist() == ["Sex"]
-    assert "Hazard ratios: Radiotherapy" in [section for section, _ in study.left_out]
-
-
-def test_the_mode_of_disclosure_does_not_change_a_hazard_ratio_nor_its_p_value():
-    options = {"endpoints": ["distant_recurrence"], "covariates": ["age_years", "radiotherapy"]}
-    tables = []
-    for mode in ("safe", "full"):
-        study = open_study(EXAMPLE, disclosure=mode, **options)
-        tables.append(csv_of(show_hazard_ratios(study, label="fig-h").shown[1]))
-    safe, full = (table.set_index("covariate") for table in tables)
-    assert safe["p_value"].to_dict() == full["p_value"].to_dict()
-    ratios = full["hazard_ratio"].astype(float).round(2)
-    assert safe["hazard_ratio"].astype(float).to_dict() == ratios.to_dict()
-
-
-# Everybody, or nobody: R's lung by ECOG, where one patient has the level 3 and one has none
-
-
-def lung(folder):
-    """Write survival::lung as a cohort: months of 30.4375 days, 165 deaths of 228."""
-    rows = csv.DictReader(
-        (ROOT / "tests/reference/regression_data_lung.csv").open(encoding="utf-8")
+@pytest.mark.slow
+def test_a_full_report_shows_everything_and_is_marked_in_its_name_and_on_its_page(tmp_path):
+    source = write(tmp_path / "clinic.csv", private_rows())
+    chosen = {**CHOICES, "endpoints": ["overall_survival"], "disclosure": "full"}
+    ledger = Releases(tmp_path / "ledger")
+    path, tables = report(
+        Order(str(source), parameters=chosen), reports=tmp_path / "out", releases=ledger
     )
-    cells = [
-        [f"p{i}", float(row["time"]) / 30.4375, STATUS[row["event"]], row["ph_ecog"], row["sex"]]
-        for i, row in enumerate(rows)
-    ]
-    cells = [[*row[:3], f"ecog {row[3]}" if row[3] else "", row[4]] for row in cells]
-    return write(folder / "lung.csv", cells, ["patient_id", "time_months", "status", "ecog", "arm"])
-
-
-STATUS = {"0": "alive", "1": "dead_of_disease"}
-LUNG = {
-    "endpoints": ["overall_survival"],
-    "group_variables": ["ecog", "arm"],
-    "covariates": ["ecog"],
-    "landmark_months": [12, 18, 24, 36],
-    "reference_levels": {},
-}
-
-
-@pytest.fixture(scope="module")
-def lungs(tmp_path_factory):
-    """The safe and the full report on lung: mode → text of the page and folder of its tables."""
-    folder = tmp_path_factory.mktemp("lung")
-    made = {}
-    for mode in ("safe", "full"):
-        order = Order(str(lung(folder)), parameters={**LUNG, "disclosure": mode})
-        page, tables = report(order, reports=folder / "out", releases=Releases(folder / "ledger"))
-        text = html.unescape(re.sub("<[^>]+>", " ", page.read_text("utf-8")))
-        made[mode] = {"text": re.sub(r"\s+", " ", text), "tables": tables}
-    return made
-
-
-def test_no_test_of_a_part_of_the_patients_is_released(lungs):
-    # One patient has ecog 3. Of ecog 0 and 1 alone, 176 of 228 patients, P would be 0.06.
-    text = lungs["safe"]["text"]
-    assert "Log-rank test: Overall survival by ecog is not shown: a level has fewer" in text
-    assert text.count("Log-rank test of") == 1  # of the arms
-
-
-def test_a_test_of_all_is_released_and_says_who_is_left_out(lungs):
-    # R: survdiff(Surv(time, status) ~ sex, lung): chisq 10.3, p = 0.001.
-    said = "Log-rank test of all 2 levels as recorded (asymptotic): P = 0.001."
-    assert f"{said} Left out, as arm is missing: <10." in lungs["safe"]["text"]
-    assert said in lungs["full"]["text"]
-
-
-def test_the_full_report_tests_all_levels_and_says_who_is_left_out(lungs):
-    # One event with ecog 3: the P value comes from permutations of all 227.
-    said = "Log-rank test of all 4 levels as recorded (permutation): P = 0.00"
-    assert said in lungs["full"]["text"]
-    assert "Left out, as ecog is missing: 1." in lungs["full"]["text"]
-
-
-def test_table_one_by_group_holds_all_patients(lungs):
-    # 63, 113 and 52: of the 52 one has ecog 3 and one has none.
-    table = pd.read_csv(lungs["safe"]["tables"] / "tbl-one.csv", dtype=str)
-    assert list(table) == ["variable", "level", "ecog 0", "ecog 1", "other or missing", "all"]
-    assert table.iloc[0, 2:].tolist() == ["65", "115", "50", "230"]
-
-
-def test_hazard_ratios_are_of_all_levels_and_withheld_where_few_had_no_event(lungs):
-    # R: coxph(Surv(time, status) ~ factor(ph.ecog, levels = c(1, 0, 2, 3)), lung): 0.6915 for
-    # ecog 0, with 37 deaths of 63; with ecog 2 six of 50 live, with ecog 3 nobody.
-    safe, full = (
-        pd.read_csv(lungs[mode]["tables"] / "tbl-hazard-overall-survival.csv", dtype=str)
-        for mode in ("safe", "full")
-    )
-    assert safe["level"].tolist() == ["ecog 0", "ecog 2", "rarer levels"]
-    assert safe["p_value"].tolist()[1:] == ["withheld", "withheld"]
-    assert full["level"].tolist() == ["ecog 0", "ecog 2", "ecog 3"]
-    assert full["left_out"].tolist() == ["1"] * 3
-    assert float(safe["hazard_ratio"][0]) == pytest.approx(
-        float(full["hazard_ratio"][0]), abs=0.005
-    )
-
-
-def test_survival_at_a_month_is_exact_and_shown_as_a_band(lungs):
-    # R: summary(survfit(Surv(time / 30.4375, status) ~ 1, lung, conf.type = "log-log"),
-    # times = c(12, 18, 24)): 0.409 (0.339 to 0.478), 0.257, 0.116 (0.068 to 0.178); 24 months
-    # leave 13, 36 nobody. Median 10.2 (9.33 to 11.9).
-    table = pd.read_csv(lungs["safe"]["tables"] / "tbl-endpoints.csv", dtype=str)
-    assert table["survival"].tolist() == [
-        "40–45%",
-        "25–30%",
-        "10–15%",
-        "withheld",
-        "6 to 12 months",
-    ]
-    assert table["interval"].tolist()[:3] == ["30–50%", "15–35%", "5–20%"]
-    assert table["interval"].tolist()[3:] == ["fewer than 10 patients beyond", "6 to 12 months"]
-
-
-def test_methods_and_versions_name_what_ran_and_nothing_else(lungs):
-    for mode in ("safe", "full"):
-        methods = lungs[mode]["text"].partition("This paragraph can go")[2].partition("Version")[0]
-        assert "Kaplan–Meier" in methods
-        assert "vlms 0." in methods
-        assert "(commit" in methods
-        for absent in ("landmark at", "cumulative incidence"):
-            assert absent not in methods
-    assert "permutations" not in lungs["safe"]["text"].partition("This paragraph can go")[2]
-
-
-def landmark_cohort(folder, month_of_one):
-    """Ten patients around a landmark at 12 months; the recurrence of one is in the given month."""
-    rows = [
-        ("p0", 12, "dead_of_disease", 3),  # ends at the landmark: not under observation after it
-        ("p1", 13, "dead_of_disease", 3),
-        ("p2", 15, "dead_of_disease", month_of_one),
-        ("p3", 18, "alive", 6),
-        ("p4", 20, "dead_of_disease", 11),
-        ("p5", 22, "alive", ""),
-        ("p6", 24, "dead_of_disease", ""),
-        ("p7", 26, "alive", 14),  # comes after the landmark
-        ("p8", 30, "dead_of_disease", ""),
-        ("p9", 4, "dead_of_disease", 2),
-    ]
-    header = ["patient_id", "time_months", "status", "local_recurrence_months"]
-    return write(folder / "c.csv", rows, header)
-
-
-def test_the_landmark_restarts_the_clock_and_sorts_by_what_had_happened_until_then(tmp_path):
-    # Recurrence until month 12: p1 to p4, at 1, 3, 6+ and 8 months after it. p0 ended at 12.
-    study = open_study(landmark_cohort(tmp_path, 12), landmark_months=[12], disclosure="full")
-    shown = show_landmark(study, label="fig-landmark").shown
-    curve = csv_of(shown[1])
-    before = curve[curve["group"] == "recurrence until then"]
-    after = curve[curve["group"] == "no recurrence until then"]
-    assert before["time"].astype(float).tolist() == [0, 1, 3, 6, 8]
-    assert before["at_risk"].astype(int).tolist() == [4, 4, 3, 2, 1]
-    assert after["time"].astype(float).tolist() == [0, 10, 12, 14, 18]
-    assert "Survival after month 12" in shown_texts(shown[0])
-
-
-def test_a_recurrence_after_the_landmark_had_not_happened(tmp_path):
-    study = open_study(landmark_cohort(tmp_path, 12.1), landmark_months=[12], disclosure="full")
-    curve = csv_of(show_landmark(study, label="fig-landmark").shown[1])
-    assert (curve["group"] == "recurrence until then").sum() == 4  # month 0, and p1, p3, p4
+    assert path.name == "cohort-clinic-full-disclosure.html"
+    page = path.read_text("utf-8")
+    assert "Do not share" in page
+    assert "FULL DISCLOSURE" in re.search("<title>(.*?)</title>", page)[1]
+    for said in ("ZEBRA-0005", "61 Gy", "data:image/svg+xml"):
+        assert said in page
+    assert {".png", ".svg", ".csv", ".json"} == {path.suffix for path in tables.iterdir()}
+    times = pd.read_csv(tables / "tbl-curve-endpoints-overall-survival.csv")["time"]
+    assert float(next(private_rows())[8]) in set(times)
+    assert not (tmp_path / "ledger").exists()  # which is of safe reports
 
 
 RACE = """
 import sys, time
 from pathlib import Path
-import vlms.own_cohort.report as room
+import vlms.cohort_report as module
+from vlms.cohort_report import Order, report
 from vlms.disclosure import Releases
-from vlms.own_cohort.report import Order, report
 
 folder, name = Path(sys.argv[1]), sys.argv[2]
 
@@ -613,7 +616,7 @@ def render(*_):  # both have passed their first check before either goes on
         time.sleep(0.01)
     return {f"cohort-{name}.html": b"page"}
 
-room._render = render
+module._render = render
 ledger = Releases(folder / "ledger")
 report(Order(str(folder / f"{name}.csv")), reports=folder / "out", releases=ledger)
 """

@@ -84,9 +84,9 @@ def report(path, output, name, reason, encoding, **given):
     """Analyse a cohort of your own and write its report, safe to share by default."""
     with_fixed_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from vlms.cohort_report import Order, ReportError, report
     from vlms.disclosure import DisclosureError, ReleaseError
-    from vlms.own_cohort.report import Order, ReportError, report
-    from vlms.own_cohort.study import StudyError
+    from vlms.own_cohort import ChoiceError
     from vlms.reading.problems import CohortError, printable
     from vlms.rendering.publishing import PublishingError
 
@@ -98,7 +98,7 @@ def report(path, output, name, reason, encoding, **given):
         raise SystemExit(130) from None
     except CohortError as error:
         _tell_problems(path, error)
-    except (StudyError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
+    except (ChoiceError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
         lines = (printable(line, 2000) for line in str(error).splitlines())
         write_line("Error, nothing was written: " + "\n".join(lines))
         raise SystemExit(1) from None

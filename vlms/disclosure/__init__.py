@@ -1,34 +1,26 @@
-"""What may leave a private cohort: rules for counts, curves and releases.
+"""From a private cohort to frames that may be shown, and a ledger of what was.
 
-`rules` suppresses and rounds counts, `curves` draws survival in coarse steps, `releases` keeps a
-ledger of what was released, so that two reports cannot be subtracted from each other. The rules
-lower a risk; they do not make it nothing.
+`frames` makes counts, tables and curves safe before anything is drawn or printed; `releases` keeps
+two reports from being subtracted from each other. Rules lower a risk; they do not make it nothing.
 """
 
-from vlms.disclosure.curves import (
+from vlms.disclosure.frames import (
     GRID_MONTHS,
-    at_risk_texts,
-    band,
-    band_limits,
-    between_steps,
-    lengthen,
-    safe_incidence,
-    safe_survival,
-    shared_steps,
-    withheld_at,
-)
-from vlms.disclosure.releases import ReleaseError, Releases
-from vlms.disclosure.rules import (
     OTHER,
     RULES,
     WITHHELD,
     Disclosure,
     DisclosureError,
+    Withheld,
+    between_steps,
+    estimate_at,
+    incidence_curves,
     round_count,
-    safe_numbers,
-    shown_levels,
+    safe_table_one,
     suppress,
+    survival_curves,
 )
+from vlms.disclosure.releases import ReleaseError, Releases
 
 __all__ = [
     "GRID_MONTHS",
@@ -39,17 +31,12 @@ __all__ = [
     "DisclosureError",
     "ReleaseError",
     "Releases",
-    "at_risk_texts",
-    "band",
-    "band_limits",
+    "Withheld",
     "between_steps",
-    "lengthen",
+    "estimate_at",
+    "incidence_curves",
     "round_count",
-    "safe_incidence",
-    "safe_numbers",
-    "safe_survival",
-    "shared_steps",
-    "shown_levels",
+    "safe_table_one",
     "suppress",
-    "withheld_at",
+    "survival_curves",
 ]

@@ -21,8 +21,8 @@ import os
 import secrets
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -35,15 +35,8 @@ class ReleaseError(ValueError):
     """A report that differs from an earlier one by too few patients."""
 
 
-@dataclass(frozen=True)
-class Fingerprint:
-    """The patients of a cohort, as keyed hashes: of identifiers, and of all else in a row.
-
-    Attributes
-    ----------
-    identifiers, rows : tuple of str
-        Each sorted, so that the two cannot be put together.
-    """
+class Fingerprint(NamedTuple):
+    """The patients of a cohort as keyed hashes, each sorted so that they cannot be put together."""
 
     identifiers: tuple
     rows: tuple
@@ -55,7 +48,7 @@ class Releases:
     Parameters
     ----------
     folder : path-like
-        Made, closed to others and kept out of version control when something is recorded.
+        Made, closed to others and kept out of version control when it is first used.
     """
 
     def __init__(self, folder=FOLDER):
@@ -65,15 +58,10 @@ class Releases:
     def locked(self, *, seconds=60):
         """Let no other report be checked, recorded or published meanwhile.
 
-        Parameters
-        ----------
-        seconds : float
-            How long to wait for another report.
-
         Raises
         ------
         ReleaseError
-            When another report does not end in that time.
+            When another report does not end within so many seconds.
         """
         self._make_folder()
         path, until = self.folder / _LOCK, time.monotonic() + seconds
@@ -90,32 +78,21 @@ class Releases:
             release()
 
     def fingerprint(self, patients: pd.DataFrame) -> Fingerprint:
-        """Hash the patients with the key of this ledger, which is made when there is none.
-
-        Parameters
-        ----------
-        patients : pandas.DataFrame
-            The canonical frame.
-
-        Returns
-        -------
-        Fingerprint
-        """
+        """Hash the canonical frame with the key of this ledger, which is made if there is none."""
         key = self._key()
         rest = patients.drop(columns="patient_id")
-        rest = rest[sorted(rest.columns)]
-        cells = zip(*(rest[name].map(_cell) for name in rest), strict=True)
+        cells = zip(*(rest[name].map(_cell) for name in sorted(rest.columns)), strict=True)
         return Fingerprint(
             tuple(sorted(_hash(key, str(value)) for value in patients["patient_id"])),
             tuple(sorted(_hash(key, "\x1f".join(row)) for row in cells)),
         )
 
-    def check(self, print_: Fingerprint, min_count: int, *, reason="") -> None:
+    def check(self, now: Fingerprint, min_count: int, *, reason="") -> None:
         """Refuse a report that differs from an earlier one by fewer patients than the threshold.
 
         Parameters
         ----------
-        print_ : Fingerprint
+        now : Fingerprint
         min_count : int
         reason : str
             Why it is to be released all the same.
@@ -128,33 +105,21 @@ class Releases:
             return
         for entry in self.entries():
             earlier = Fingerprint(tuple(entry["identifiers"]), tuple(entry["rows"]))
-            differing = difference(earlier, print_)
-            if 0 < differing < max(min_count, entry["min_count"]):
+            least = max(min_count, entry["min_count"])
+            if 0 < difference(earlier, now) < least:
                 raise ReleaseError(
                     f"The patients differ from those of the earlier report “{entry['name']}” by "
-                    f"fewer than {max(min_count, entry['min_count'])}: together the two reports "
-                    "could give those patients away. Report on the same patients as before, wait "
-                    "until more have changed, or record with --reason why it is released."
+                    f"fewer than {least}: together the two reports could give those patients away. "
+                    "Report on the same patients as before, wait until more have changed, or "
+                    "record with --reason why it is released."
                 )
 
-    def record(self, name: str, print_: Fingerprint, min_count: int, *, reason="") -> None:
-        """Write a report into the ledger.
-
-        Parameters
-        ----------
-        name : str
-            Of the report.
-        print_, min_count, reason
-            As in `check`.
-        """
+    def record(self, name: str, now: Fingerprint, min_count: int, *, reason="") -> None:
+        """Enter a report that is about to be released; the same one only once."""
+        self._make_folder()
         entries = self.entries()
-        entry = {
-            "name": name,
-            "min_count": int(min_count),
-            "reason": reason.strip(),
-            "identifiers": list(print_.identifiers),
-            "rows": list(print_.rows),
-        }
+        entry = {"name": name, "min_count": int(min_count), "reason": reason.strip()}
+        entry |= {"identifiers": list(now.identifiers), "rows": list(now.rows)}
         if entry not in entries:
             _write(self.folder / _LEDGER, json.dumps([*entries, entry], indent=1).encode())
 
@@ -186,17 +151,12 @@ class Releases:
 
     def _make_folder(self):
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ignore = self.folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="ascii")
+        if not (self.folder / ".gitignore").exists():
+            (self.folder / ".gitignore").write_text("*\n", encoding="ascii")
 
 
 def difference(one: Fingerprint, other: Fingerprint) -> int:
     """Count the patients in whom two cohorts differ, when they are versions of one cohort.
-
-    Parameters
-    ----------
-    one, other : Fingerprint
 
     Returns
     -------
@@ -215,12 +175,10 @@ def difference(one: Fingerprint, other: Fingerprint) -> int:
     >>> difference(before, Fingerprint(("x", "y", "z"), ("1", "2", "3")))
     0
     """
-    same = one.identifiers == other.identifiers
-    by_identifier = sum(_unlike(one.identifiers, other.identifiers))
     by_row = max(_unlike(one.rows, other.rows))
-    if by_row == 0 or same:
+    if by_row == 0 or one.identifiers == other.identifiers:
         return by_row
-    return min(by_identifier, by_row)
+    return min(sum(_unlike(one.identifiers, other.identifiers)), by_row)
 
 
 def _unlike(one, other):
@@ -230,10 +188,12 @@ def _unlike(one, other):
 
 
 def _cell(value):
+    """A cell as text, the same for a number however it was written."""
     return "" if pd.isna(value) else f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
 def _hash(key, text):
+    """A keyed hash of a text, cut to 128 bits."""
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
 
 

@@ -1,30 +1,35 @@
-"""The report on a cohort of one's own, in one place for its notebook to import from.
+"""The report on a cohort of one's own: `opening` reads it and checks the choices, `sections` shows.
 
-Opening and checking stands in `study`, the sections in `quality`, `description`, `curves`, `groups`
-and `models`, what frames them in `frame`; `report` makes the report of a reader's file.
+The cohort is opened with `open_cohort`, and each section takes what that gives. The report is
+written once, whatever the disclosure: counts, tables and curves come from `vlms.disclosure`, which
+makes them safe first, and are then drawn and tabulated by the same code. What may not be shown is
+said in its place, and again in the list at the end.
 """
 
-from vlms.own_cohort.curves import show_competing_risks, show_endpoints, show_follow_up
-from vlms.own_cohort.description import show_comparison, show_table_one
-from vlms.own_cohort.frame import (
-    report_name,
+from vlms.own_cohort.opening import ChoiceError, OwnCohort, open_cohort
+from vlms.own_cohort.sections import (
     show_card,
+    show_comparison,
+    show_competing_risks,
     show_disclosure,
+    show_endpoints,
+    show_flow,
+    show_follow_up,
+    show_groups,
+    show_hazard_ratios,
+    show_landmark,
     show_left_out,
     show_marks,
     show_methods,
-    stem_of,
+    show_proportional_hazards,
+    show_quality,
+    show_table_one,
 )
-from vlms.own_cohort.groups import show_groups, show_landmark
-from vlms.own_cohort.models import show_hazard_ratios, show_proportional_hazards
-from vlms.own_cohort.quality import show_flow, show_quality
-from vlms.own_cohort.study import Study, StudyError, open_study
 
 __all__ = [
-    "Study",
-    "StudyError",
-    "open_study",
-    "report_name",
+    "ChoiceError",
+    "OwnCohort",
+    "open_cohort",
     "show_card",
     "show_comparison",
     "show_competing_risks",
@@ -41,5 +46,4 @@ __all__ = [
     "show_proportional_hazards",
     "show_quality",
     "show_table_one",
-    "stem_of",
 ]

@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vlms.disclosure import Disclosure, Releases
-from vlms.own_cohort import report_name, stem_of
-from vlms.own_cohort.study import open_study
+from vlms.own_cohort import open_cohort
 from vlms.render import render
 from vlms.rendering.parameters import RenderError, read_notebook
 from vlms.rendering.publishing import publish, sha256
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "cohort.ipynb"
 
 
@@ -41,9 +40,9 @@ class Order:
         Path of the file.
     name, reason, encoding : str
         Of the report; why it is released although it differs little from an earlier one; as
-        `open_study` takes it. Blank for the file's name, none, Unicode.
+        `open_cohort` takes it. Blank for the file's name, none, Unicode.
     parameters : dict
-        Name → value, for the notebook; as `open_study` takes them.
+        Name → value, for the notebook; as `open_cohort` takes them.
     """
 
     cohort: str
@@ -77,9 +76,9 @@ def report(
 
     Raises
     ------
-    vlms.cohort.CohortError, vlms.own_cohort.study.StudyError, vlms.disclosure.DisclosureError
+    vlms.cohort.CohortError, vlms.own_cohort.ChoiceError, vlms.disclosure.DisclosureError
         When the file or a choice cannot be used. Their messages are for the owner of the file.
-    vlms.disclosure.releases.ReleaseError
+    vlms.disclosure.ReleaseError
         When the report differs too little from an earlier one.
     ReportError
         When the notebook fails.
@@ -87,29 +86,46 @@ def report(
     parameters = dict(order.parameters)
     rules = Disclosure(parameters.get("disclosure", "safe"), parameters.get("min_count", 10))
     before = _digest(order.cohort)
-    study = open_study(order.cohort, encoding=order.encoding, **parameters)
+    patients = open_cohort(order.cohort, encoding=order.encoding, **parameters).patients
     releases = Releases(Path(root) / ".releases") if releases is None else releases
-    name = report_name(order.name) if order.name else stem_of(order.cohort)
+    name = report_name(order.name or Path(str(order.cohort)).stem)
     if name == "example":  # the name of the report that comes with the project
         name = "my-example"
     stem = f"cohort-{name}" if rules.safe else f"cohort-{name}-full-disclosure"
+
+    def check():
+        found = releases.fingerprint(patients)
+        releases.check(found, rules.min_count, reason=order.reason)
+        return found
+
     if rules.safe:  # before the work, to spare it; what counts is the check after it
         with releases.locked():
-            fingerprint = releases.fingerprint(study.patients)
-            releases.check(fingerprint, rules.min_count, reason=order.reason)
+            check()
     rendered = _render(order, name, stem, rules, root, on_cell)
     if _digest(order.cohort) != before:
         raise ReportError("The file changed while the report was made; make it again.")
     _check_bytes(rendered, rules)
     with releases.locked() if rules.safe else nullcontext():
         if rules.safe:
-            fingerprint = releases.fingerprint(study.patients)
-            releases.check(fingerprint, rules.min_count, reason=order.reason)
             # Recorded first: a report that is out and not in the ledger could not be compared.
-            releases.record(stem, fingerprint, rules.min_count, reason=order.reason)
+            releases.record(stem, check(), rules.min_count, reason=order.reason)
         _remove_stale(Path(reports) / stem, rendered)
         publish(rendered, reports)
     return [Path(reports) / f"{stem}.html", Path(reports) / stem]
+
+
+def report_name(name) -> str:
+    """Return a name for a report's files: small letters, digits and hyphens, never a path.
+
+    Examples
+    --------
+    >>> report_name("../My cohort (2024).v2"), report_name("$(rm -rf)"), report_name("--output")
+    ('my-cohort-2024-v2', 'rm-rf', 'output')
+    >>> report_name("../.."), len(report_name("a" * 300))
+    ('cohort', 60)
+    """
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in str(name).lower())
+    return "-".join(filter(None, kept.split("-")))[:60].strip("-") or "cohort"
 
 
 def _render(order, name, stem, rules, root, on_cell):
