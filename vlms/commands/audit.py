@@ -104,10 +104,11 @@ def hr(hazard_ratio, lower, upper, p, events, n, wald, words, reference, **model
     vlms audit hr 1.80 1.20 2.70 --p 0.005 --events 40 --binary
 
     The number of events decides only for a covariate of two values (--binary or --groups) with the
-    model's own variance, at most one event a patient and limits of the level given. A ratio off the
-    middle of its limits is wrong only for Wald limits (--wald, or --limits wald), a P value that
-    does not follow from them only for Wald's test (--wald), words that go against the ratio only
-    where the reference is known (--reference) and the event is harmful. Undetermined otherwise.
+    model's own variance, at most one event a patient and limits of the level given; by group, and
+    to the last event, for Wald limits only (--limits wald). A ratio off the middle of its limits is
+    wrong only for Wald limits, a P value that does not follow from them only for Wald's test
+    (--wald says both), words that go against the ratio only where the reference is known
+    (--reference) and the event is harmful. Undetermined otherwise.
     """
     test = "wald" if wald else "unknown"
     ratio = (hazard_ratio, lower, upper, p)
@@ -130,7 +131,8 @@ def interval(lower, upper, events, **model):
     vlms audit interval 1.14 6.56 --events 15 --binary
 
     The number of events decides only for a covariate of two values (--binary or --groups) with the
-    model's own variance, and limits of the level given; it is undetermined otherwise.
+    model's own variance, and limits of the level given; it is undetermined otherwise. By group, and
+    to the last event, it decides only for Wald limits (--limits wald).
     """
     return consistency.information_check(lower, upper, events, **_declared(**model))
 
@@ -143,15 +145,15 @@ def interval(lower, upper, events, **model):
 @click.option("--most", help="The most events that there can have been.")
 @_confidence
 @_robust
-@click.option("--untied", is_flag=True, help="No two events are at the same time.")
+@click.option("--untied", is_flag=True, help="No two events at the same time; Wald limits.")
 def events(hazard_ratio, lower, upper, groups, most, confidence, robust, untied):
     """How many events a hazard ratio can have had, given its two groups.
 
     vlms audit events 2.74 1.14 6.56 --groups 12 14 --most 15
 
-    Assumes a Cox model of these two groups alone, and Wald limits from its own variance (not
-    --robust). The range of events is for untied times: unless that is declared (--untied), only
-    its lower end can contradict, by a bound that holds with ties as well.
+    Assumes a Cox model of these two groups alone with its own variance (not --robust). The range of
+    events is for untied times and Wald limits: unless these are declared (--untied), only a lower
+    bound that needs neither can contradict.
     """
     result = {f"{hazard_ratio} ({lower} to {upper})": (hazard_ratio, lower, upper, groups)}
     told = {"confidence": _level(confidence), "robust": robust, "untied": untied or None}

@@ -63,6 +63,7 @@ _MISSING = {
     "unknown": "it is not declared that the covariate has two values and that the variance is the "
     'model\'s own (covariate="binary" or groups; --binary or --groups)',
     "continuous": "the unit of a continuous covariate sets the width",
+    "limits": 'it is not declared that the limits are Wald\'s (limits="wald"; --limits wald)',
 }
 _COVARIATES = ("unknown", "binary", "continuous", "categories")
 _LIMITS = ("unknown", "wald", "profile")
@@ -360,7 +361,8 @@ def information_check(
         Whether the variance is robust, cluster-robust, weighted or penalised: no bound holds then.
     limits : str
         ``"wald"``, ``"profile"`` (of a profile likelihood, Firth's included: one event fewer is
-        asked for, and the bound by group is not used) or ``"unknown"``.
+        asked for, and the bound by group is not used) or ``"unknown"``: what only one of these
+        decides is then undetermined.
 
     Returns
     -------
@@ -382,9 +384,9 @@ def information_check(
         raise ValueError("groups belong to a covariate with two values, not to a continuous one")
     events = whole(events, "number of events")
     arms = None if limits == "profile" else groups
+    surely = max(events_needed(lower, upper, confidence=confidence) - 1, 1)  # Wald's limits or not
     needed = events_needed(lower, upper, confidence=confidence, groups=arms)
-    if limits == "profile":
-        needed = max(needed - 1, 1)
+    needed = surely if limits == "profile" else needed
     enough = needed is not None and needed <= events
     widest = _standard_error(lower, upper, confidence)
     shown = f"from {printed_ratio(lower, 'limit').text} to {printed_ratio(upper, 'limit').text}"
@@ -396,6 +398,8 @@ def information_check(
     )
     kind = _PROFILE if limits == "profile" else _WALD
     missing = _ROBUST if robust else _MISSING.get(covariate if groups is None else "binary")
+    if missing is None and limits == "unknown" and not enough and surely <= events:
+        missing = _MISSING["limits"]
     if missing and (robust or covariate == "continuous" or not enough):
         would = f"at least {needed} events would be needed{within}"
         if needed is None:
@@ -534,8 +538,9 @@ def same_events_check(results, *, most_events=None, confidence=0.95, robust=Fals
     robust : bool
         Whether the variance is robust, cluster-robust, weighted or penalised: no bound holds then.
     untied : bool, optional
-        Whether no two events are at the same time. Unless that is declared, only the fewest events
-        by group (`events_needed`) can contradict; what `possible_events` adds to them cannot.
+        Whether no two events are at the same time and the limits are Wald's. Unless that is
+        declared, only a bound on the fewest events that needs neither can contradict (one less
+        than `events_needed`); what `possible_events` adds to it cannot.
 
     Returns
     -------
@@ -567,18 +572,16 @@ def same_events_check(results, *, most_events=None, confidence=0.95, robust=Fals
     found = _shared_events(ranges, most_events, (_WALD, _UNTIED, same))
     if untied or not found.contradictory:
         return found
-    fewest = {
-        name: events_needed(lower, upper, confidence=confidence, groups=groups)
-        for name, (_, lower, upper, groups) in results.items()
-    }
-    most = sizes.pop()
-    ranges = {name: None if least is None else (least, most) for name, least in fewest.items()}
-    tied = _shared_events(ranges, most_events, (_WALD, _BINARY, same))
+    most, ranges = sizes.pop(), {}
+    for name, (_, lower, upper, _) in results.items():
+        fewest = max(events_needed(lower, upper, confidence=confidence) - 1, 1)
+        ranges[name] = (fewest, most) if fewest <= most else None
+    tied = _shared_events(ranges, most_events, (_BINARY, same))
     if tied.contradictory:
         return tied
     statement = (
-        f"{found.statement} Events at the same time void that argument, and that there are none is "
-        "not declared (untied=True; --untied)."
+        f"{found.statement} Events at the same time void that argument, and that there are none, "
+        "and that the limits are Wald's, is not declared (untied=True; --untied)."
     )
     return Finding("undetermined", statement, found.arithmetic, tied.assumptions, found.values)
 
