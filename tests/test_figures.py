@@ -23,54 +23,32 @@ def no_open_figures():
     plt.close("all")
 
 
-@pytest.fixture
+PATIENTS = pd.DataFrame(
+    {"patient_id": ["1", "2", "3"], "time_months": [18.0, 84.0, 7.0]}
+    | {"status": ["dead_of_disease", "alive", "dead_other"], "radiotherapy": [True, False, None]}
+    | {"local_recurrence_months": [5.0, None, None]}
+    | {"distant_recurrence_months": [5.0, 45.0, None]}
+)
+RATIOS = pd.DataFrame(
+    {"term": ["age", "grade", "site"], "hazard_ratio": [1.02, 3.4, None]}
+    | {"lower": [0.99, 1.5, None], "upper": [1.05, 7.6, None], "p_value": ["0.2", "0.003", None]}
+)
+READINGS = pd.DataFrame(
+    {"patient 4": ["table", "text", "table", "text"]}
+    | {"patient 9": ["table", "table", "text", "text"], "survival": [0.57, 0.49, 0.65, None]}
+    | {"lower": [0.25, 0.2, 0.3, None], "upper": [0.8, 0.7, 0.9, None]}
+)
+PLAIN_WORDS = {"label": "fig-a", "caption": "A.", "alt": "A."}
+
+
+@pytest.fixture(scope="module")
 def curve():
     return kaplan_meier(TIME, DIED)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_curves():
     return kaplan_meier(TIME, DIED, ["R0", "R1"] * 6)
-
-
-@pytest.fixture
-def patients():
-    return pd.DataFrame(
-        {
-            "patient_id": ["1", "2", "3"],
-            "time_months": [18.0, 84.0, 7.0],
-            "status": ["dead_of_disease", "alive", "dead_other"],
-            "radiotherapy": pd.array([True, False, None], dtype="boolean"),
-            "local_recurrence_months": [5.0, np.nan, np.nan],
-            "distant_recurrence_months": [5.0, 45.0, np.nan],
-        }
-    )
-
-
-@pytest.fixture
-def ratios():
-    return pd.DataFrame(
-        {
-            "term": ["age", "grade", "site"],
-            "hazard_ratio": [1.02, 3.4, None],
-            "lower": [0.99, 1.5, None],
-            "upper": [1.05, 7.6, None],
-            "p_value": ["0.2", "0.003", None],
-        }
-    )
-
-
-@pytest.fixture
-def universe():
-    return pd.DataFrame(
-        {
-            "patient 4": ["table", "text", "table", "text"],
-            "patient 9": ["table", "table", "text", "text"],
-            "survival": [0.57, 0.49, 0.65, None],
-            "lower": [0.25, 0.2, 0.3, None],
-            "upper": [0.8, 0.7, 0.9, None],
-        }
-    )
 
 
 def words(ax):
@@ -244,15 +222,8 @@ def test_a_plot_draws_where_it_is_told_and_leaves_the_settings_alone(curve):
 
 def test_an_incidence_has_a_line_for_each_cause_and_group():
     rising = pd.DataFrame(
-        {
-            "group": ["R0"] * 4 + ["R1"] * 4,
-            "cause": [1, 1, 2, 2] * 2,
-            "time": [0, 10] * 4,
-            "at_risk": [5, 3] * 4,
-            "incidence": [0, 0.1, 0, 0.2, 0, 0.3, 0, 0.4],
-            "lower": 0.0,
-            "upper": 0.5,
-        }
+        {"group": ["R0"] * 4 + ["R1"] * 4, "cause": [1, 1, 2, 2] * 2, "time": [0, 10] * 4}
+        | {"at_risk": 3, "incidence": [0, 0.1, 0, 0.2, 0, 0.3, 0, 0.4], "lower": 0, "upper": 0.5}
     )
     ax = figures.plot_cumulative_incidence(rising, causes={2: "death", 1: "recurrence"})
     ends = {
@@ -285,8 +256,8 @@ def test_a_curve_is_built_death_by_death_with_each_factor(curve, two_curves):
 # --- Patients -------------------------------------------------------------------------------------
 
 
-def test_a_swimmer_plot_has_a_bar_for_each_patient_the_longest_on_top(patients):
-    ax = figures.plot_swimmer(patients)
+def test_a_swimmer_plot_has_a_bar_for_each_patient_the_longest_on_top():
+    ax = figures.plot_swimmer(PATIENTS)
     assert [bar.get_width() for bar in ax.patches] == [84, 18, 7]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["2", "1", "3"]
     assert ax.yaxis_inverted()
@@ -296,32 +267,33 @@ def test_a_swimmer_plot_has_a_bar_for_each_patient_the_longest_on_top(patients):
     assert [word for word in words(ax) if word in "●○?"] == ["○", "●", "?"]
 
 
-def test_two_events_of_one_month_are_both_seen(patients):
-    recurrence, metastasis = figures.plot_swimmer(patients).get_lines()[3:5]
+def test_two_events_of_one_month_are_both_seen():
+    recurrence, metastasis = figures.plot_swimmer(PATIENTS).get_lines()[3:5]
     # the second line is patient 1, with both at 5 months
     assert recurrence.get_xdata()[1] == metastasis.get_xdata()[1] == 5
     assert recurrence.get_ydata()[1] < 1 < metastasis.get_ydata()[1]
 
 
-def test_a_swimmer_plot_refuses_an_unknown_status_and_a_missing_time(patients):
+def test_a_swimmer_plot_refuses_an_unknown_status_and_a_missing_time():
     with pytest.raises(ValueError, match=r"found \['lost'\]"):
-        figures.plot_swimmer(patients.assign(status="lost"))
+        figures.plot_swimmer(PATIENTS.assign(status="lost"))
     with pytest.raises(ValueError, match=r"patients \['1', '2', '3'\]"):
-        figures.plot_swimmer(patients.assign(time_months=np.nan))
+        figures.plot_swimmer(PATIENTS.assign(time_months=np.nan))
 
 
 # --- Estimates ------------------------------------------------------------------------------------
 
 
-def test_a_forest_plot_draws_each_ratio_on_a_log_axis_with_its_interval(ratios):
-    ax = figures.plot_forest(ratios, columns={"p_value": "P"})
+def test_a_forest_plot_draws_each_ratio_on_a_log_axis_with_its_interval():
+    ax = figures.plot_forest(RATIOS, columns={"p_value": "P"})
     assert ax.get_xscale() == "log"
     assert spans(ax) == [[0.99, 1.05], [1.5, 7.6]]
     assert {"age", "1.02 (0.99 to 1.05)", "Ratio (95% CI)", "P", "0.003", "–"} <= set(words(ax))
     note = next(text for text in ax.texts if text.get_text() == "no estimate")
     assert note.xy[1] == 2
-    ratios.attrs["confidence"] = 0.8
-    assert "Ratio (80% CI)" in words(figures.plot_forest(ratios))
+    eighty = RATIOS.copy()
+    eighty.attrs["confidence"] = 0.8
+    assert "Ratio (80% CI)" in words(figures.plot_forest(eighty))
 
 
 def test_the_words_of_a_forest_plot_do_not_overlap_and_fit_its_width():
@@ -338,26 +310,26 @@ def test_the_words_of_a_forest_plot_do_not_overlap_and_fit_its_width():
     assert ax.get_xlim() == (0.5, 20)
 
 
-def test_an_interval_beyond_the_axis_ends_in_an_arrow_and_no_estimate_lies_outside(ratios):
-    ax = figures.plot_forest(ratios.assign(upper=[1.05, np.inf, None]), limits=(0.5, 2))
+def test_an_interval_beyond_the_axis_ends_in_an_arrow_and_no_estimate_lies_outside():
+    ax = figures.plot_forest(RATIOS.assign(upper=[1.05, np.inf, None]), limits=(0.5, 2))
     arrows = [line for line in ax.get_lines() if line.get_marker() == ">"]
     assert [line.get_xdata()[0] for line in arrows] == [2]
-    open_end = figures.plot_forest(ratios.assign(upper=[1.05, None, None]), limits=(0.5, 5))
+    open_end = figures.plot_forest(RATIOS.assign(upper=[1.05, None, None]), limits=(0.5, 5))
     assert spans(open_end)[1] == [1.5, 5]
     drawn = np.concatenate([line.get_xdata() for line in ax.get_lines()]).astype(float)
     assert (*ax.get_xlim(), drawn.min() >= 0.5, drawn.max() <= 2) == (0.5, 2, True, True)
 
 
-def test_highlighted_rows_differ_by_colour_and_shape(ratios):
-    ax = figures.plot_forest(ratios.assign(odd=[False, True, False]), highlight="odd")
+def test_highlighted_rows_differ_by_colour_and_shape():
+    ax = figures.plot_forest(RATIOS.assign(odd=[False, True, False]), highlight="odd")
     dots = [line for line in ax.get_lines() if line.get_marker() in ("o", "s")]
     assert [dot.get_marker() for dot in dots] == ["o", "s"]
     assert dots[0].get_color() != dots[1].get_color()
 
 
-def test_a_ratio_of_zero_has_no_place_on_a_log_axis(ratios):
+def test_a_ratio_of_zero_has_no_place_on_a_log_axis():
     with pytest.raises(ValueError, match="above 0"):
-        figures.plot_forest(ratios.assign(hazard_ratio=0.0))
+        figures.plot_forest(RATIOS.assign(hazard_ratio=0.0))
 
 
 def test_a_summary_of_lifelines_is_drawn_with_its_own_level():
@@ -384,8 +356,8 @@ def test_intervals_of_several_methods_stand_below_each_other():
     assert "−20 (−50 to 10)" in words(figures.plot_intervals(below))
 
 
-def test_a_multiverse_rises_and_shows_which_reading_each_estimate_uses(universe):
-    ax = figures.plot_multiverse(universe, readings=["patient 4", "patient 9"], printed=0.57)
+def test_a_multiverse_rises_and_shows_which_reading_each_estimate_uses():
+    ax = figures.plot_multiverse(READINGS, readings=["patient 4", "patient 9"], printed=0.57)
     heights = ax.get_lines()[0].get_ydata()
     assert heights[:3].tolist() == [0.49, 0.57, 0.65]
     assert np.isnan(heights[3])
@@ -447,16 +419,15 @@ def test_parts_are_stacked_and_held_against_their_total():
 # --- As stored ------------------------------------------------------------------------------------
 
 
-def test_every_figure_is_small_narrow_and_the_same_bytes_twice(curve, patients, ratios, universe):
+def test_every_figure_is_small_narrow_and_the_same_bytes_twice(curve):
     drawn = [
         figures.plot_survival(curve),
         figures.plot_survival(curve),
-        figures.plot_swimmer(pd.concat([patients] * 4, ignore_index=True)),
-        figures.plot_forest(pd.concat([ratios] * 3, ignore_index=True)),
-        figures.plot_multiverse(universe, readings=["patient 4", "patient 9"]),
+        figures.plot_swimmer(pd.concat([PATIENTS] * 4, ignore_index=True)),
+        figures.plot_forest(pd.concat([RATIOS] * 3, ignore_index=True)),
+        figures.plot_multiverse(READINGS, readings=["patient 4", "patient 9"]),
     ]
-    words = {"label": "fig-a", "caption": "A.", "alt": "A."}
-    pages = [show_figure(ax, **words).bundle["text/html"] for ax in drawn]
+    pages = [show_figure(ax, **PLAIN_WORDS).bundle["text/html"] for ax in drawn]
     assert pages[0] == pages[1]
     assert max(map(len, pages)) < 90_000
     # letters of 9.5 points, 12.7 pixels, are at least 8.7 pixels high on a screen of 360
