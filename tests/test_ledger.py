@@ -12,7 +12,7 @@ CLAIMS = {
     "low-grade": "results,Low-grade tumours,16%,,share",
     "age": "results,Mean age,59,years,mean",
     "ages": "results,Youngest and oldest,41-77,years,range",
-    "women": "table 1,Women,41/63 (65),patients,fraction",
+    "women": "table 1,Women,410/630 (65),patients,fraction",
     "deaths": 'results,Who died,"1, 2, 4 & 9",patient numbers,patients',
     "stage": "table 1,T stage of patient 12,T2,,text",
     "ratio": "results,Hazard ratio,2.74,,hazard_ratio",
@@ -53,7 +53,7 @@ def entry(ledger, claim_id):
         ("age", 60.2, "rounding", "60.2"),  # one unit off
         ("ages", (41, 77), "reproduced", "41.0 to 77.0"),
         ("ages", (41.4, 77.9), "rounding", "41.4 to 77.9"),
-        ("women", (41, 63), "reproduced", "41/63 (65.1%)"),
+        ("women", (410, 630), "reproduced", "410/630 (65.1%)"),
         ("deaths", [9, 4, 2, 1], "reproduced", "1, 2, 4, 9"),
         ("stage", "T2", "reproduced", "T2"),
     ],
@@ -62,6 +62,7 @@ def test_the_verdict_follows_from_the_value(open_ledger, claim_id, value, verdic
     ledger = open_ledger()
     ledger.check({claim_id: lambda p: value})
     assert entry(ledger, claim_id)[["verdict", "recomputed"]].tolist() == [verdict, recomputed]
+    assert entry(ledger, claim_id)["because"].startswith("agrees when") == (verdict == "rounding")
 
 
 @pytest.mark.parametrize(
@@ -71,9 +72,11 @@ def test_the_verdict_follows_from_the_value(open_ledger, claim_id, value, verdic
         ("patients", pd.NA),
         ("age", 52.0),
         ("ages", (41, 80)),
-        ("women", (40, 63)),
-        ("women", (41, 62)),
+        ("ages", (41.9, 80)),
+        ("women", (411, 630)),
+        ("women", (410, 629)),
         ("deaths", [1, 2, 4]),
+        ("deaths", [1, 2, 4, 9, 10]),
         ("stage", "T1"),
         ("low-grade", float("nan")),
     ],
@@ -151,7 +154,7 @@ def test_functions_get_what_they_ask_for_by_name(open_ledger):
         "int",
         "Printed",
     ]
-    assert ledger.printed["women"] == (41, 63)
+    assert ledger.printed["women"] == (410, 630)
     assert ledger.printed["ages"] == (41, 77)
 
 
