@@ -35,6 +35,7 @@ from vlms.printed import (
         ("Seventy-seven", 77, 0, 76.5, 77.5, 1),
         ("no", 0, 0, -0.5, 0.5, 1),
         ("<.001", 0.001, 3, -math.inf, 0.001, 0.001),
+        ("≤3%", 0.03, 0, -math.inf, 0.03, 0.01),
         (">= 5", 5, 0, 5, math.inf, 1),
     ],
 )
@@ -74,6 +75,7 @@ def test_text_that_is_not_one_number_is_refused(text):
         (0.0004, "<.001", "inequality"),
         (0.001, "<.001", None),
         (0.001, "≤.001", "inequality"),
+        (0.0004, "≤.001", "inequality"),
         (0.05, "≥5%", "inequality"),
         (0.05, ">5%", None),
         (float("nan"), "7", None),

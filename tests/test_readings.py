@@ -73,7 +73,7 @@ def test_the_file_is_read_as_text_and_a_missing_column_is_named(tmp_path):
 
 
 def test_readings_combine_to_all_their_products_the_tables_first():
-    combinations = combine_readings(READINGS)
+    combinations = combine_readings(pd.concat([READINGS, READINGS[:1]]))  # one stands twice
     assert len(combinations) == 2 * 3
     assert combinations.iloc[0].tolist() == ["30", "dead_other"]
     assert not combinations.duplicated().any()
