@@ -1,9 +1,13 @@
 import json
+import math
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from vlms.__main__ import main
+from vlms.rounding import print_number, print_p
 
 
 def run(*arguments):
@@ -14,7 +18,7 @@ def run(*arguments):
     ("line", "code", "sentence"),
     [
         (
-            "hr 1.80 1.20 2.70 --p 0.005 --events 40",
+            "hr 1.80 1.20 2.70 --p 0.005 --events 40 --binary",
             1,
             "An interval from 1.20 to 2.70 needs at least 92 events, and at most 40 can have",
         ),
@@ -29,7 +33,7 @@ def run(*arguments):
         ("median 43 60=65%", 1, "it is 50% at most"),
         ("median 24 60=65% --n 63 --events 42", 0, "only be the median among the 42"),
         ("mixture 20:90% 20:50% --whole 40:55% --most-censored 5", 1, "no censoring of up to 5"),
-        ("interval 1.14 6.56 --events 15", 1, "needs at least 20 events"),
+        ("interval 1.14 6.56 --events 15 --binary", 1, "needs at least 20 events"),
         ("events 2.74 1.14 6.56 --groups 12 14 --most 15", 1, "at most 15 can have occurred"),
         ("events 1.37 0.29 6.54 --groups 11 15", 0, "can be true with"),
         ("hr 2.13 0.99 4.62 --words improved", 1, "yet the text says improved"),
@@ -38,6 +42,67 @@ def run(*arguments):
 def test_the_verdict_is_a_sentence_and_an_exit_code(line, code, sentence):
     result = run(*line.split())
     assert (result.exit_code, sentence in result.output) == (code, True), result.output
+
+
+# R: coxph(Surv(time, status) ~ age, lung): 1.019 (1.001 to 1.037), P 0.042, 165 events. True.
+AGE = "hr 1.019 1.001 1.037 --p 0.04 --events 165 --n 228"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "sentence"),
+    [
+        (AGE, 0, "not declared that the covariate has two values"),
+        (f"{AGE} --continuous", 0, "the unit of a continuous covariate sets the width"),
+        (f"{AGE} --binary", 1, "needs at least 45396 events"),
+        (f"{AGE} --binary --robust", 0, "robust, cluster-robust, weighted or penalised"),
+        (f"{AGE} --groups 114 114", 1, "in groups of 114 and 114"),
+        (f"{AGE} --groups 114 114 --robust", 0, "robust, cluster-robust, weighted or penalised"),
+        ("interval 1.14 6.56 --events 15", 0, "not declared that the covariate has two values"),
+        ("interval 1.14 6.56 --events 15 --binary --robust", 0, "need not obey any bound"),
+        ("events 2.74 1.14 6.56 --groups 12 14 --most 15 --robust", 0, "need not obey any bound"),
+        # √(1.14 × 7.56) = 2.94: no Wald interval, but a profile likelihood's may be so.
+        ("hr 2.74 1.14 7.56", 0, "those of a profile likelihood or a bootstrap can"),
+        ("hr 2.74 1.14 7.56 --limits profile", 0, "lies between its limits"),
+        ("hr 2.74 1.14 7.56 --limits wald", 1, "not the middle of its limits on the log scale"),
+        ("hr 2.74 1.14 7.56 --wald", 1, "not the middle of its limits on the log scale"),
+        ("hr 2.74 1.14 6.56 --limits profile --wald --p .5", 0, "must come from another test"),
+    ],
+)
+def test_what_a_check_needs_and_is_not_told_leaves_the_answer_undetermined(line, code, sentence):
+    result = run(*line.split())
+    assert (result.exit_code, sentence in result.output) == (code, True), result.output
+    if not code and "--limits profile" not in line:
+        assert result.output.startswith("undetermined")
+
+
+def real_fits():
+    """R's hazard ratios, and what is true of each as options of the command."""
+    fits = pd.read_csv(Path(__file__).parent / "reference" / "hazard_ratios.csv")
+    fits = fits.rename(columns={"with": "with_"})
+    for row in fits.itertuples():
+        true = ["--continuous" if row.kind == "continuous" else "--binary", "--limits", "wald"]
+        true += ["--robust"] * (row.variance != "model")
+        if row.kind == "binary" and row.events <= row.n:
+            true += ["--groups", f"{row.with_:.0f}", f"{row.without:.0f}"]
+        yield row, true
+
+
+def test_hundreds_of_real_fits_are_never_contradictory_whatever_is_rightly_declared():
+    fits = list(real_fits())
+    assert len(fits) > 350
+    for number, (row, true) in enumerate(fits):
+        decimals, cut = (2, 3, 2, 1)[number % 4], number % 4 == 2
+        ends = [row.hr, row.lower, row.upper]
+        printed = [
+            print_number(math.floor(end * 100) / 100 if cut else end, decimals) for end in ends
+        ]
+        if float(printed[0]) == 0 or float(printed[2]) == 0:
+            continue
+        line = ["hr", *printed, "--p", print_p(row.p).removeprefix(">"), "--events", row.events]
+        line += ["--confidence", f"{row.confidence:.0%}"]
+        for declared in ([], true, [*true, "--wald"]):
+            result = run(*map(str, [*line, *declared]))
+            assert result.exit_code == 0, (row, line, declared, result.output)
 
 
 def test_overlaps_are_written_as_expressions():
@@ -54,6 +119,7 @@ def test_overlaps_are_written_as_expressions():
         ("share 31 78%", "write the count and the total as 31/40"),
         ("share -1/40 78%", "found '-1'"),
         ("hr -1.8 1.2 2.7", "found '-1.8'"),
+        ("hr 1.8 1.2 2.7 --continuous --groups 9 9", "--continuous contradicts"),
         ("hr 1.8 1.2 inf", "'inf' is not one printed number"),
         ("hr 1.8 1.2 2.7 --confidence 100%", "between 0% and 100%"),
         ("hr 1.8 1.2 2.7 --evnts 40", "--evnts"),
@@ -73,7 +139,7 @@ def test_what_cannot_be_read_ends_with_a_message_and_exit_code_2(line, message):
 
 
 def test_json_holds_the_whole_finding():
-    result = run("hr", "1.80", "1.20", "2.70", "--events", "40", "--json")
+    result = run("hr", "1.80", "1.20", "2.70", "--events", "40", "--binary", "--json")
     finding = json.loads(result.output)
     assert result.exit_code == 1
     assert finding["verdict"] == "contradictory"

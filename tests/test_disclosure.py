@@ -1,6 +1,9 @@
 """Rules for what may leave a private cohort, each held by counts that are worked out by hand."""
 
 import json
+import os
+import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -15,14 +18,18 @@ from vlms.disclosure import (
     ReleaseError,
     Releases,
     at_risk_texts,
+    band,
+    band_limits,
+    between_steps,
     lengthen,
-    quantile_of_steps,
     round_count,
     safe_incidence,
     safe_numbers,
     safe_survival,
+    shared_steps,
     shown_levels,
     suppress,
+    withheld_at,
 )
 
 SAFE = Disclosure("safe", 10)
@@ -243,14 +250,50 @@ def test_a_curve_begins_with_the_number_shown_elsewhere():
     assert curve["at_risk"].iloc[0] == "105"
 
 
-def test_the_median_is_read_from_the_steps():
-    time = [3] * 20 + [9] * 8 + [30] * 12
-    curve = safe_survival(time, [True] * 28 + [False] * 12, SAFE)
-    # R: survfit(Surv(t, e) ~ 1, conf.type = "log-log") has limits 0.338 to 0.642 at month 6, in
-    # eighths outwards 0.25 to 0.75: the lower one crosses a half between months 0 and 6.
-    found = quantile_of_steps(curve)
-    assert (found["time"], found["lower"]) == (6, 0)
-    assert np.isnan(found["upper"])
+def test_a_median_is_shown_as_the_steps_that_it_lies_between():
+    time = [3] * 20 + [9] * 12 + [30] * 18
+    curve = safe_survival(time, [True] * 32 + [False] * 18, SAFE)
+    assert curve.attrs["steps"] == [6, 12]
+    assert between_steps(6, curve) == (0, 6)
+    assert between_steps(6.1, curve) == (6, 12)
+    assert between_steps(13, curve) == (12, np.inf)
+    assert np.isnan(between_steps(np.nan, curve)).all()
+
+
+@pytest.mark.parametrize(
+    ("share", "n", "shown"),
+    [(0.409, 228, "40–45%"), (0.4, 228, "40–45%"), (0.0, 228, "withheld"), (1.0, 228, "withheld")],
+)
+def test_an_estimate_is_a_band_of_a_fixed_grid(share, n, shown):
+    assert band(share, n) == shown
+
+
+def test_a_band_is_at_least_five_patients_wide():
+    # 5% of 99 patients are fewer than five of them, 10% are not; of 40, 20% are eight.
+    assert (band(0.41, 100), band(0.41, 99), band(0.41, 40)) == ("40–45%", "40–50%", "40–60%")
+
+
+def test_limits_of_a_band_lie_outwards_on_its_grid_without_nought_or_all():
+    assert band_limits(0.339, 0.478, 228) == "30–50%"
+    assert band_limits(0.01, 0.12, 228) == "under 15%"
+    assert band_limits(0.88, 0.99, 228) == "over 85%"
+
+
+def test_an_estimate_needs_a_threshold_of_events_before_and_of_patients_after():
+    time, event = [3] * 10 + [12] * 5 + [20] * 10, [True] * 10 + [False] * 15
+    assert withheld_at(time, event, 12, SAFE) == ""
+    assert withheld_at(time, event, 2.9, SAFE) == "fewer than 10 events until then"
+    assert withheld_at(time, event, 20, SAFE) == "fewer than 10 patients beyond"
+
+
+def test_groups_step_together_and_a_group_that_has_ended_holds_none_up():
+    # By month 6 only a has 10 events, by month 12 both; b ends there, and a goes on alone.
+    a = [3] * 10 + [9] * 5 + [20] * 10 + [40] * 20, [True] * 25 + [False] * 20
+    b = [9] * 10 + [13] * 12, [True] * 10 + [False] * 12
+    steps = shared_steps([a, b], SAFE)
+    assert steps["time"][steps["steps"]].tolist() == [12, 24]
+    curves = [safe_survival(*group, SAFE, steps=steps) for group in (a, b)]
+    assert [curve.attrs["steps"] for curve in curves] == [[12, 24], [12]]
 
 
 def test_incidence_counts_the_competing_event_and_steps_like_survival():
@@ -378,3 +421,29 @@ def test_a_ledger_that_cannot_be_read_stops_the_report(releases):
     (releases.folder / "ledger.json").write_text("{")
     with pytest.raises(ReleaseError, match="cannot be read"):
         releases.check(releases.fingerprint(cohort(150)), 10)
+
+
+@pytest.mark.parametrize("system", ["with the system's lock", "without"])
+def test_one_process_at_a_time_holds_the_ledger(tmp_path, monkeypatch, system):
+    if system == "without":
+        monkeypatch.setitem(sys.modules, "fcntl", None)
+    mine, theirs = Releases(tmp_path), Releases(tmp_path)
+    with (
+        mine.locked(),
+        pytest.raises(ReleaseError, match="Another report"),
+        theirs.locked(seconds=0),
+    ):
+        pass
+    with theirs.locked(seconds=0):
+        pass
+
+
+def test_a_lock_file_that_was_left_behind_is_removed_when_it_is_old(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    left = tmp_path / "lock"
+    left.touch()
+    with pytest.raises(ReleaseError), Releases(tmp_path).locked(seconds=0):
+        pass
+    os.utime(left, (time.time() - 600,) * 2)
+    with Releases(tmp_path).locked(seconds=1):
+        pass

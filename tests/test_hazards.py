@@ -8,9 +8,11 @@ def test_a_ratio_in_the_middle_of_its_limits_on_the_log_scale_is_consistent():
     assert log_symmetry_check("2.74", "1.14", "6.56").verdict == "consistent"
 
 
-def test_a_ratio_off_the_middle_is_contradictory():
+def test_a_ratio_off_the_middle_is_contradictory_for_wald_limits():
     # √(1.14 × 7.56) = 2.936; at most √(1.15 × 7.57) = 2.951, at least √(1.135 × 7.555) = 2.928.
-    assert log_symmetry_check("2.74", "1.14", "7.56").contradictory
+    assert log_symmetry_check("2.74", "1.14", "7.56", limits="wald").contradictory
+    assert log_symmetry_check("2.74", "1.14", "7.56").verdict == "undetermined"
+    assert log_symmetry_check("2.74", "1.14", "7.56", limits="profile").verdict == "consistent"
 
 
 def test_a_ratio_that_fits_only_when_cut_off_is_called_rounding():
@@ -68,14 +70,14 @@ def test_an_inequality_is_compared_as_such():
 
 def test_too_few_events_make_the_whole_contradictory():
     # SE at most ln(2.71/1.195)/3.91993 = 0.208891, so at least 4/0.043636 = 91.7 events.
-    finding = hazard_ratio_check("1.80", "1.20", "2.70", "0.005", events=40)
+    finding = hazard_ratio_check("1.80", "1.20", "2.70", "0.005", events=40, covariate="binary")
     assert finding.verdict == "contradictory"
     assert finding.values["events_needed"] == 92
     assert [part.contradictory for part in finding.parts] == [False, False, True]
 
 
 def test_the_number_of_patients_bounds_the_events():
-    assert hazard_ratio_check("1.80", "1.20", "2.70", n=80).contradictory
+    assert hazard_ratio_check("1.80", "1.20", "2.70", n=80, covariate="binary").contradictory
     assert hazard_ratio_check("1.80", "1.20", "2.70", groups=(40, 40)).contradictory
     assert not hazard_ratio_check("1.80", "1.20", "2.70", n=100).contradictory
 

@@ -53,8 +53,27 @@ FITS = [
 @pytest.mark.parametrize(("lower", "upper", "first", "second"), FITS)
 def test_real_fits_have_the_events_they_need(lower, upper, first, second):
     events = first + second
-    assert not information_check(lower, upper, events).contradictory
+    assert information_check(lower, upper, events, covariate="binary").verdict == "consistent"
     assert not information_check(lower, upper, events, groups=(first, second)).contradictory
+
+
+def test_a_level_of_a_factor_obeys_the_same_bound():
+    assert information_check("1.14", "6.56", 15, covariate="categories").contradictory
+
+
+def test_limits_of_a_profile_likelihood_leave_out_the_groups_and_ask_for_one_event_fewer():
+    # 20 events by 4/SE²; Firth's penalty may stand for one of them.
+    for events, verdict in ((19, "consistent"), (18, "contradictory")):
+        found = information_check("1.14", "6.56", events, groups=(6, 30), limits="profile")
+        assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    "declared", [{"covariate": "ordinal"}, {"limits": "exact"}, {"covariate": "continuous"}]
+)
+def test_a_declaration_that_is_unknown_or_denies_the_groups_is_refused(declared):
+    with pytest.raises(ValueError, match="must be|groups belong"):
+        information_check("1.14", "6.56", 15, groups=(6, 30), **declared)
 
 
 def test_the_bound_by_arm_is_nearly_reached_by_a_real_fit():

@@ -213,3 +213,113 @@ def test_a_draft_holds_no_formula_of_the_table(table):
     write_codebook(draft_codebook(table(text)), stream)
     cells = stream.getvalue().replace("\n", ",").split(",")
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+# What becomes of the columns
+
+ODD = """\
+patient_id,time_months,status,chemotheraphy,Alter,mitoses,radiotherapy,grade,local_recurrence_months
+P1,18,alive,yes,66,12,yes,2,
+P2,30,dead_of_disease,no,50,3,,,12
+P3,40,dead_other,no,71,4,no,,
+"""
+
+
+def about_columns(path, *options):
+    """Return what JSON says of the columns, whatever the table's soundness."""
+    return json.loads(run("check", "--json", path, *options).output)
+
+
+def test_every_column_that_is_not_used_is_named_with_the_known_one_it_resembles(table):
+    path = table(ODD)
+    output = run("check", path).output
+    assert "not used: chemotheraphy (resembles chemotherapy), Alter (resembles age_years)" in output
+    assert "not used: mitoses; only if you name it as group or covariate" in output
+    assert about_columns(path)["ignored"] == [
+        {"column": "chemotheraphy", "resembles": "chemotherapy"},
+        {"column": "Alter", "resembles": "age_years"},
+        {"column": "mitoses", "resembles": None},
+    ]
+
+
+def test_a_column_resembles_none_that_the_table_has(table):
+    path = table(ODD.replace("Alter", "radiotherapy_2"))
+    assert {"column": "radiotherapy_2", "resembles": None} in about_columns(path)["ignored"]
+
+
+def test_optional_columns_that_are_absent_and_missing_values_are_told(table):
+    path = table(ODD)
+    found = about_columns(path)
+    assert found["absent"] == (
+        "age_years sex site vessel size_cm t_stage n_stage m_stage margin chemotherapy"
+        " distant_recurrence_months".split()
+    )
+    # A blank recurrence is none seen, not a missing value.
+    assert "local_recurrence_months" not in found["missing"]
+    assert (found["missing"]["radiotherapy"], found["missing"]["grade"]) == (1, 2)
+    assert "missing values: grade 2, radiotherapy 1" in run("check", path).output
+
+
+def test_an_unsound_table_is_told_of_its_columns_too(table):
+    path = table(ODD.replace("dead_other", "dead").replace("71,4,no,,", "71,4,no,9,"))
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert "chemotheraphy (resembles chemotherapy)" in result.output
+    missing = about_columns(path)["missing"]
+    # A cell that is listed as a problem is not missing: only that of P2 is.
+    assert (missing["status"], missing["grade"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "what"),
+    [
+        ("Name", "a b c", "a name"),
+        ("Vor-Name", "a b c", "a name"),
+        ("Prénom", "a b c", "a name"),
+        ("Geburtsdatum", "1 2 3", "a date of birth"),
+        ("DOB", "1 2 3", "a date of birth"),
+        ("seen", "1948-02-03 12.07.1951 03/04/1939", "a date of birth"),
+        ("seen", "1948 1951 1939", "a date of birth"),
+        ("AHV-Nr.", "1 2 3", "a national number"),
+        # 7 + 3*5 + 6 + 3*9 + 2 + 3*1 + 7 + 3*0 + 7 + 3*6 + 9 + 3*8 = 125, and 130 - 125 = 5
+        ("key", "756.9217.0769.85 - -", "a national number"),
+        ("key", "078-05-1120 - -", "a national number"),
+        # 9*10 + 4*9 + 3*8 + 4*7 + 7*6 + 6*5 + 5*4 + 9*3 + 1*2 = 299 = 27*11 + 2, and 11 - 2 = 9;
+        # 92 = 8*11 + 4, and 11 - 4 = 7; 208 = 18*11 + 10, and 11 - 10 = 1
+        ("key", "9434765919 4010232137 1234567881", "a national number"),
+        ("key", "9434765918 4010232136 1234567882", None),
+        ("key", "311280-1234 010203-1234 241290-1111", "a national number"),
+        ("site", "left_thigh right_thigh arm", None),
+        ("vessel_name", "a b c", None),
+        ("operated", "1998-02-03 2001-07-12 1989-01-01", None),
+        ("mitoses", "1950 3 4", None),
+        ("phone", "4179123456 4179123457 4179123458", None),
+    ],
+)
+def test_a_column_that_looks_personal_is_named_with_care(table, header, cells, what):
+    rows = zip("123", [18, 30, 40], ["alive", "dead_other", "alive"], cells.split(), strict=True)
+    lines = [",".join(map(str, row)) for row in rows]
+    path = table("\n".join([f"patient_id,time_months,status,{header}", *lines]) + "\n")
+    found = about_columns(path)["looks_like"]
+    assert [(row["column"], row["what"]) for row in found] == ([(header, what)] if what else [])
+    if what:
+        assert f"looks like {what}: {header} (by its " in run("check", path).output
+
+
+def test_identifiers_that_are_names_or_national_numbers_are_told(table):
+    names = GOOD.replace("P1", "Anna Muster").replace("P2", "Jean Dupont").replace("P3", "Eva Ek")
+    assert about_columns(table(names))["looks_like"][0]["what"] == "a name"
+    numbers = about_columns(table(GOOD.replace("P1", "078-05-1120")))["looks_like"]
+    assert [(row["column"], row["what"]) for row in numbers] == [
+        ("patient_id", "a national number")
+    ]
+
+
+def test_a_table_of_many_columns_still_fits_on_a_screen(table):
+    names = [f"antigen_{number}" for number in range(300)]
+    header = ",".join(["patient_id", "time_months", "status", *names])
+    path = table(header + "\nP1,12,alive" + ",1" * 300 + "\nP2,13,dead_other" + ",0" * 300 + "\n")
+    output = run("check", path).output
+    assert len(output.splitlines()) < 24
+    assert "and 286 more (--json lists all)" in " ".join(output.split())
+    assert len(about_columns(path)["ignored"]) == 300

@@ -6,6 +6,7 @@ for, and with levels that try to become markup, a formula, math or a reference.
 
 import base64
 import csv
+import html
 import io
 import json
 import random
@@ -400,14 +401,14 @@ def test_levels_named_like_parts_of_a_table_are_told_from_them(tmp_path, mode):
     assert {"“all”", "“missing”", "“other or missing”", "“level”", "all"} <= set(table)
 
 
-def test_missing_values_are_withheld_where_their_variable_is_pooled(tmp_path):
-    # 50 R0, 20 R1, 4 R2, 16 missing: shown are 50 and 40 pooled; "16 missing" would give 24 away.
+def test_missing_values_are_counted_beside_the_pool_that_holds_them(tmp_path):
+    # 50 R0, 20 R1, 4 R2, 16 missing: shown are 50 and 40 pooled, of whom 24 are R1 or R2.
     margins = ["R0"] * 50 + ["R1"] * 20 + ["R2"] * 4 + [""] * 16
     rows = [[f"p{i}", 10 + i / 10, "alive", margin] for i, margin in enumerate(margins)]
     header = ["patient_id", "time_months", "status", "margin"]
     study = open_study(write(tmp_path / "c.csv", rows, header))
     missing = csv_of(show_quality(study, label="tbl-q").shown[1]).set_index("variable")["missing"]
-    assert missing["Margin"] == "withheld"
+    assert missing["Margin"] == "15 (17%)"
     one = csv_of(show_table_one(study, label="tbl-one").shown[0]).set_index("level")["all"]
     assert one.drop(one.index[0]).to_dict() == {"R0": "50 (56%)", "other or missing": "40 (44%)"}
 
@@ -448,3 +449,184 @@ def test_the_mode_of_disclosure_does_not_change_a_hazard_ratio_nor_its_p_value()
     assert safe["p_value"].to_dict() == full["p_value"].to_dict()
     ratios = full["hazard_ratio"].astype(float).round(2)
     assert safe["hazard_ratio"].astype(float).to_dict() == ratios.to_dict()
+
+
+# Everybody, or nobody: R's lung by ECOG, where one patient has the level 3 and one has none
+
+
+def lung(folder):
+    """Write survival::lung as a cohort: months of 30.4375 days, 165 deaths of 228."""
+    rows = csv.DictReader(
+        (ROOT / "tests/reference/regression_data_lung.csv").open(encoding="utf-8")
+    )
+    cells = [
+        [f"p{i}", float(row["time"]) / 30.4375, STATUS[row["event"]], row["ph_ecog"], row["sex"]]
+        for i, row in enumerate(rows)
+    ]
+    cells = [[*row[:3], f"ecog {row[3]}" if row[3] else "", row[4]] for row in cells]
+    return write(folder / "lung.csv", cells, ["patient_id", "time_months", "status", "ecog", "arm"])
+
+
+STATUS = {"0": "alive", "1": "dead_of_disease"}
+LUNG = {
+    "endpoints": ["overall_survival"],
+    "group_variables": ["ecog", "arm"],
+    "covariates": ["ecog"],
+    "landmark_months": [12, 18, 24, 36],
+    "reference_levels": {},
+}
+
+
+@pytest.fixture(scope="module")
+def lungs(tmp_path_factory):
+    """The safe and the full report on lung: mode → text of the page and folder of its tables."""
+    folder = tmp_path_factory.mktemp("lung")
+    made = {}
+    for mode in ("safe", "full"):
+        order = Order(str(lung(folder)), parameters={**LUNG, "disclosure": mode})
+        page, tables = report(order, reports=folder / "out", releases=Releases(folder / "ledger"))
+        text = html.unescape(re.sub("<[^>]+>", " ", page.read_text("utf-8")))
+        made[mode] = {"text": re.sub(r"\s+", " ", text), "tables": tables}
+    return made
+
+
+def test_no_test_of_a_part_of_the_patients_is_released(lungs):
+    # One patient has ecog 3. Of ecog 0 and 1 alone, 176 of 228 patients, P would be 0.06.
+    text = lungs["safe"]["text"]
+    assert "Log-rank test: Overall survival by ecog is not shown: a level has fewer" in text
+    assert text.count("Log-rank test of") == 1  # of the arms
+
+
+def test_a_test_of_all_is_released_and_says_who_is_left_out(lungs):
+    # R: survdiff(Surv(time, status) ~ sex, lung): chisq 10.3, p = 0.001.
+    said = "Log-rank test of all 2 levels as recorded (asymptotic): P = 0.001."
+    assert f"{said} Left out, as arm is missing: <10." in lungs["safe"]["text"]
+    assert said in lungs["full"]["text"]
+
+
+def test_the_full_report_tests_all_levels_and_says_who_is_left_out(lungs):
+    # One event with ecog 3: the P value comes from permutations of all 227.
+    said = "Log-rank test of all 4 levels as recorded (permutation): P = 0.00"
+    assert said in lungs["full"]["text"]
+    assert "Left out, as ecog is missing: 1." in lungs["full"]["text"]
+
+
+def test_table_one_by_group_holds_all_patients(lungs):
+    # 63, 113 and 52: of the 52 one has ecog 3 and one has none.
+    table = pd.read_csv(lungs["safe"]["tables"] / "tbl-one.csv", dtype=str)
+    assert list(table) == ["variable", "level", "ecog 0", "ecog 1", "other or missing", "all"]
+    assert table.iloc[0, 2:].tolist() == ["65", "115", "50", "230"]
+
+
+def test_hazard_ratios_are_of_all_levels_and_withheld_where_few_had_no_event(lungs):
+    # R: coxph(Surv(time, status) ~ factor(ph.ecog, levels = c(1, 0, 2, 3)), lung): 0.6915 for
+    # ecog 0, with 37 deaths of 63; with ecog 2 six of 50 live, with ecog 3 nobody.
+    safe, full = (
+        pd.read_csv(lungs[mode]["tables"] / "tbl-hazard-overall-survival.csv", dtype=str)
+        for mode in ("safe", "full")
+    )
+    assert safe["level"].tolist() == ["ecog 0", "ecog 2", "rarer levels"]
+    assert safe["p_value"].tolist()[1:] == ["withheld", "withheld"]
+    assert full["level"].tolist() == ["ecog 0", "ecog 2", "ecog 3"]
+    assert full["left_out"].tolist() == ["1"] * 3
+    assert float(safe["hazard_ratio"][0]) == pytest.approx(
+        float(full["hazard_ratio"][0]), abs=0.005
+    )
+
+
+def test_survival_at_a_month_is_exact_and_shown_as_a_band(lungs):
+    # R: summary(survfit(Surv(time / 30.4375, status) ~ 1, lung, conf.type = "log-log"),
+    # times = c(12, 18, 24)): 0.409 (0.339 to 0.478), 0.257, 0.116 (0.068 to 0.178); 24 months
+    # leave 13, 36 nobody. Median 10.2 (9.33 to 11.9).
+    table = pd.read_csv(lungs["safe"]["tables"] / "tbl-endpoints.csv", dtype=str)
+    assert table["survival"].tolist() == [
+        "40–45%",
+        "25–30%",
+        "10–15%",
+        "withheld",
+        "6 to 12 months",
+    ]
+    assert table["interval"].tolist()[:3] == ["30–50%", "15–35%", "5–20%"]
+    assert table["interval"].tolist()[3:] == ["fewer than 10 patients beyond", "6 to 12 months"]
+
+
+def test_methods_and_versions_name_what_ran_and_nothing_else(lungs):
+    for mode in ("safe", "full"):
+        methods = lungs[mode]["text"].partition("This paragraph can go")[2].partition("Version")[0]
+        assert "Kaplan–Meier" in methods
+        assert "vlms 0." in methods
+        assert "(commit" in methods
+        for absent in ("landmark at", "cumulative incidence"):
+            assert absent not in methods
+    assert "permutations" not in lungs["safe"]["text"].partition("This paragraph can go")[2]
+
+
+def landmark_cohort(folder, month_of_one):
+    """Ten patients around a landmark at 12 months; the recurrence of one is in the given month."""
+    rows = [
+        ("p0", 12, "dead_of_disease", 3),  # ends at the landmark: not under observation after it
+        ("p1", 13, "dead_of_disease", 3),
+        ("p2", 15, "dead_of_disease", month_of_one),
+        ("p3", 18, "alive", 6),
+        ("p4", 20, "dead_of_disease", 11),
+        ("p5", 22, "alive", ""),
+        ("p6", 24, "dead_of_disease", ""),
+        ("p7", 26, "alive", 14),  # comes after the landmark
+        ("p8", 30, "dead_of_disease", ""),
+        ("p9", 4, "dead_of_disease", 2),
+    ]
+    header = ["patient_id", "time_months", "status", "local_recurrence_months"]
+    return write(folder / "c.csv", rows, header)
+
+
+def test_the_landmark_restarts_the_clock_and_sorts_by_what_had_happened_until_then(tmp_path):
+    # Recurrence until month 12: p1 to p4, at 1, 3, 6+ and 8 months after it. p0 ended at 12.
+    study = open_study(landmark_cohort(tmp_path, 12), landmark_months=[12], disclosure="full")
+    shown = show_landmark(study, label="fig-landmark").shown
+    curve = csv_of(shown[1])
+    before = curve[curve["group"] == "recurrence until then"]
+    after = curve[curve["group"] == "no recurrence until then"]
+    assert before["time"].astype(float).tolist() == [0, 1, 3, 6, 8]
+    assert before["at_risk"].astype(int).tolist() == [4, 4, 3, 2, 1]
+    assert after["time"].astype(float).tolist() == [0, 10, 12, 14, 18]
+    assert "Survival after month 12" in shown_texts(shown[0])
+
+
+def test_a_recurrence_after_the_landmark_had_not_happened(tmp_path):
+    study = open_study(landmark_cohort(tmp_path, 12.1), landmark_months=[12], disclosure="full")
+    curve = csv_of(show_landmark(study, label="fig-landmark").shown[1])
+    assert (curve["group"] == "recurrence until then").sum() == 4  # month 0, and p1, p3, p4
+
+
+RACE = """
+import sys, time
+from pathlib import Path
+import vlms.own_cohort.report as room
+from vlms.disclosure import Releases
+from vlms.own_cohort.report import Order, report
+
+folder, name = Path(sys.argv[1]), sys.argv[2]
+
+def render(*_):  # both have passed their first check before either goes on
+    (folder / f"{name}.ready").touch()
+    while len(list(folder.glob("*.ready"))) < 2:
+        time.sleep(0.01)
+    return {f"cohort-{name}.html": b"page"}
+
+room._render = render
+ledger = Releases(folder / "ledger")
+report(Order(str(folder / f"{name}.csv")), reports=folder / "out", releases=ledger)
+"""
+
+
+@pytest.mark.slow
+def test_of_two_reports_started_together_on_nearly_the_same_patients_one_is_released(tmp_path):
+    rows = list(private_rows())
+    write(tmp_path / "a.csv", rows)
+    write(tmp_path / "b.csv", rows[:-1])
+    arguments = [sys.executable, "-c", RACE, str(tmp_path)]
+    running = [subprocess.Popen([*arguments, n], stderr=subprocess.PIPE, text=True) for n in "ab"]
+    errors = [process.communicate()[1] for process in running]
+    assert sorted(process.returncode for process in running) == [0, 1]
+    assert sum("ReleaseError" in error for error in errors) == 1
+    assert len(list((tmp_path / "out").glob("*.html"))) == 1

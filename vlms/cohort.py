@@ -88,6 +88,28 @@ def read_cohort(path, codebook=None, *, encoding=None) -> Cohort:
     ['alive', 'dead_of_disease', 'dead_other']
     """
     findings = Findings(str(path))
+    patients, _, plan = examine(path, codebook, findings, encoding=encoding)
+    findings.stop_if_any()
+    uses = tuple(use for _, use in plan)
+    return Cohort(patients, findings.issues(), _label(uses), str(path), uses)
+
+
+def examine(path, codebook, findings: Findings, *, encoding=None):
+    """Read a table as far as it can be read, errors and all.
+
+    Returns
+    -------
+    patients : pandas.DataFrame
+        As in `Cohort`; a cell that could not be read is NA.
+    table : TextTable
+    plan : list of tuple of int and Use
+        The place in the table of each use of a column.
+
+    Raises
+    ------
+    CohortError
+        If the file cannot be split into rows and columns, or the codebook cannot be used.
+    """
     book = read_codebook(codebook) if codebook is not None else []
     wanted = {*CANONICAL, "tnm", *(plain_name(use.printed) for use in book)}
     table = read_table(path, findings, wanted=wanted, encoding=encoding)
@@ -98,9 +120,7 @@ def read_cohort(path, codebook=None, *, encoding=None) -> Cohort:
         patients = _type(table, plan, findings)
     _compare_stages(patients, table, plan, findings)
     _relate(patients, table, plan, findings)
-    findings.stop_if_any()
-    uses = tuple(use for _, use in plan)
-    return Cohort(patients, findings.issues(), _label(uses), str(path), uses)
+    return patients, table, plan
 
 
 def read_paper(stem: str, *, data=DATA) -> Cohort:

@@ -5,16 +5,27 @@ blank is refused when the codebook is used.
 """
 
 import csv
+import difflib
 import re
+import textwrap
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from vlms.cohort import read_cohort
+from vlms.cohort import examine
 from vlms.endpoints import RECURRENCE_COLUMNS
 from vlms.reading.cells import CellError, Rules, tidy
-from vlms.reading.codebook import CANONICAL, CODEBOOK_COLUMNS, OUTCOMES, Use, canonical_use
+from vlms.reading.codebook import (
+    CANONICAL,
+    CODEBOOK_COLUMNS,
+    OUTCOMES,
+    REQUIRED,
+    Use,
+    canonical_use,
+)
 from vlms.reading.columns import LIKE_AN_OUTCOME
 from vlms.reading.problems import CohortError, Findings, printable
 from vlms.reading.tables import TextColumn, plain_name, read_table
@@ -45,6 +56,28 @@ _SYNONYMS = {
 _NAME_OF = {synonym: name for name, words in _SYNONYMS.items() for synonym in words.split()}
 _MOST_LEVELS = 12
 _WIDEST = 90  # characters of a cell in a table on the terminal
+_MOST_NAMES = 14  # columns named in one line of the summary
+
+# A header in small letters and digits that announces what must not leave the clinic.
+_PERSONAL_HEADERS = {
+    "a name": "((patient|patienten|first|last|full|family|given|maiden|middle|birth)?names?"
+    "|surname|forename|initials|(vor|nach|familien)name|nom(defamille)?|prenom|nombre|apellidos?"
+    "|cognome|nome|sobrenome|(achter|voor)?naam|(for|efter)navn|(for|efter)namn)",
+    "a date of birth": "(dob|yob|birth(date|day|year)?|(date|day|year)ofbirth|born|geboren|jahrgang"
+    "|geb(datum|dat|tag)?|geburts(datum|tag|jahr)|((date|annee)de)?naissance|ddn"
+    "|((fecha|ano)de)?nacimiento|((data|anno)di)?nascita|datadenascimento|geboortedatum"
+    "|fodselsdato|fodelsedatum)",
+    "a national number": "(ahv|avs|ssn|socialsecurity|nhs|cpr|sv|sozialversicherungs|versicherten"
+    "|nationalinsurance|insurance|passport|national|steuer|steueridentifikations)"
+    "(nr|no|number|nummer|id)|ahv|avs|ssn|nhs|cpr|steueridnr|nir|insee|(numerode)?securitesociale"
+    "|codicefiscale|dni|bsn|personnummer|fodselsnummer",
+}
+_DAY = re.compile(
+    r"(?:(\d{4})[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}))(?:[ T].*)?", re.ASCII
+)
+_YEAR = re.compile(r"(1[89]\d\d|20\d\d)(?:\.0)?", re.ASCII)
+_LONG_AGO = 1975  # patients of today were born before it; what is recorded of them came later
+_TWO_NAMES = re.compile(r"[^\W\d_][^\W\d_'-]+,? [^\W\d_][^\W\d_'.-]*( [^\W\d_][^\W\d_'-]+)?")
 
 
 @dataclass(frozen=True)
@@ -60,6 +93,15 @@ class Intake:
         How many deaths and recurrences of each kind; only what the table records.
     problems, warnings : pandas.DataFrame
         As `CohortError.problems` and `Cohort.issues`.
+    ignored : dict of str to str
+        Columns that no analysis uses unless it is asked to, and the canonical name that each
+        resembles; empty if none.
+    absent : list of str
+        Optional canonical columns that the table does not have.
+    personal : list of tuple of str
+        Columns that look as if they named a person: the column, as what it looks, and why.
+    missing : dict of str to int
+        Patients without a value, by column. A blank recurrence says that none was seen.
     """
 
     file: str
@@ -67,6 +109,10 @@ class Intake:
     events: dict = field(default_factory=dict)
     problems: pd.DataFrame = field(default_factory=pd.DataFrame)
     warnings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ignored: dict = field(default_factory=dict)
+    absent: list = field(default_factory=list)
+    personal: list = field(default_factory=list)
+    missing: dict = field(default_factory=dict)
 
     @property
     def sound(self) -> bool:
@@ -82,6 +128,15 @@ class Intake:
             "events": self.events,
             "problems": _records(self.problems),
             "warnings": _records(self.warnings),
+            "ignored": [
+                {"column": name, "resembles": other or None} for name, other in self.ignored.items()
+            ],
+            "absent": self.absent,
+            "looks_like": [
+                dict(zip(("column", "what", "because"), found, strict=True))
+                for found in self.personal
+            ],
+            "missing": self.missing,
         }
 
     def as_text(self) -> str:
@@ -90,13 +145,39 @@ class Intake:
         if not self.sound:
             count = len(self.problems)
             title = f"{file}: {count} problem{'s' if count > 1 else ''}, so nothing is computed"
-            return "\n".join([title, "", _columns(self.problems)])
+            return "\n".join([title, *self._about_columns(), "", _columns(self.problems)])
         lines = [f"{file}: {self.patients} patients"]
         lines += [f"  {name}: {count}" for name, count in self.events.items()]
         lines.append(f"  warnings: {len(self.warnings)}")
+        lines += self._about_columns()
         if len(self.warnings):
             lines += ["", _columns(self.warnings)]
         return "\n".join(lines)
+
+    def _about_columns(self) -> list[str]:
+        """Say in a few lines what becomes of the columns, and what they hold."""
+        resembling = {name: other for name, other in self.ignored.items() if other}
+        others = [name for name in self.ignored if name not in resembling]
+        missing = [f"{name} {count}" for name, count in self.missing.items() if count]
+        lines = [
+            _line("not used", [f"{name} (resembles {other})" for name, other in resembling.items()])
+            + (
+                "; rename it, or map it in a codebook, if that is what it holds"
+                if resembling
+                else ""
+            ),
+            _line("not used", others)
+            + ("; only if you name it as group or covariate" if others else ""),
+            _line("absent", self.absent),
+            _line("missing values", missing or (["none"] if self.missing else [])),
+        ]
+        for what in dict.fromkeys(what for _, what, _ in self.personal):
+            found = [f"{name} ({why})" for name, kind, why in self.personal if kind == what]
+            lines.append(
+                _line(f"looks like {what}", found) + "; remove it before you share the file"
+            )
+        wrap = {"width": 100, "subsequent_indent": "    ", "break_on_hyphens": False}
+        return [row for line in lines if line for row in textwrap.wrap(line, **wrap)]
 
 
 def check_cohort(path, codebook=None, *, encoding=None) -> Intake:
@@ -117,11 +198,21 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Intake:
     >>> check_cohort("https://example.org/patients.csv").problems["problem"].tolist()
     ['an address on a network, which is never fetched']
     """
+    findings = Findings(str(path))
     try:
-        cohort = read_cohort(path, codebook, encoding=encoding)
+        patients, table, plan = examine(path, codebook, findings, encoding=encoding)
     except CohortError as error:
         return Intake(str(path), problems=error.problems)
-    patients = cohort.patients
+    seen = {
+        "ignored": _ignored(plan),
+        "absent": [name for name in CANONICAL if name not in patients and name not in REQUIRED],
+        "personal": _personal(table, plan),
+        "missing": _missing(patients, plan, findings),
+    }
+    try:
+        findings.stop_if_any()
+    except CohortError as error:
+        return Intake(str(path), problems=error.problems, **seen)
     status = patients["status"].value_counts()
     events = {
         "deaths of the disease": int(status.get("dead_of_disease", 0)),
@@ -130,7 +221,155 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Intake:
     for name, column in RECURRENCE_COLUMNS.items():
         if column in patients:
             events[name.replace("_", " ") + "s"] = int(patients[column].notna().sum())
-    return Intake(str(path), len(patients), events, warnings=cohort.issues)
+    return Intake(str(path), len(patients), events, warnings=findings.issues(), **seen)
+
+
+def _ignored(plan) -> dict:
+    """Return the columns without a canonical name, and which absent one each resembles."""
+    named = {use.name for _, use in plan}
+    absent = [name for name in CANONICAL if name not in named]
+    return {
+        use.printed: _resembled(plain_name(use.printed), absent)
+        for _, use in plan
+        if use.name not in CANONICAL
+    }
+
+
+def _resembled(key: str, absent: list[str]) -> str:
+    if _NAME_OF.get(key) in absent:
+        return _NAME_OF[key]
+    whole = {name: name for name in absent}
+    bare = {re.sub("_(years|cm|months|stage)$", "", name): name for name in absent}
+    known = whole | {word: name for word, name in bare.items() if len(word) > 3}
+    found = difflib.get_close_matches(key[:60], known, 1, cutoff=0.8)
+    return known[found[0]] if found else ""
+
+
+def _missing(patients, plan, findings: Findings) -> dict:
+    """Count the patients without a value; a cell that is listed as a problem is not one of them."""
+    unread = {(column, line) for line, _, column, *_ in findings.errors}
+    counts = {}
+    for name in patients:
+        if name not in OUTCOMES or name in REQUIRED:
+            printed = {use.printed for _, use in plan if use.name == name}
+            listed = len({line for column, line in unread if column in printed and line})
+            counts[name] = max(0, int(patients[name].isna().sum()) - listed)
+    return counts
+
+
+def _personal(table, plan) -> list[tuple[str, str, str]]:
+    """Find columns that look as if they named a person, by their header or by their cells."""
+    canonical = {place for place, use in plan if use.name in CANONICAL}
+    found = []
+    for place, (printed, column) in enumerate(zip(table.header, table.columns, strict=True)):
+        key = _bare(printed)
+        texts = [text for text in map(str.strip, column.texts) if text]
+        for what, words in _PERSONAL_HEADERS.items():
+            if place not in canonical and re.fullmatch(words, key):
+                found.append((printed, what, "by its header"))
+                break
+        else:
+            if shape := _shape(texts, is_identifier=key == "patientid"):
+                found.append((printed, *shape))
+    return found
+
+
+def _shape(texts: list[str], *, is_identifier: bool) -> tuple[str, str] | None:
+    """Say as what the cells of a column look, and how many of its distinct texts do."""
+    text = "\n".join(texts)
+    if not any(char.isdigit() for char in text):
+        names = sum(1 for cell in texts if cell.istitle() and _TWO_NAMES.fullmatch(cell))
+        if is_identifier and names > len(texts) / 2:
+            return "a name", "by its cells"
+        return None
+    for whose, (pattern, valid, alone) in _NATIONAL_NUMBERS.items():
+        cells = [match for match in re.findall(pattern, text, re.ASCII) if valid(match)]
+        if len(cells) >= (1 if alone else max(3, len(texts) / 2)):
+            return "a national number", f"by its cells: {whose}"
+    years = [int(match[1] or match[2]) for match in map(_DAY.fullmatch, texts) if match]
+    if years and len(years) >= len(texts) / 2 and sorted(years)[len(years) // 2] < _LONG_AGO:
+        return "a date of birth", "by its cells: dates long ago"
+    years = [int(match[1]) for match in map(_YEAR.fullmatch, texts) if match]
+    if len(years) == len(texts) and sorted(years)[len(years) // 2] < _LONG_AGO:
+        return "a date of birth", "by its cells: years long ago"
+    return None
+
+
+def _bare(printed: str) -> str:
+    """Write a header in small letters and digits, without accents."""
+    plain = printed.casefold().translate(str.maketrans({"ø": "o", "æ": "ae", "ß": "ss"}))
+    return "".join(char for char in unicodedata.normalize("NFKD", plain) if char.isalnum())
+
+
+def _digits(text: str) -> list[int]:
+    return [int(char) for char in text if char.isdigit()]
+
+
+def _ean(text: str) -> bool:
+    """Whether the last of 13 digits is the check digit of the others, as in an AHV number."""
+    digits = _digits(text)
+    return sum(digit * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10 == 0
+
+
+def _mod_11(text: str) -> bool:
+    """Whether the last of 10 digits is the check digit of an NHS number."""
+    *digits, last = _digits(text)
+    rest = sum(digit * (10 - place) for place, digit in enumerate(digits)) % 11
+    return (11 - rest) % 11 == last and len({*digits, last}) > 1
+
+
+def _mod_11_10(text: str) -> bool:
+    """Whether the last of 11 digits is the check digit of a German Steuer-ID (ISO 7064)."""
+    *digits, last = _digits(text)
+    product = 10
+    for digit in digits:
+        product = 2 * ((digit + product) % 10 or 10) % 11
+    return (11 - product) % 10 == last and digits[0] > 0
+
+
+def _mod_97(text: str) -> bool:
+    """Whether the last two of 15 digits are the key of a French social security number."""
+    number = "".join(map(str, _digits(text)))
+    return int(number[:13]) % 97 == 97 - int(number[13:])
+
+
+def _letter_23(text: str) -> bool:
+    """Whether the letter of a Spanish DNI fits its eight digits."""
+    return "TRWAGMYFPDXBNJZSQVHLCKE"[int(text[:8]) % 23] == text[-1]
+
+
+# Whose number, its shape, its check, and whether one cell of it is enough to say so.
+_NATIONAL_NUMBERS: dict[str, tuple[str, Callable, bool]] = {
+    "AHV, Switzerland": (r"(?<![\d.])756\.?\d{4}\.?\d{4}\.?\d\d(?![\d.])", _ean, True),
+    "SSN, United States": (
+        r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\d-])",
+        bool,
+        True,
+    ),
+    "codice fiscale, Italy": (
+        r"\b[A-Z]{6}\d\d[A-EHLMPRST](?:[0-6]\d|7[01])[A-Z]\d{3}[A-Z]\b",
+        bool,
+        True,
+    ),
+    "NIR, France": (
+        r"(?<!\d)[12] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?\d\d ?\d{3} ?\d{3} ?\d\d(?!\d)",
+        _mod_97,
+        True,
+    ),
+    "DNI, Spain": (r"\b\d{8}-?[A-Z]\b", _letter_23, False),
+    "CPR, Denmark": (
+        r"(?<![\d-])(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d-?\d{4}(?![\d-])",
+        bool,
+        False,
+    ),
+    "personnummer, Sweden": (
+        r"(?<![\d-])(?:19|20)?\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[-+]?\d{4}(?![\d-])",
+        bool,
+        False,
+    ),
+    "NHS, England": (r"(?<![\d-])\d{3}[ -]?\d{3}[ -]?\d{4}(?![\d-])", _mod_11, False),
+    "Steuer-ID, Germany": (r"(?<![\d-])\d{2} ?\d{3} ?\d{3} ?\d{3}(?![\d-])", _mod_11_10, False),
+}
 
 
 def write_template(path) -> tuple[Path, Path]:
@@ -271,6 +510,17 @@ def write_codebook(draft: pd.DataFrame, stream) -> None:
     age,age_years
     """
     draft.to_csv(stream, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+
+
+def _line(title: str, names: list[str]) -> str:
+    """Set names in a line of the summary; of many, the first."""
+    more = (
+        f" and {len(names) - _MOST_NAMES} more (--json lists all)"
+        if len(names) > _MOST_NAMES
+        else ""
+    )
+    shown = ", ".join(printable(name, _WIDEST) for name in names[:_MOST_NAMES])
+    return f"  {title}: {shown}{more}" if names else ""
 
 
 def _records(frame: pd.DataFrame) -> list[dict]:

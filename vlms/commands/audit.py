@@ -25,6 +25,52 @@ def audit():
     """
 
 
+_ROBUST = "The variance is robust, cluster-robust, weighted or penalised."
+
+
+def _variance(function):
+    """Add the options that say what a hazard ratio and its limits are of."""
+    for option in (
+        click.option(
+            "--limits",
+            type=click.Choice(["wald", "profile", "unknown"]),
+            default="unknown",
+            show_default=True,
+            help="How the limits were found.",
+        ),
+        click.option("--confidence", default="95%", show_default=True, help="Level of the limits."),
+        click.option("--robust", is_flag=True, help=_ROBUST),
+        click.option("--continuous", is_flag=True, help="The covariate is a number or a score."),
+        click.option(
+            "--binary",
+            is_flag=True,
+            help="The covariate has two values, or is a level "
+            "against the reference level; the variance is the model's own.",
+        ),
+        click.option(
+            "--groups",
+            nargs=2,
+            help="Patients with and without the covariate, which is then binary.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _declared(groups, binary, continuous, robust, confidence, limits):
+    """What the options of `_variance` say, as keywords of a check."""
+    if continuous and (binary or groups):
+        raise ValueError("--continuous contradicts --binary and --groups")
+    covariate = "binary" if binary or groups else "continuous" if continuous else "unknown"
+    return {
+        "groups": groups or None,
+        "covariate": covariate,
+        "robust": robust,
+        "confidence": _level(confidence),
+        "limits": limits,
+    }
+
+
 def _check(function):
     """Make a command of a function that returns a Finding."""
 
@@ -52,25 +98,28 @@ def _check(function):
 @click.option("--p", help="P value as printed.")
 @click.option("--events", help="The most events that there can have been.")
 @click.option("--n", help="Patients in the model.")
-@click.option("--groups", nargs=2, help="Patients with and without the covariate.")
-@click.option("--confidence", default="95%", show_default=True, help="Level of the limits.")
-@click.option("--wald", is_flag=True, help="The P value is known to be the model's Wald P.")
+@_variance
+@click.option("--wald", is_flag=True, help="Limits and P value are the model's Wald ones.")
 @click.option("--words", help="What the text says of the group: better, worse, improved …")
-def hr(hazard_ratio, lower, upper, p, events, n, groups, confidence, wald, words):
+def hr(hazard_ratio, lower, upper, p, events, n, wald, words, **model):
     """Hazard ratio, limits, P value and number of events.
 
-    vlms audit hr 1.80 1.20 2.70 --p 0.005 --events 40
+    vlms audit hr 1.80 1.20 2.70 --p 0.005 --events 40 --binary
+
+    The number of events decides only for a covariate of two values (--binary or --groups) with the
+    model's own variance, at most one event a patient and limits of the level given. A ratio off the
+    middle of its limits is wrong only for Wald limits (--wald, or --limits wald); a P value that
+    does not follow from them only for Wald's test (--wald). Undetermined otherwise.
     """
     finding = consistency.hazard_ratio_check(
         hazard_ratio,
         lower,
         upper,
         p,
-        confidence=_level(confidence),
         events=events,
         n=n,
-        groups=groups or None,
         test="wald" if wald else "unknown",
+        **_declared(**model),
     )
     if words is None:
         return finding
@@ -81,17 +130,16 @@ def hr(hazard_ratio, lower, upper, p, events, n, groups, confidence, wald, words
 @click.argument("lower")
 @click.argument("upper")
 @click.option("--events", help="The most events that there can have been.", required=True)
-@click.option("--groups", nargs=2, help="Patients with and without the covariate.")
-@click.option("--confidence", default="95%", show_default=True, help="Level of the limits.")
-def interval(lower, upper, events, groups, confidence):
+@_variance
+def interval(lower, upper, events, **model):
     """Limits of a hazard ratio against the number of events.
 
-    vlms audit interval 1.14 6.56 --events 15
+    vlms audit interval 1.14 6.56 --events 15 --binary
+
+    The number of events decides only for a covariate of two values (--binary or --groups) with the
+    model's own variance, and limits of the level given; it is undetermined otherwise.
     """
-    level = _level(confidence)
-    return consistency.information_check(
-        lower, upper, events, confidence=level, groups=groups or None
-    )
+    return consistency.information_check(lower, upper, events, **_declared(**model))
 
 
 @_check
@@ -101,14 +149,18 @@ def interval(lower, upper, events, groups, confidence):
 @click.option("--groups", nargs=2, required=True, help="Patients in the group and the reference.")
 @click.option("--most", help="The most events that there can have been.")
 @click.option("--confidence", default="95%", show_default=True, help="Level of the limits.")
-def events(hazard_ratio, lower, upper, groups, most, confidence):
+@click.option("--robust", is_flag=True, help=_ROBUST)
+def events(hazard_ratio, lower, upper, groups, most, confidence, robust):
     """How many events a hazard ratio can have had, given its two groups.
 
     vlms audit events 2.74 1.14 6.56 --groups 12 14 --most 15
+
+    Assumes a Cox model of these two groups alone, Wald limits from its own variance (not --robust),
+    and no two events at the same time.
     """
     result = {f"{hazard_ratio} ({lower} to {upper})": (hazard_ratio, lower, upper, groups)}
     level = _level(confidence)
-    return consistency.same_events_check(result, most_events=most, confidence=level)
+    return consistency.same_events_check(result, most_events=most, confidence=level, robust=robust)
 
 
 @_check

@@ -17,7 +17,7 @@ Source: Cox, J R Stat Soc B 1972;34:187 (score and information).
 import numpy as np
 
 from vlms.consistency.findings import Finding, whole
-from vlms.consistency.information import WALD, log_box, normal_quantile, printed_ratio
+from vlms.consistency.information import ROBUST, WALD, log_box, normal_quantile, printed_ratio
 
 # A finer or wider grid hardly narrows the range, and any grid is valid.
 _MULTIPLIERS = np.linspace(-1.5, 1.5, 61)
@@ -79,7 +79,7 @@ def possible_events(hr, lower, upper, groups, *, confidence=0.95):
     return (int(events[0]), int(events[-1])) if len(events) else None
 
 
-def same_events_check(results, *, most_events=None, confidence=0.95):
+def same_events_check(results, *, most_events=None, confidence=0.95, robust=False):
     """Check that results for one endpoint in the same patients can share a number of events.
 
     Parameters
@@ -90,6 +90,8 @@ def same_events_check(results, *, most_events=None, confidence=0.95):
         The most events that there can have been.
     confidence : float
         Confidence level of the limits.
+    robust : bool
+        Whether the variance is robust, cluster-robust, weighted or penalised: no bound holds then.
 
     Returns
     -------
@@ -113,6 +115,9 @@ def same_events_check(results, *, most_events=None, confidence=0.95):
         raise ValueError(f"the same patients are needed; groups sum to {sorted(sizes)}")
     assumptions = (WALD, _UNTIED, "the same patients and the same endpoint")
     values = {"events": ranges}
+    if robust:
+        statement = f"The number of events decides nothing: {ROBUST}."
+        return Finding("undetermined", statement, "", (WALD,), values)
     impossible = [name for name, found in ranges.items() if found is None]
     if impossible:
         statement = f"No number of events gives the interval of {impossible[0]} in such groups."

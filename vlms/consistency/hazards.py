@@ -1,8 +1,10 @@
 """Printed hazard ratios: can estimate, limits and P value be true together?
 
 A Wald interval is exp(b ± z SE), symmetric on the log scale, so limits L and U give both the
-estimate, √(LU), and its standard error, ln(U/L) / 2z. Each check looks for true values inside the
-printed boxes; how many events an interval needs is decided in `vlms.consistency.information`.
+estimate, √(LU), and its standard error, ln(U/L) / 2z. Limits of a profile likelihood (Firth's among
+them) or of a bootstrap are not symmetric, so a misfit decides only where Wald's are declared. Each
+check looks for true values inside the printed boxes; how many events an interval needs is decided
+in `vlms.consistency.information`.
 """
 
 import math
@@ -10,8 +12,11 @@ from statistics import NormalDist
 
 from vlms.consistency.findings import Finding, graded, printed_box, together, whole
 from vlms.consistency.information import (
+    LIMITS,
+    PROFILE,
     WALD,
     information_check,
+    known,
     log_box,
     normal_quantile,
     printed_ratio,
@@ -30,6 +35,9 @@ def hazard_ratio_check(
     n=None,
     groups=None,
     test="unknown",
+    covariate="unknown",
+    robust=False,
+    limits="unknown",
 ):
     """Check a printed hazard ratio against its limits, its P value and the events behind it.
 
@@ -45,12 +53,23 @@ def hazard_ratio_check(
     events : int, optional
         The most events that there can have been.
     n : int, optional
-        Patients in the model; used as the most events where `events` is not given.
+        Patients in the model; used as the most events where `events` is not given, which takes
+        it that nobody has more than one event.
     groups : tuple of int, optional
         Patients with and without the covariate: neither arm has more events than patients.
+        Giving them says that the covariate is binary.
     test : str
-        ``"wald"`` when the P value is known to be the model's Wald P; ``"unknown"`` when it may
-        come from another test, and then a misfit is reported as undetermined.
+        ``"wald"`` when limits and P value are known to be the model's Wald ones, as R, SAS, Stata
+        and SPSS print them; ``"unknown"`` when the P value may come from another test, and then
+        a misfit is reported as undetermined.
+    covariate : str
+        ``"binary"``, ``"categories"``, ``"continuous"`` or ``"unknown"``: only the first two let
+        the number of events decide, see `information_check`.
+    robust : bool
+        Whether the variance is robust, cluster-robust or weighted.
+    limits : str
+        ``"wald"``; ``"profile"`` (of a profile likelihood); or ``"unknown"``, which lets a ratio
+        off the middle of its limits be undetermined, and is ``"wald"`` where `test` is.
 
     Returns
     -------
@@ -65,11 +84,12 @@ def hazard_ratio_check(
 
     Examples
     --------
-    >>> finding = hazard_ratio_check("1.80", "1.20", "2.70", "0.005", events=40)
-    >>> finding.verdict
+    >>> printed = "1.80", "1.20", "2.70", "0.005"
+    >>> hazard_ratio_check(*printed, events=40, covariate="binary").verdict
     'contradictory'
-    >>> finding.values["events_needed"]
-    92
+    >>> finding = hazard_ratio_check(*printed, events=40)
+    >>> finding.verdict, finding.values["events_needed"]
+    ('undetermined', 92)
     """
     estimates = (
         printed_ratio(hr, "hazard ratio"),
@@ -77,23 +97,34 @@ def hazard_ratio_check(
         printed_ratio(upper, "limit"),
     )
     hr, lower, upper = estimates
-    parts = [log_symmetry_check(hr, lower, upper)]
+    if known(limits, LIMITS, "limits") == "unknown" and test == "wald":
+        limits = "wald"
+    parts = [log_symmetry_check(hr, lower, upper, limits=limits)]
+    if limits == "unknown" and parts[0].verdict == "undetermined":
+        limits = "profile"  # no Wald limits, whatever else they are
     if not _holds_estimate(hr, lower, upper):
         return together(parts)
+    if limits == "profile":
+        test = "unknown"  # no Wald P follows from such limits
     if p is not None:
         parts.append(wald_p_check(hr, lower, upper, p, confidence=confidence, test=test))
-    if groups is not None and n is None:
+    if groups is not None and n is None and covariate != "categories":
         n = sum(whole(size, "group size") for size in groups)
     if events is None and n is not None:
         events = n
     if events is not None:
         if n is not None and whole(events, "number of events") > whole(n, "number of patients"):
             raise ValueError(f"{events} events are more than {n} patients")
-        parts.append(information_check(lower, upper, events, confidence=confidence, groups=groups))
+        declared = {"covariate": covariate, "robust": robust, "limits": limits}
+        parts.append(
+            information_check(
+                lower, upper, events, confidence=confidence, groups=groups, **declared
+            )
+        )
     return together(parts)
 
 
-def log_symmetry_check(hr, lower, upper):
+def log_symmetry_check(hr, lower, upper, *, limits="unknown"):
     """Check that a hazard ratio lies at the geometric mean of its limits.
 
     A Wald interval is exp(b ± z SE), so HR = √(LU); the check asks whether any true values inside
@@ -103,16 +134,22 @@ def log_symmetry_check(hr, lower, upper):
     ----------
     hr, lower, upper : str or float
         As printed.
+    limits : str
+        ``"wald"``, ``"profile"`` or ``"unknown"``.
 
     Returns
     -------
     Finding
+        Off the middle: ``contradictory`` for Wald limits, ``undetermined`` for unknown ones.
+        Limits of a profile likelihood have to hold the ratio, no more.
 
     Examples
     --------
     >>> log_symmetry_check("2.74", "1.14", "6.56").verdict
     'consistent'
     >>> log_symmetry_check("2.74", "1.14", "7.56").verdict
+    'undetermined'
+    >>> log_symmetry_check("2.74", "1.14", "7.56", limits="wald").verdict
     'contradictory'
     """
     hr, lower, upper = (
@@ -129,12 +166,21 @@ def log_symmetry_check(hr, lower, upper):
         statement = f"The hazard ratio {shown} does not lie between its limits."
         assumptions = ("an interval holds its estimate",)
         return Finding("contradictory", statement, arithmetic, assumptions, values)
+    if known(limits, LIMITS, "limits") == "profile":
+        statement = f"The hazard ratio {shown} lies between its limits."
+        return Finding("consistent", statement, arithmetic, (PROFILE,), values)
     verdict = graded(lambda truncated: bool(_vertices(hr, lower, upper, truncated)))
     if verdict == "contradictory":
         statement = (
             f"The hazard ratio {shown} is not the middle of its limits on the log scale, "
             f"which is {math.sqrt(lower.value * upper.value):.3g}."
         )
+        if limits == "unknown":
+            statement += (
+                " No Wald limits can be so; those of a profile likelihood or a bootstrap can. "
+                'Which they are is not declared (limits="wald"; --limits wald).'
+            )
+            return Finding("undetermined", statement, arithmetic, (), values)
     else:
         only = " if digits were cut off instead of rounded" if verdict == "rounding" else ""
         statement = f"The hazard ratio {shown} is the middle of its limits on the log scale{only}."

@@ -12,8 +12,13 @@ SE² ≥ 4/D. At the maximum the score is zero, Σp = d₁, the events with x = 
 so by Jensen Σp(1 − p) ≤ D (d₁/D)(1 − d₁/D) = d₁d₀/D: SE² ≥ 1/d₁ + 1/d₀. Strata leave both sums
 over events as they are; further covariates, or a variance inflated for clustering, only take
 information away (the profile information is at most its diagonal term). Left truncation changes
-who is at risk, not the bound. A penalised fit obeys SE² ≥ 4/D only; a sandwich variance and a
-Fine-Gray model need not obey either.
+who is at risk, not the bound. A level of a factor against its reference level obeys both bounds,
+d₁ and d₀ being their events, since diag(p) − pp' is concave as well. Limits of a profile likelihood
+obey SE² ≥ 4/D only, with SE their width over 2z: as no information exceeds D/4, the log likelihood
+falls by at most D/8 of the squared distance. Firth's penalty for one binary covariate adds to that
+no more than an event would, since ½(log Σp(1 − p))″ ≥ −1/4. A continuous covariate has no bound,
+because its unit sets the width; a robust (sandwich, cluster, weighted) variance, a bootstrap, other
+penalties and a Fine-Gray model need not obey either.
 Source: Cox, J R Stat Soc B 1972;34:187; Schoenfeld, Biometrics 1983;39:499 for the quarter.
 """
 
@@ -24,7 +29,13 @@ from vlms.consistency.findings import Finding, printed_box, whole
 from vlms.rounding import Printed
 
 WALD = "the interval is a Wald interval (symmetric for the log hazard ratio)"
+PROFILE = "the limits are those of a profile likelihood"
 _BINARY = "a covariate with two values in a Cox model, with the model's own (not a robust) variance"
+_LEVEL = "one level against the reference level of a factor in a Cox model, with the model's own \
+(not a robust) variance"
+ROBUST = "a robust, cluster-robust, weighted or penalised variance need not obey any bound"
+COVARIATES = ("unknown", "binary", "continuous", "categories")
+LIMITS = ("unknown", "wald", "profile")
 _TINY = 1e-300
 
 
@@ -67,7 +78,17 @@ def events_needed(lower, upper, *, confidence=0.95, groups=None):
     return None
 
 
-def information_check(lower, upper, events, *, confidence=0.95, groups=None):
+def information_check(
+    lower,
+    upper,
+    events,
+    *,
+    confidence=0.95,
+    groups=None,
+    covariate="unknown",
+    robust=False,
+    limits="unknown",
+):
     """Check whether so few events can give an interval so narrow.
 
     Parameters
@@ -80,21 +101,43 @@ def information_check(lower, upper, events, *, confidence=0.95, groups=None):
         Confidence level of the limits.
     groups : tuple of int, optional
         Patients with and without the covariate, or the most events that each can have had where
-        that is known (a group whose median was not reached had it in fewer than half).
+        that is known (a group whose median was not reached had it in fewer than half). Giving
+        them says that the covariate is binary.
+    covariate : str
+        ``"binary"``: two values, one unit apart, and a model-based variance. ``"categories"``: a
+        level against the reference level of a factor, likewise. ``"continuous"``, ``"unknown"``:
+        the number of events then decides nothing.
+    robust : bool
+        Whether the variance is robust, cluster-robust, weighted or penalised: no bound holds then.
+    limits : str
+        ``"wald"``, ``"profile"`` (of a profile likelihood, Firth's included: one event fewer is
+        asked for, and the bound by group is not used) or ``"unknown"``.
 
     Returns
     -------
     Finding
-        ``contradictory`` when even the widest interval that prints like this needs more events.
+        ``contradictory`` when even the widest interval that prints like this needs more events;
+        ``undetermined`` when it would, but what the bound needs is not declared or does not hold.
         The derivation stands at the head of this module.
 
     Examples
     --------
-    >>> print(information_check("1.14", "6.56", 15).statement)
+    >>> print(information_check("1.14", "6.56", 15, covariate="binary").statement)
     An interval from 1.14 to 6.56 needs at least 20 events, and at most 15 can have occurred.
+    >>> information_check("1.14", "6.56", 15).verdict
+    'undetermined'
     """
+    known(covariate, COVARIATES, "covariate")
+    known(limits, LIMITS, "limits")
+    if groups is not None and covariate == "continuous":
+        raise ValueError("groups belong to a covariate with two values, not to a continuous one")
     events = whole(events, "number of events")
-    needed = events_needed(lower, upper, confidence=confidence, groups=groups)
+    if groups is not None and covariate == "unknown":
+        covariate = "binary"
+    arms = None if limits == "profile" else groups
+    needed = events_needed(lower, upper, confidence=confidence, groups=arms)
+    if limits == "profile":
+        needed = max(needed - 1, 1)
     widest = _standard_error(lower, upper, confidence)
     shown = f"from {printed_ratio(lower, 'limit').text} to {printed_ratio(upper, 'limit').text}"
     values = {"events_needed": needed, "events_possible": events, "std_error_at_most": widest}
@@ -102,19 +145,31 @@ def information_check(lower, upper, events, *, confidence=0.95, groups=None):
         f"SE = ln(upper/lower)/(2 × {normal_quantile(confidence):.3f}) is at most {widest:.4f}; "
         f"4/SE² = {4 / widest**2:.1f}."
     )
-    assumptions = (WALD, _BINARY)
-    arms = "" if groups is None else f" in groups of {groups[0]} and {groups[1]}"
-    if needed is None:
-        statement = f"No number of events{arms} gives an interval {shown}: it is too narrow."
-        return Finding("contradictory", statement, arithmetic, assumptions, values)
-    if needed > events:
+    kind = PROFILE if limits == "profile" else WALD
+    assumptions = (kind, _LEVEL if covariate == "categories" else _BINARY)
+    within = "" if arms is None else f" in groups of {arms[0]} and {arms[1]}"
+    enough = needed is not None and needed <= events
+    missing = _missing(covariate, robust)
+    if missing and (robust or covariate == "continuous" or not enough):
+        would = f"at least {needed} events would be needed{within}"
+        if needed is None:
+            would = f"no number of events{within} would do"
         statement = (
-            f"An interval {shown} needs at least {needed} events{arms}, "
+            f"At most {events} events decide nothing about an interval {shown}: {missing}. "
+            f"For a covariate with two values and the model's own variance {would}."
+        )
+        return Finding("undetermined", statement, arithmetic, (kind,), values)
+    if needed is None:
+        statement = f"No number of events{within} gives an interval {shown}: it is too narrow."
+        return Finding("contradictory", statement, arithmetic, assumptions, values)
+    if not enough:
+        statement = (
+            f"An interval {shown} needs at least {needed} events{within}, "
             f"and at most {events} can have occurred."
         )
         return Finding("contradictory", statement, arithmetic, assumptions, values)
     statement = (
-        f"An interval {shown} needs at least {needed} events{arms}, "
+        f"An interval {shown} needs at least {needed} events{within}, "
         f"and up to {events} can have occurred."
     )
     return Finding("consistent", statement, arithmetic, assumptions, values)
@@ -174,6 +229,33 @@ def smallest_p(hr, events, *, groups=None):
     box = printed_box(printed_ratio(hr, "hazard ratio"), truncated=True, smallest=_TINY)
     furthest = max(abs(math.log(end)) for end in box)
     return 2 * NormalDist().cdf(-furthest / _least_error(events, groups))
+
+
+def known(word, words, what):
+    """Return a word of a closed list, or say which there are.
+
+    Parameters
+    ----------
+    word : str
+        What was given.
+    words : tuple of str
+        What is known.
+    what : str
+        Its name in the message.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> known("wald", LIMITS, "limits")
+    'wald'
+    """
+    if word not in words:
+        allowed = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
+        raise ValueError(f"{what} must be {allowed}, found {word!r}")
+    return word
 
 
 def printed_ratio(printed, what="hazard ratio"):
@@ -251,6 +333,20 @@ def log_box(printed, truncated):
     """
     low, high = printed_box(printed, truncated=truncated, smallest=_TINY)
     return math.log(low), math.log(high)
+
+
+def _missing(covariate, robust):
+    """Why the number of events bounds nothing; None where the bound holds."""
+    if robust:
+        return ROBUST
+    if covariate == "continuous":
+        return "the unit of a continuous covariate sets the width"
+    if covariate == "unknown":
+        return (
+            "it is not declared that the covariate has two values and that the variance is the "
+            'model\'s own (covariate="binary" or groups; --binary or --groups)'
+        )
+    return None
 
 
 def _standard_error(lower, upper, confidence):

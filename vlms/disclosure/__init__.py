@@ -8,10 +8,14 @@ lower a risk; they do not make it nothing.
 from vlms.disclosure.curves import (
     GRID_MONTHS,
     at_risk_texts,
+    band,
+    band_limits,
+    between_steps,
     lengthen,
-    quantile_of_steps,
     safe_incidence,
     safe_survival,
+    shared_steps,
+    withheld_at,
 )
 from vlms.disclosure.releases import ReleaseError, Releases
 from vlms.disclosure.rules import (
@@ -36,12 +40,16 @@ __all__ = [
     "ReleaseError",
     "Releases",
     "at_risk_texts",
+    "band",
+    "band_limits",
+    "between_steps",
     "lengthen",
-    "quantile_of_steps",
     "round_count",
     "safe_incidence",
     "safe_numbers",
     "safe_survival",
+    "shared_steps",
     "shown_levels",
     "suppress",
+    "withheld_at",
 ]

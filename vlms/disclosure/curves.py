@@ -4,7 +4,8 @@ An exact curve gives every patient's time away: it steps where one patient has t
 curve steps only at months of a grid, only when at least a threshold of events has come since its
 last step, with at least a threshold of patients still observed; its height is the exact one,
 rounded to the share that five patients are of the group. Between its steps the true curve lies
-lower (an incidence: higher); at a step the two differ by no more than the rounding.
+lower (an incidence: higher); at a step the two differ by no more than the rounding. Groups that
+are drawn together step together. Survival at a month is computed exactly and shown as a band.
 
 Sources: OpenSAFELY's Kaplan-Meier action delays events until enough have occurred in the same way;
 acro withholds survival tables below a threshold.
@@ -13,14 +14,17 @@ acro withholds survival tables below a threshold.
 import numpy as np
 import pandas as pd
 
-from vlms.disclosure.rules import BASE, Disclosure, round_count
+from vlms.disclosure.rules import BASE, WITHHELD, Disclosure, round_count
 from vlms.survival import cumulative_incidence, kaplan_meier
 
 GRID_MONTHS = 6
+BANDS = (0.05, 0.1, 0.2, 0.25, 0.5)  # widths of a band; the first that five patients fill
 COLUMNS = ["group", "time", "at_risk", "survival", "lower", "upper"]
 
 
-def safe_survival(time, event, rules: Disclosure, *, group="all", interval="log-log", near=None):
+def safe_survival(
+    time, event, rules: Disclosure, *, group="all", interval="log-log", near=None, steps=None
+):
     """Estimate a survival curve of one group that keeps the rules of `vlms.disclosure`.
 
     Parameters
@@ -34,6 +38,8 @@ def safe_survival(time, event, rules: Disclosure, *, group="all", interval="log-
         As in `kaplan_meier`.
     near : int, optional
         How many patients the group was said to have elsewhere.
+    steps : pandas.DataFrame, optional
+        From `shared_steps`, where several groups are drawn on one axis.
 
     Returns
     -------
@@ -57,10 +63,11 @@ def safe_survival(time, event, rules: Disclosure, *, group="all", interval="log-
     if reason := _too_few(time, event, rules):
         return _nothing(COLUMNS, reason)
     exact = kaplan_meier(time, event, interval=interval)
-    at = _steps(time, event, rules.min_count)
+    steps = shared_steps([(time, event)], rules) if steps is None else steps
+    months = _grid(time, rules.min_count)
+    at = [month for month in steps["time"][steps["steps"]] if month <= months[-1]]
     if not at:
         return _nothing(COLUMNS, "too few events while enough patients were under observation")
-    months = _grid(time, rules.min_count)
     share = BASE / max(round_count(near or time.size), BASE)
     rows = exact.iloc[np.searchsorted(exact["time"].to_numpy(), [0, *at], side="right") - 1]
     heights = {
@@ -79,7 +86,9 @@ def safe_survival(time, event, rules: Disclosure, *, group="all", interval="log-
     return curve
 
 
-def safe_incidence(time, cause, wanted: int, rules: Disclosure, *, group="all", near=None):
+def safe_incidence(
+    time, cause, wanted: int, rules: Disclosure, *, group="all", near=None, steps=None
+):
     """Estimate the cumulative incidence of one cause, under the same rules.
 
     Parameters
@@ -89,7 +98,7 @@ def safe_incidence(time, cause, wanted: int, rules: Disclosure, *, group="all", 
         0 where the observation was censored.
     wanted : int
         The cause.
-    rules, group, near
+    rules, group, near, steps
         As in `safe_survival`.
 
     Returns
@@ -112,7 +121,9 @@ def safe_incidence(time, cause, wanted: int, rules: Disclosure, *, group="all", 
     event = cause == wanted
     if reason := _too_few(time, event, rules):
         return _nothing(columns, reason)
-    at = _steps(time, event, rules.min_count)
+    steps = shared_steps([(time, event)], rules) if steps is None else steps
+    months = _grid(time, rules.min_count)
+    at = [month for month in steps["time"][steps["steps"]] if month <= months[-1]]
     if not at:
         return _nothing(columns, "too few events while enough patients were under observation")
     exact = cumulative_incidence(time, cause)
@@ -121,7 +132,6 @@ def safe_incidence(time, cause, wanted: int, rules: Disclosure, *, group="all", 
     rows = exact.iloc[np.searchsorted(exact["time"].to_numpy(), [0, *at], side="right") - 1]
     heights = np.maximum.accumulate(_rounded(rows["incidence"], share, np.round))
     heights[0] = 0.0
-    months = _grid(time, rules.min_count)
     curve = pd.DataFrame({"group": group, "cause": wanted, "time": months})
     curve["at_risk"] = at_risk_texts(time, months, rules, near=near)
     curve["incidence"] = heights[np.searchsorted([0, *at], months, side="right") - 1]
@@ -129,42 +139,137 @@ def safe_incidence(time, cause, wanted: int, rules: Disclosure, *, group="all", 
     return curve
 
 
-def quantile_of_steps(curve: pd.DataFrame, level=0.5) -> dict:
-    """Read by when a safe curve lies at or below a level, and its limits, rounded outwards.
+def shared_steps(groups: list, rules: Disclosure) -> pd.DataFrame:
+    """Find the months at which the curves of several groups may step, all of them together.
+
+    Curves that stepped at months of their own would seem to cross, or to lie apart, only because
+    one of them waits for its next step.
 
     Parameters
     ----------
-    curve : pandas.DataFrame
-        From `safe_survival`.
-    level : float
+    groups : list of (time, event)
+        Of each group, as `safe_survival` takes them.
+    rules : Disclosure
 
     Returns
     -------
-    dict
-        time, the first step at which it does; lower, the last step at which the lower limit
-        does not yet (0 before the first); upper, the first at which the upper limit does. NaN
-        where it is not reached.
+    pandas.DataFrame
+        time, months of the grid; steps (bool), where every group that has a threshold of patients
+        beyond has had a threshold of events since the last. A group without them ends before.
 
     Examples
     --------
-    Of 40 patients 20 die in month 3, drawn in month 6; the upper limit stays above a half.
+    >>> early = ([3] * 10 + [40] * 20, [True] * 10 + [False] * 20)
+    >>> late = ([9] * 10 + [40] * 20, [True] * 10 + [False] * 20)
+    >>> steps = shared_steps([early, late], Disclosure("safe", 10))
+    >>> steps["time"][steps["steps"]].tolist()
+    [12.0]
+    """
+    groups = [(np.asarray(time, float), np.asarray(event, bool)) for time, event in groups]
+    months = max((_grid(time, rules.min_count) for time, _ in groups), key=len)
+    at, last = [], -1.0  # events at time 0 belong to the first step
+    for month in months[1:]:
+        came = [
+            (event & (time > last) & (time <= month)).sum()
+            for time, event in groups
+            if (time > month).sum() >= rules.min_count
+        ]
+        if min(came) >= rules.min_count:
+            at.append(month)
+            last = month
+    return pd.DataFrame({"time": months, "steps": np.isin(months, at)})
+
+
+def band(share, n) -> str:
+    """Print a share as a band of a fixed grid: 5% wide, wider where five patients are more.
+
+    Parameters
+    ----------
+    share : float
+    n : int
+        Patients that the share is of.
+
+    Returns
+    -------
+    str
+        `WITHHELD` for none and for all.
+
+    Examples
+    --------
+    >>> band(0.409, 228), band(0.409, 40), band(1.0, 40)
+    ('40–45%', '40–60%', 'withheld')
+    """
+    if not 0 < share < 1:
+        return WITHHELD
+    lower, upper = _edges(share, share, n)
+    return f"{100 * lower:.0f}–{100 * upper:.0f}%"
+
+
+def band_limits(lower, upper, n) -> str:
+    """Print an interval with limits outwards to the same grid as `band`; 0% and 100% withheld.
+
+    Examples
+    --------
+    >>> band_limits(0.339, 0.478, 228), band_limits(0.87, 0.97, 228)
+    ('30–50%', 'over 85%')
+    """
+    if np.isnan(lower) or np.isnan(upper):
+        return "–"
+    low, high = _edges(lower, upper, n)
+    if low <= 0 and high >= 1:
+        return WITHHELD
+    if low <= 0:
+        return f"under {100 * high:.0f}%"
+    return f"over {100 * low:.0f}%" if high >= 1 else f"{100 * low:.0f}–{100 * high:.0f}%"
+
+
+def withheld_at(time, event, month, rules: Disclosure) -> str:
+    """Say why no estimate at a month may be shown; blank where one may.
+
+    Examples
+    --------
+    >>> withheld_at([3] * 9 + [40] * 30, [True] * 9 + [False] * 30, 12, Disclosure("safe", 10))
+    'fewer than 10 events until then'
+    """
+    time, event = np.asarray(time, float), np.asarray(event, bool)
+    if (event & (time <= month)).sum() < rules.min_count:
+        return f"fewer than {rules.min_count} events until then"
+    if (time > month).sum() < rules.min_count:
+        return f"fewer than {rules.min_count} patients beyond"
+    return ""
+
+
+def between_steps(month, curve: pd.DataFrame) -> tuple:
+    """Find the steps of a safe curve between which an exact month lies.
+
+    Parameters
+    ----------
+    month : float
+        NaN where it is not reached.
+    curve : pandas.DataFrame
+        From `safe_survival`.
+
+    Returns
+    -------
+    tuple of float
+        The last step before it (0 before the first) and the first at or after it: infinite
+        after the last step, NaN where it is not reached.
+
+    Examples
+    --------
+    Of 40 patients 20 die in month 3, drawn in month 6.
 
     >>> curve = safe_survival(
     ...     [3] * 20 + [30] * 20, [True] * 20 + [False] * 20, Disclosure("safe", 10)
     ... )
-    >>> quantile_of_steps(curve)
-    {'time': 6.0, 'lower': 0.0, 'upper': nan}
+    >>> between_steps(3, curve), between_steps(7, curve)
+    ((0.0, 6.0), (6.0, inf))
     """
-    steps = [0.0, *curve.attrs["steps"]]
-
-    def first(name):
-        reached = curve.loc[curve[name] <= level, "time"]
-        return float(reached.iloc[0]) if len(reached) else np.nan
-
-    lower = first("lower")
-    if not np.isnan(lower):
-        lower = max(step for step in steps if step < lower)
-    return {"time": first("survival"), "lower": lower, "upper": first("upper")}
+    if np.isnan(month):
+        return (np.nan, np.nan)
+    edges = np.array([0.0, *curve.attrs["steps"], np.inf])
+    place = int(np.searchsorted(edges, month, side="left"))
+    return (float(edges[max(place - 1, 0)]), float(edges[max(place, 1)]))
 
 
 def at_risk_texts(time, months, rules: Disclosure, *, near=None) -> list[str]:
@@ -240,17 +345,12 @@ def _too_few(time, event, rules):
     return ""
 
 
-def _steps(time, event, least):
-    """Months of the grid at which the curve may step."""
-    at, last = [], 0.0
-    for month in _grid(time, least)[1:]:
-        came = int((event & (time > last) & (time <= month)).sum())
-        if not at:
-            came = int((event & (time <= month)).sum())
-        if came >= least:
-            at.append(month)
-            last = month
-    return at
+def _edges(lower, upper, n):
+    """Round outwards to the grid; what lies on it begins a band."""
+    width = next((w for w in BANDS if w * n >= BASE), BANDS[-1])
+    low = np.floor(np.round(lower / width, 9)) * width
+    high = np.ceil(np.round(upper / width, 9)) * width
+    return low, min(high if high > low else low + width, 1.0)
 
 
 def _grid(time, least):

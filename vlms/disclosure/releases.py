@@ -13,11 +13,13 @@ Source: OpenSAFELY, "Applying statistical disclosure control" (secondary disclos
 releases); Hundepool et al., *Statistical Disclosure Control*, Wiley 2012, chapter 4.
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import secrets
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,8 @@ from pathlib import Path
 import pandas as pd
 
 FOLDER = ".releases"
-_LEDGER, _KEY = "ledger.json", "key"
+_LEDGER, _KEY, _LOCK = "ledger.json", "key", "lock"
+_STALE = 120  # seconds after which a lock file was left behind: it is held for far less
 
 
 class ReleaseError(ValueError):
@@ -57,6 +60,34 @@ class Releases:
 
     def __init__(self, folder=FOLDER):
         self.folder = Path(folder)
+
+    @contextlib.contextmanager
+    def locked(self, *, seconds=60):
+        """Let no other report be checked, recorded or published meanwhile.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait for another report.
+
+        Raises
+        ------
+        ReleaseError
+            When another report does not end in that time.
+        """
+        self._make_folder()
+        path, until = self.folder / _LOCK, time.monotonic() + seconds
+        while (release := _take(path)) is None:
+            if time.monotonic() > until:
+                raise ReleaseError(
+                    f"Another report has been at work for {seconds:g} s, so this one cannot be "
+                    f"compared with it. Wait until it has ended; if there is none, remove {path}."
+                )
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            release()
 
     def fingerprint(self, patients: pd.DataFrame) -> Fingerprint:
         """Hash the patients with the key of this ledger, which is made when there is none.
@@ -149,10 +180,15 @@ class Releases:
     def _key(self) -> bytes:
         path = self.folder / _KEY
         if not path.exists():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.folder / ".gitignore").write_text("*\n", encoding="ascii")
+            self._make_folder()
             _write(path, secrets.token_bytes(32))
         return path.read_bytes()
+
+    def _make_folder(self):
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = self.folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="ascii")
 
 
 def difference(one: Fingerprint, other: Fingerprint) -> int:
@@ -199,6 +235,42 @@ def _cell(value):
 
 def _hash(key, text):
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _take(path):
+    """Take the lock and return what gives it back, or None while another process has it.
+
+    The system's own lock ends with its process, however that ends. Where there is none, the file
+    itself is the lock, and one that was left behind is removed when it is old.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return _take_by_file(path)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return lambda: os.close(handle)
+
+
+def _take_by_file(path):
+    """Take the lock by making its file, which fails while there is one."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except (FileExistsError, PermissionError):
+        with contextlib.suppress(OSError):  # gone by now, or held open where that forbids it
+            if time.time() - path.stat().st_mtime > _STALE:
+                path.unlink()
+        return None
+
+    def release():
+        os.close(handle)
+        path.unlink(missing_ok=True)
+
+    return release
 
 
 def _write(path, content):

@@ -44,8 +44,14 @@ RULES = {
     "curves": "a curve steps at months of a grid, at least a threshold of events apart and with a "
     "threshold at risk, is rounded to the share that the base is of its patients, and is cut where "
     "fewer are at risk; none for a group of less than twice the threshold",
-    "quantiles": "medians of time are read from such a curve",
-    "hazard_ratios": "only where each group has a threshold of events and of patients without",
+    "groups": "curves of groups step in the same months and are all drawn, or none is",
+    "landmarks": "an estimate at a month is exact, and shown as a band of a fixed grid with limits "
+    "outwards to it; withheld with less than a threshold of events before, or of patients after",
+    "quantiles": "a median of time is exact, and shown as the steps that it lies between",
+    "tests": "a test is of all patients and all levels as recorded; its P value is withheld where "
+    "a level has less than a threshold of events",
+    "hazard_ratios": "a fit is of all levels as recorded; a ratio is withheld unless its level and "
+    "the reference have each a threshold of events and of patients without",
     "records": "no identifier, row, date, free text, event time, mark of censoring or figure of a "
     "patient; figures are pixels only",
     "quality": "problems of the file are counted by kind, without the text of a cell",
@@ -117,11 +123,17 @@ class Disclosure:
             n, total = round_count(n), round_count(total)
         return f"{n:g} ({min(n / total, 1):.0%})" if total else "–"
 
+    def recorded(self, column: pd.Series) -> pd.Series:
+        """Name each patient's level as it was recorded; what is computed rests on these."""
+        names = column.map(_own_name, na_action="ignore").astype(object)
+        order = list(dict.fromkeys(_own_name(level) for level in levels_of(column)))
+        return pd.Series(pd.Categorical(names, categories=order), index=column.index)
+
     def levels(self, column: pd.Series) -> pd.Series:
         """Name each patient's level as it may be shown, see `shown_levels`."""
-        names = column.map(_own_name, na_action="ignore").astype(object)
+        names = self.recorded(column)
+        order, names = list(names.cat.categories), names.astype(object)
         names = names.where(column.notna(), None)
-        order = [_own_name(level) for level in levels_of(column)]
         return shown_levels(names, order, self.min_count if self.safe else 0)
 
     def as_json(self, **also) -> dict:

@@ -1,15 +1,23 @@
 """What becomes of the patients of a cohort: follow-up, endpoints, competing risks.
 
-In safe mode every curve is one of `vlms.disclosure.curves`, and what is read off is read off that.
+In safe mode every curve is one of `vlms.disclosure.curves`; survival at a month and medians are
+exact, and shown as bands.
 """
 
+import numpy as np
 import pandas as pd
 
 from vlms.disclosure import (
     GRID_MONTHS,
-    quantile_of_steps,
+    WITHHELD,
+    band,
+    band_limits,
+    between_steps,
+    lengthen,
     safe_incidence,
     safe_survival,
+    shared_steps,
+    withheld_at,
 )
 from vlms.endpoints import RECURRENCE_COLUMNS, time_to_cause, time_to_event
 from vlms.figures import plot_cumulative_incidence, plot_survival
@@ -50,16 +58,16 @@ def show_follow_up(study: Study, *, label):
         curve = safe_survival(frame["time"], ~frame["event"], study.rules, near=len(study.patients))
         if curve.empty:
             return skipped(study, "Follow-up", curve.attrs["reason"].replace("events", "survivors"))
-        middle = quantile_of_steps(curve)
     else:
         curve = kaplan_meier(frame["time"], ~frame["event"], interval=study.interval)
-        middle = median_follow_up(frame["time"], frame["event"], interval=study.interval).iloc[0]
+    study.note("follow_up")
+    middle = median_follow_up(frame["time"], frame["event"], interval=study.interval).iloc[0]
+    time, interval = _median(study, curve, middle)
     drawn = draw_survival(study, curve, "Still followed, had nobody died")
-    coarse = " It is read from the steps below, so it may be late." if study.rules.safe else ""
     sentence = say(
-        "Median follow-up by the reverse Kaplan–Meier method: {time} (95% interval {lower} to "
-        "{upper})." + coarse,
-        **{name: _months(middle[name]) for name in ("time", "lower", "upper")},
+        "Median follow-up by the reverse Kaplan–Meier method: {time} (95% interval {interval}).",
+        time=time,
+        interval=interval,
     )
     caption = f"Follow-up, by the reverse Kaplan–Meier method.{how_drawn(study)}"
     alt = "A curve falling from 100% as patients reach the end of their follow-up."
@@ -94,12 +102,13 @@ def show_endpoints(study: Study, *, label):
         if curve.empty:
             shown.append(skipped(study, title_of(endpoint), curve.attrs["reason"]))
             continue
+        study.note("kaplan_meier", endpoint)
         drawn = draw_survival(study, curve, height_of(endpoint))
         caption = f"{title_of(endpoint)} of all patients.{how_drawn(study)}"
         name = f"{label}-{slug(endpoint)}"
         alt = f"A curve of {endpoint_name(endpoint)}; its values are in the table that follows."
         shown.append(figure(study, drawn, label=name, caption=caption, alt=alt))
-        rows += _read_off(study, curve, endpoint)
+        rows += _read_off(study, frame, curve, endpoint)
         if not study.rules.safe:
             shown.append(data_file(curve, name=name.replace("fig-", "tbl-curve-", 1)))
     if rows:
@@ -110,7 +119,7 @@ def show_endpoints(study: Study, *, label):
 
 
 def survival_text(study: Study, endpoint, month) -> str:
-    """Return survival at a month as it may be printed, with the month it is read at.
+    """Return survival at a month as it may be printed.
 
     Parameters
     ----------
@@ -122,16 +131,8 @@ def survival_text(study: Study, endpoint, month) -> str:
     -------
     str
     """
-    curve = curve_of(study, time_to_event(study.patients, endpoint), near=len(study.patients))
-    if curve.empty or month > curve["time"].max():
-        return "–"
-    if not study.rules.safe:
-        return _share(curve.loc[curve["time"] <= month, "survival"].iloc[-1])
-    reached, at = _last_step(curve, month)
-    if reached is None:
-        return "–"
-    share = _share(reached["survival"])
-    return share if at == f"{month:g}" else f"{share} (read at {at} months)"
+    frame = time_to_event(study.patients, endpoint)
+    return _survival_at(study, frame, month)["survival"]
 
 
 def show_competing_risks(study: Study, *, label):
@@ -161,6 +162,7 @@ def show_competing_risks(study: Study, *, label):
         curve, causes = _incidences(study, frame, causes, title_of(endpoint), shown)
         if curve is None:
             continue
+        study.note("cumulative_incidence", endpoint)
         drawn = plot_cumulative_incidence(
             curve, causes=causes, interval=not study.rules.safe, times=_ticks(study, curve)
         )
@@ -171,7 +173,7 @@ def show_competing_risks(study: Study, *, label):
         alt = "Rising curves of the share of patients that has had each event."
         name = f"{label}-{slug(endpoint)}"
         shown.append(figure(study, drawn, label=name, caption=caption, alt=alt))
-        rows += _incidence_rows(study, curve, causes, endpoint)
+        rows += _incidence_rows(study, frame, causes, endpoint)
     if rows:
         caption = f"Cumulative incidence at chosen months.{_when(study)}"
         name = label.replace("fig-", "tbl-", 1)
@@ -181,10 +183,10 @@ def show_competing_risks(study: Study, *, label):
     return together(*shown)
 
 
-def curve_of(study: Study, frame, *, group="all", near=None):
+def curve_of(study: Study, frame, *, group="all", near=None, steps=None):
     """Estimate the curve of one group as it may be shown; empty where it may not.
 
-    `near` is how many patients the group was said to have elsewhere.
+    `near` and `steps` as `safe_survival` takes them.
     """
     if study.rules.safe:
         return safe_survival(
@@ -194,6 +196,7 @@ def curve_of(study: Study, frame, *, group="all", near=None):
             group=group,
             interval=study.interval,
             near=near,
+            steps=steps,
         )
     if frame.empty:
         return pd.DataFrame().assign(time=[])
@@ -209,24 +212,35 @@ def _incidences(study, frame, causes, section, shown):
             return None, causes
         curve = cumulative_incidence(frame["time"], frame["cause"])
         return curve, {code: name for code, name in causes.items() if code in set(curve["cause"])}
-    near, curves, kept = len(study.patients), [], {}
-    for code, name in causes.items():
-        curve = safe_incidence(frame["time"], frame["cause"], code, study.rules, near=near)
-        if curve.empty:
-            shown.append(skipped(study, f"Incidence: {name}", curve.attrs["reason"]))
-        else:
-            curves.append(curve)
-            kept[code] = name
-    if not curves:
-        return None, kept
-    stacked = pd.concat(curves, ignore_index=True)
-    stacked.attrs = {"steps": {c["cause"].iloc[0]: c.attrs["steps"] for c in curves}}
-    return stacked, kept
+    near, kept, steps = len(study.patients), {}, None
+    for _ in range(2):  # first each alone, to see which may be drawn; then all on shared steps
+        drawn = {
+            code: safe_incidence(
+                frame["time"], frame["cause"], code, study.rules, near=near, steps=steps
+            )
+            for code in kept or causes
+        }
+        for code, curve in drawn.items():
+            if curve.empty:
+                reason = curve.attrs["reason"]
+                shown.append(skipped(study, f"Incidence: {causes[code]}", reason))
+        kept = {code: causes[code] for code, curve in drawn.items() if not curve.empty}
+        if not kept:
+            return None, kept
+        steps = shared_steps(
+            [(frame["time"], frame["cause"] == code) for code in kept], study.rules
+        )
+    return lengthen([drawn[code] for code in kept], study.rules), kept
 
 
 def draw_survival(study: Study, curve, ylabel, *, xlabel="Months"):
     """Draw curves with what the mode allows: censoring marks only when everything is shown."""
     marks = not study.rules.safe
+    if study.rules.safe:  # so that the last step of a curve is seen before it ends
+        known = curve[curve["survival"].notna()]
+        last = known.groupby("group", sort=False).tail(1)
+        after = last.assign(time=last["time"] + GRID_MONTHS / 2)
+        curve = pd.concat([known, after, curve[curve["survival"].isna()]])
     return plot_survival(
         curve,
         censoring_marks=marks,
@@ -245,62 +259,70 @@ def _ticks(study, curve):
     return [float(month) for month in range(0, int(last) + 1, step)]
 
 
-def _read_off(study, curve, endpoint):
+def _read_off(study, frame, curve, endpoint):
     """Survival at each landmark month, and the median."""
     rows = []
-    if study.rules.safe:
-        middle = quantile_of_steps(curve)
-        for month in study.landmark_months:
-            reached, at = _last_step(curve, month)
-            rows.append(_row(endpoint, f"{month:g}", reached, at))
-    else:
-        middle = survival_quantile(curve).iloc[0]
-        for _, found in survival_at(curve, study.landmark_months).iterrows():
-            known = pd.notna(found["survival"])
-            at = f"{found['time']:g}" if known else "beyond the curve"
-            rows.append(_row(endpoint, f"{found['time']:g}", found if known else None, at))
-    interval = f"{_months(middle['lower'])} to {_months(middle['upper'])}"
-    median = {"survival": _months(middle["time"]), "interval": interval, "read at": "–"}
+    for month in study.landmark_months:
+        found = _survival_at(study, frame, month)
+        rows.append({"endpoint": title_of(endpoint), "month": f"{month:g}", **found})
+    exact = kaplan_meier(frame["time"], frame["event"], interval=study.interval)
+    middle, interval = _median(study, curve, survival_quantile(exact).iloc[0])
+    median = {"survival": middle, "interval": interval}
     return [*rows, {"endpoint": title_of(endpoint), "month": "median", **median}]
 
 
-def _row(endpoint, month, found, at):
-    row = {"endpoint": title_of(endpoint), "month": month}
-    if found is None:
-        return row | {"survival": "–", "interval": "–", "read at": at}
-    interval = "–"
-    if pd.notna(found["lower"]) or pd.notna(found["upper"]):
-        interval = f"{_share(found['lower'])} to {_share(found['upper'])}"
-    return row | {"survival": _share(found["survival"]), "interval": interval, "read at": at}
+def _survival_at(study, frame, month):
+    """Survival at a month with its interval, as both may be printed, or why it is not."""
+    rules, n = study.rules, len(frame)
+    if rules.safe and (reason := withheld_at(frame["time"], frame["event"], month, rules)):
+        return {"survival": WITHHELD, "interval": reason}
+    curve = kaplan_meier(frame["time"], frame["event"], interval=study.interval)
+    found = survival_at(curve, month).iloc[0]
+    share, lower, upper = found["survival"], found["lower"], found["upper"]
+    if pd.isna(share):
+        return {"survival": "–", "interval": "beyond the last observation"}
+    if rules.safe:
+        return {"survival": band(share, n), "interval": band_limits(lower, upper, n)}
+    known = pd.notna(lower) or pd.notna(upper)
+    interval = f"{_share(lower)} to {_share(upper)}" if known else "–"
+    return {"survival": _share(share), "interval": interval}
 
 
-def _incidence_rows(study, curve, causes, endpoint):
-    rows = []
+def _incidence_rows(study, frame, causes, endpoint):
+    """Incidence of each cause at each landmark month, as it may be printed, or why it is not."""
+    rules, exact = study.rules, cumulative_incidence(frame["time"], frame["cause"])
+    last = frame["time"].max()
     for code, name in causes.items():
-        mine = curve[curve["cause"] == code]
-        steps = curve.attrs.get("steps", {}).get(code)
+        mine = exact[exact["cause"] == code]
         for month in study.landmark_months:
-            if steps is not None:
-                reached, at = _last_step(mine, month, steps=steps)
-            else:
-                within = month <= mine["time"].max()
-                reached = mine[mine["time"] <= month].iloc[-1] if within else None
-                at = f"{month:g}" if within else "beyond the curve"
-            share = "–" if reached is None else _share(reached["incidence"])
+            reason = "" if month <= last else "beyond the last observation"
+            if rules.safe:
+                reason = withheld_at(frame["time"], frame["cause"] == code, month, rules)
+            share = mine.loc[mine["time"] <= month, "incidence"].iloc[-1]
+            said = reason or (band(share, len(frame)) if rules.safe else _share(share))
             event = f"{title_of(endpoint)}: {name}"
-            row = {"event": event, "month": f"{month:g}", "incidence": share, "read at": at}
-            rows.append(row)
-    return rows
+            yield {"event": event, "month": f"{month:g}", "incidence": said}
 
 
-def _last_step(curve, month, *, steps=None):
-    """Return the row of a safe curve at a month, and the month of its last step until then."""
-    if month > curve["time"].max():
-        return None, "beyond the curve"
-    at = [step for step in (steps or curve.attrs["steps"]) if step <= month]
-    if not at:
-        return None, "before the first step"
-    return curve[curve["time"] <= month].iloc[-1], f"{at[-1]:g}"
+def _median(study, curve, exact):
+    """A median and its interval as both may be printed."""
+    if not study.rules.safe:
+        return (
+            _months(exact["time"]),
+            f"{_months(exact['lower'])} to {_months(exact['upper'])}",
+        )
+    after, by = between_steps(exact["time"], curve)
+    lower, upper = between_steps(exact["lower"], curve)[0], between_steps(exact["upper"], curve)[1]
+    return _span(after, by), _span(lower, upper)
+
+
+def _span(after, by):
+    """Months between two steps of a curve."""
+    if pd.isna(after):
+        return "not reached"
+    if pd.isna(by) or np.isinf(by):
+        return f"after month {after:g}" if after else "without limits"
+    return f"{after:g} to {by:g} months" if after else f"by month {by:g}"
 
 
 def _share(value):
@@ -338,6 +360,7 @@ def _when(study):
     if not study.rules.safe:
         return ""
     return (
-        " “Read at” is the month of the last step of the curve: what came after it is not shown. A "
-        "median lies between the step that is given and the one before."
+        " Rules applied: an estimate is computed at its month and shown as a band of a fixed grid, "
+        "with limits outwards to it; a median is shown as the steps of the curve that it lies "
+        "between."
     )

@@ -63,7 +63,7 @@ def show_table_one(study: Study, *, label):
             else " Shares are of the patients of whom the variable is known."
         )
         name = label if not shown else f"{label}-{len(shown) + 1}"
-        caption = f"Patients{of_group}.{shares}"
+        caption = f"Patients{of_group}.{shares}{_absent(study, by)}"
         shown.append(table(frame, label=name, caption=caption, grouped=True))
     return together(*shown)
 
@@ -142,14 +142,14 @@ def levels_table(study: Study, name, by=None):
     Returns
     -------
     pandas.DataFrame
-        A row a shown level (the missing last), a column a shown group (`OTHER` last).
+        A row a shown level, a column a shown group; `OTHER`, or the missing, last.
     """
     level = _with_missing(study.rules.levels(study.patients[name]))
     if by is None:
         return level.value_counts(sort=False).to_frame("all")
     group = study.rules.levels(study.patients[by])
     if group.isna().any():
-        group = _with_missing(group).cat.rename_categories({MISSING: OTHER})
+        group = _with_missing(group)
     return pd.crosstab(level, group, dropna=False)
 
 
@@ -173,15 +173,28 @@ def _table_one(study, columns, by):
     groups = {}
     if by is not None:
         named = study.rules.levels(study.patients[by])
-        groups = {g: study.patients[named == g] for g in named.cat.categories if g != OTHER}
-        if not groups:
+        groups = {g: study.patients[named == g] for g in named.cat.categories}
+        if len(groups) < 2:
             return None
+        if named.isna().sum() >= study.rules.min_count:
+            groups[MISSING] = study.patients[named.isna()]
     sizes = [study.rules.count(len(members)) for members in [*groups.values(), study.patients]]
     rows = [("Patients", "", *sizes)]
     for name in columns:
         make = _number_rows if is_numeric(study, name) else _level_rows
         rows += [(study.label(name), *row) for row in make(study, name, by, groups)]
     return pd.DataFrame(rows, columns=["variable", "level", *map(text, groups), "all"])
+
+
+def _absent(study, by):
+    """Say how many patients no column by group holds."""
+    if by is None or not study.rules.safe:
+        return ""
+    n = int(study.rules.levels(study.patients[by]).isna().sum())
+    if n >= study.rules.min_count or OTHER in study.rules.levels(study.patients[by]).cat.categories:
+        return ""
+    left = study.rules.count(n)
+    return f" In no column but the last, as {study.label(by).lower()} is missing: {left}."
 
 
 def _level_rows(study, name, by, groups):

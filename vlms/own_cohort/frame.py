@@ -8,14 +8,14 @@ import pandas as pd
 from vlms.disclosure import GRID_MONTHS, RULES
 from vlms.endpoints import ENDPOINTS
 from vlms.own_cohort.description import card_count
-from vlms.own_cohort.models import (
-    FEWEST_EVENTS,
-    FEWEST_IN_LEVEL,
-)
+from vlms.own_cohort.groups import FEWEST_FOR_CHI_SQUARE
+from vlms.own_cohort.models import FEWEST_EVENTS, FEWEST_IN_LEVEL
 from vlms.own_cohort.study import Study, endpoint_name, files, table
 from vlms.presentation import card, say, together
 from vlms.rendering.publishing import versions
 from vlms.variables import readable
+
+_TOOLS = ("papermill", "nbconvert")  # they make the page, and no number of it
 
 
 def show_marks(study: Study):
@@ -64,7 +64,7 @@ def show_marks(study: Study):
 
 
 def show_methods(study: Study):
-    """Write the methods of this report as a paragraph for a manuscript, with versions.
+    """Write the methods of what ran so far as a paragraph for a manuscript, with versions.
 
     Parameters
     ----------
@@ -80,32 +80,9 @@ def show_methods(study: Study):
     >>> from vlms.own_cohort.study import open_study
     >>> study = open_study(DATA / "example_cohort" / "patients.csv")
     >>> print(show_methods(study).shown[0])
-    Survival was estimated by the Kaplan–Meier method ...
+    No survival analysis could be made.
     """
-    found = versions()
-    first = say(
-        "Survival was estimated by the Kaplan–Meier method from the time zero of the cohort's "
-        "follow-up; pointwise 95% confidence intervals are on the {interval} scale. {endpoints}. "
-        "Median follow-up was estimated by the reverse Kaplan–Meier method.",
-        interval=study.interval,
-        endpoints=". ".join(
-            f"{endpoint_name(name).capitalize()}: {ENDPOINTS[name]}" for name in study.endpoints
-        ),
-    )
-    second = say(
-        "Groups were compared by the log-rank test, by permutation where a group had fewer than "
-        "five events. Recurrences were described by the cumulative incidence with death as a "
-        "competing event (Aalen–Johansen). Hazard ratios are of univariate Cox models with "
-        "Efron's handling of ties, or with Firth's penalty and profile likelihood limits where "
-        "there were fewer than {fewest} events for a coefficient, fewer than {sparse} with a "
-        "level, or no finite estimate; "
-        "proportional hazards were examined by the score test. Survival after a recurrence was "
-        "compared from a landmark at {month:g} months. P values are two-sided and were not "
-        "adjusted for their number.",
-        fewest=FEWEST_EVENTS,
-        sparse=FEWEST_IN_LEVEL,
-        month=study.landmark_months[0],
-    )
+    said = [say(sentence, **values) for sentence, values in _methods(study)]
     third = (
         "Before release, counts below {least} were withheld with their complements, other counts "
         "rounded to 5, and survival curves reduced to steps of at least {least} events on a "
@@ -114,13 +91,69 @@ def show_methods(study: Study):
         else ""
     )
     values = {"least": study.rules.min_count, "grid": GRID_MONTHS} if study.rules.safe else {}
+    found = versions()
+    packages = [name for name in found if name not in ("Python", "vlms", *_TOOLS)]
     last = say(
-        third + "Analyses were done with Python {python} and the packages {packages}.",
+        third + "Analyses were done with vlms {vlms}, Python {python} and the packages {packages}.",
         **values,
+        vlms=found["vlms"],
         python=found["Python"],
-        packages=[f"{name} {number}" for name, number in found.items() if name != "Python"],
+        packages=[f"{name} {found[name]}" for name in packages],
     )
-    return together(first, second, last)
+    return together(*said, last)
+
+
+def _methods(study):
+    """A sentence and its values for each analysis that ran."""
+    ran = study.ran
+    if not ran:
+        yield "No survival analysis could be made.", {}
+    if "kaplan_meier" in ran:
+        yield (
+            "Survival was estimated by the Kaplan–Meier method from the time zero of the cohort's "
+            "follow-up; pointwise 95% confidence intervals are on the {interval} scale. "
+            "{endpoints}.",
+            {
+                "interval": study.interval,
+                "endpoints": ". ".join(
+                    f"{endpoint_name(name).capitalize()}: {ENDPOINTS[name]}"
+                    for name in ran["kaplan_meier"]
+                ),
+            },
+        )
+    if "follow_up" in ran:
+        yield "Median follow-up was estimated by the reverse Kaplan–Meier method.", {}
+    if "asymptotic" in ran.get("log_rank", ()):
+        yield "Groups were compared by the log-rank test of all levels as recorded.", {}
+    if "permutation" in ran.get("log_rank", ()):
+        sentence = (
+            "Where a group had fewer than {fewest} events, the P value of the log-rank test was "
+            "estimated from permutations."
+        )
+        yield sentence, {"fewest": FEWEST_FOR_CHI_SQUARE}
+    if "cumulative_incidence" in ran:
+        yield (
+            "Recurrences were described by the cumulative incidence with death as a competing "
+            "event (Aalen–Johansen).",
+            {},
+        )
+    if "Cox" in ran.get("cox", ()):
+        sentence = "Hazard ratios are of univariate Cox models with Efron's handling of ties."
+        yield sentence, {}
+    if "Firth" in ran.get("cox", ()):
+        yield (
+            "Where there were fewer than {fewest} events for a coefficient, fewer than {sparse} "
+            "with a level, or no finite estimate, hazard ratios are of univariate Cox models with "
+            "Firth's penalty and profile likelihood limits.",
+            {"fewest": FEWEST_EVENTS, "sparse": FEWEST_IN_LEVEL},
+        )
+    if "proportional_hazards" in ran:
+        yield "Proportional hazards were examined by the score test.", {}
+    if "landmark" in ran:
+        sentence = "Survival after a recurrence was compared from a landmark at {months} months."
+        yield sentence, {"months": ran["landmark"]}
+    if {"log_rank", "cox", "proportional_hazards"} & set(ran):
+        yield "P values are two-sided and were not adjusted for their number.", {}
 
 
 def show_left_out(study: Study, *, label):

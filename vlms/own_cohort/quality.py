@@ -5,9 +5,9 @@ In safe mode problems are counted by kind, because the reader's own words may qu
 
 import pandas as pd
 
-from vlms.disclosure import OTHER, WITHHELD
+from vlms.disclosure import WITHHELD
 from vlms.endpoints import ENDPOINTS, time_to_event
-from vlms.own_cohort.study import Study, endpoint_name, is_numeric, table
+from vlms.own_cohort.study import Study, endpoint_name, table
 from vlms.presentation import say, together
 from vlms.reading.codebook import CANONICAL
 
@@ -144,11 +144,9 @@ def _missing(study):
     rows = []
     for name in dict.fromkeys(wanted):
         lacking = int(study.patients[name].isna().sum())
-        pooled = study.rules.safe and not is_numeric(study, name)
-        pooled = pooled and OTHER in study.rules.levels(study.patients[name]).cat.categories
         if not study.rules.safe and not lacking:
             continue
-        shown = WITHHELD if pooled else study.rules.share(lacking, len(study.patients))
+        shown = study.rules.share(lacking, len(study.patients))
         rows.append((study.label(name), shown))
     return pd.DataFrame(rows, columns=["variable", MISSING])
 

@@ -1,7 +1,8 @@
 """From a reader's file to a finished report: ``vlms report my.csv``.
 
 The file is checked first. Its problems are told on the terminal, cell by cell, to whoever holds
-the file; nothing is written then. A safe report is compared with earlier ones, and rendered from
+the file; nothing is written then. A safe report is compared with earlier ones, recorded and
+published under one lock, so that of two started together only one is the first. It is rendered from
 a folder of its own in which the cohort has a neutral name, so that neither its path nor the
 checksum of its content reaches the page. Should a cell of the notebook fail in safe mode, the
 terminal names the cell and the kind of error; what the error says could quote a patient.
@@ -11,6 +12,7 @@ import hashlib
 import json
 import re
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,18 +93,22 @@ def report(
     if name == "example":  # the name of the report that comes with the project
         name = "my-example"
     stem = f"cohort-{name}" if rules.safe else f"cohort-{name}-full-disclosure"
-    if rules.safe:
-        fingerprint = releases.fingerprint(study.patients)
-        releases.check(fingerprint, rules.min_count, reason=order.reason)
+    if rules.safe:  # before the work, to spare it; what counts is the check after it
+        with releases.locked():
+            fingerprint = releases.fingerprint(study.patients)
+            releases.check(fingerprint, rules.min_count, reason=order.reason)
     rendered = _render(order, name, stem, rules, root, on_cell)
     if _digest(order.cohort) != before:
         raise ReportError("The file changed while the report was made; make it again.")
     _check_bytes(rendered, rules)
-    if rules.safe:
-        # Recorded first: a report that is out and not in the ledger could not be compared.
-        releases.record(stem, fingerprint, rules.min_count, reason=order.reason)
-    _remove_stale(Path(reports) / stem, rendered)
-    publish(rendered, reports)
+    with releases.locked() if rules.safe else nullcontext():
+        if rules.safe:
+            fingerprint = releases.fingerprint(study.patients)
+            releases.check(fingerprint, rules.min_count, reason=order.reason)
+            # Recorded first: a report that is out and not in the ledger could not be compared.
+            releases.record(stem, fingerprint, rules.min_count, reason=order.reason)
+        _remove_stale(Path(reports) / stem, rendered)
+        publish(rendered, reports)
     return [Path(reports) / f"{stem}.html", Path(reports) / stem]
 
 

@@ -63,6 +63,8 @@ class Study:
         Whether every row says that it is made up.
     left_out : list of tuple of str
         What was not shown, and why; it grows while the report is made.
+    ran : dict of str to list
+        Each analysis that ran, with its variants in order; the methods are written from it.
     """
 
     cohort: Cohort
@@ -75,6 +77,13 @@ class Study:
     interval: str
     made_up: bool
     left_out: list = field(default_factory=list)
+    ran: dict = field(default_factory=dict)
+
+    def note(self, analysis, variant="") -> None:
+        """Remember that an analysis (str) ran, in a variant (str)."""
+        variants = self.ran.setdefault(analysis, [])
+        if variant not in variants:
+            variants.append(variant)
 
     @property
     def patients(self) -> pd.DataFrame:

@@ -5,13 +5,16 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 _PACKAGES = (
-    "firthmodels lifelines matplotlib numpy pandas papermill nbconvert scipy seaborn statsmodels"
+    "dask distributed duckdb firthmodels joblib lifelines matplotlib numpy pandas papermill"
+    " nbconvert pyarrow scipy seaborn statsmodels"
 ).split()
 
 
@@ -86,12 +89,27 @@ def commit(root):
 
 
 def versions():
-    """Versions of Python and of the packages that a number may depend on."""
+    """Versions of Python, of vlms with its commit, and of the packages that this process imported.
+
+    Only packages that a number may depend on are named.
+    """
+    root = Path(__file__).resolve().parents[2]
     found = {"Python": platform.python_version()}
-    for name in _PACKAGES:
+    found["vlms"] = f"{_own_version(root)} (commit {commit(root)})"
+    for name in (name for name in _PACKAGES if name in sys.modules):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
+
+
+def _own_version(root):
+    """The version that the project's own file gives, or that of the installed package."""
+    with contextlib.suppress(OSError, AttributeError):
+        text = (root / "pyproject.toml").read_text(encoding="utf-8")
+        return re.search(r'^version = "(.+)"', text, re.MULTILINE)[1]
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version("vlms")
+    return "of unknown version"
 
 
 def built_line(seconds=None):
