@@ -264,8 +264,8 @@ def test_it_builds_where_the_folder_for_temporary_files_has_a_long_path(project,
 def test_it_builds_over_tcp_where_no_folder_has_room_for_a_socket(project):
     project.write("a", simple())
     code = (
-        "from vlms.rendering import processes; processes.LONGEST_SOCKET_PATH = 20\n"
-        "from vlms.build import build; print(build())"
+        "from vlms.pages import kernel; kernel.LONGEST_SOCKET_PATH = 20\n"
+        "from vlms.pages.build import build; print(build())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

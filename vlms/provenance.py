@@ -1,4 +1,4 @@
-"""What a number was made with: the commit, and the packages that the run imported.
+"""What a number was made with: environment, commit, and the packages that the run imported.
 
 A page's kernel is forked from a process that has imported what any report needs, so that
 ``sys.modules`` there says nothing of one report. `record_imports` therefore notes every import
@@ -16,6 +16,19 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+
+# Under these a notebook gives the same bytes every time: UTF-8, one thread for each library of
+# linear algebra (kernels run side by side, and the order of a threaded sum varies), no window.
+FIXED_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONUTF8": "1",
+    "MPLBACKEND": "agg",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "TZ": "UTC",
+}
 
 _SHOW_ONLY = {"IPython", "ipykernel"}  # no number comes from them
 _AT_THE_MARGIN = re.compile(r"^(?:import|from) ([\w.]+)", re.MULTILINE)

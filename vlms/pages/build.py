@@ -36,7 +36,7 @@ from datetime import UTC, datetime
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from vlms.provenance import commit
+from vlms.provenance import FIXED_ENVIRONMENT, commit
 
 CACHE = Path("reports/.cache")
 SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
@@ -78,10 +78,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What one notebook gave: files by name, the rows of its ledger, what the index says of it."""
+    """What one notebook gave: files by name, rows of its ledger, and what the index says of it."""
 
     files: dict
     claims: list
+    card: dict
     about: dict
 
 
@@ -249,11 +250,10 @@ def render(
         "kind": given.get("kind", "report"),
         "order": given.get("order", 100),
         "description": given.get("description", ""),
-        "card": _card(cards, page),
         "commit": colophon["Commit"],
         "seconds": round(time.perf_counter() - started, 2),
     }
-    return Rendered(files, claims, about)
+    return Rendered(files, claims, _card(cards, page), about)
 
 
 def publish(files, folder):
@@ -471,6 +471,7 @@ def _record(plan, inputs, rendered, earlier, root):
         "inputs": inputs,
         "outputs": outputs,
         **rendered.about,
+        "card": rendered.card,
         "claims": rendered.claims,
     }
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
@@ -572,7 +573,7 @@ def _run(reports, root, jobs, cell_seconds):
 
 def _prepare(notebooks):
     """Import in this process what every worker and kernel will need."""
-    from vlms.pages.kernel import FIXED_ENVIRONMENT, RenderError, can_fork, preload, read_notebook
+    from vlms.pages.kernel import RenderError, can_fork, preload, read_notebook
 
     os.environ.update(FIXED_ENVIRONMENT)
     if can_fork():

@@ -32,22 +32,10 @@ from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from vlms.provenance import PACKAGE, record_imports
+from vlms.provenance import FIXED_ENVIRONMENT, PACKAGE, record_imports
 
 CELL_SECONDS = 600
 
-# Under these a notebook gives the same bytes every time: UTF-8, one thread for each library of
-# linear algebra (kernels run side by side, and the order of a threaded sum varies), no window.
-FIXED_ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "PYTHONUTF8": "1",
-    "MPLBACKEND": "agg",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "TZ": "UTC",
-}
 LONGEST_SOCKET_PATH = 103  # bytes, on macOS; Linux takes four more
 
 _VERSIONS = "__import__('vlms.provenance', fromlist=['versions']).versions()"

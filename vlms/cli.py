@@ -1,0 +1,621 @@
+"""The command line: ``vlms build · render · status · diff · check · report · audit …``.
+
+Each command imports what it needs when it is called, so that ``vlms --help`` is quick. Exit codes:
+0 all is well, 1 it is not (a report failed, a table has problems, numbers contradict each other),
+2 the command cannot be understood, 130 stopped by Ctrl-C.
+"""
+
+import ast
+import contextlib
+import functools
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(context_settings=_HELP)
+@click.version_option(package_name="vlms")
+def main():
+    """Re-derive cohort papers, check printed statistics, analyse a cohort of your own."""
+
+
+# --- Reports --------------------------------------------------------------------------------------
+
+_CELL_SECONDS = click.option(
+    "--cell-seconds", default=600.0, show_default=True, help="Time limit for a cell."
+)
+
+
+@main.command()
+@click.argument("only", nargs=-1, metavar="[REPORT]...")
+@click.option("--kind", type=click.Choice(["paper", "overview", "lesson", "cohort"]))
+@click.option("--force", is_flag=True, help="Build the fresh ones too.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Reports at a time.")
+@_CELL_SECONDS
+def build(**options):
+    """Build the reports that are stale, all or those named, and the index."""
+    _start_notebooks()
+    from vlms.pages.build import BuildError, PublishingError, build
+
+    with _Progress() as progress:
+        try:
+            outcome = build(progress=progress, **options)
+        except KeyboardInterrupt:
+            _stop("Stopped. Reports that were not finished are as they were before.", 130)
+        except (BuildError, PublishingError) as error:
+            _stop(f"Error: {error}")
+    for stem in outcome.removed:
+        _say(f"{stem}: removed, its notebook is gone")
+    counts = f"{len(outcome.built)} built, {len(outcome.fresh)} fresh"
+    if outcome.failed:
+        _stop(f"{counts}, {len(outcome.failed)} FAILED: {', '.join(outcome.failed)}")
+    _say(f"{counts}: open reports/index.html")
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False))
+@click.option("-p", "--parameter", "given", nargs=2, multiple=True, metavar="NAME VALUE")
+@click.option("-o", "--output", help="The HTML file; by default reports/<notebook>.html.")
+@_CELL_SECONDS
+def render(notebook, given, output, cell_seconds):
+    """Run one notebook under some parameters and write its report."""
+    _start_notebooks()
+    from vlms.pages.build import PublishingError, publish, render
+    from vlms.pages.kernel import RenderError
+
+    output = Path(output or f"reports/{Path(notebook).stem}.html")
+    parameters = {name: _value(text) for name, text in given}
+    try:
+        rendered = render(notebook, output.stem, parameters=parameters, cell_seconds=cell_seconds)
+        publish(rendered.files, output.parent)
+    except KeyboardInterrupt:
+        _stop("Stopped. The report is as it was before.", 130)
+    except (RenderError, PublishingError) as error:
+        _stop(f"Error{_kept(output.exists())}: {error}")
+    _say(f"wrote {output} in {rendered.about['seconds']:.1f} s")
+
+
+@main.command()
+def status():
+    """Say of each report whether it is fresh and, if not, which file changed."""
+    from vlms.pages.build import status
+
+    for stem, reasons in status().items():
+        click.echo(f"{stem}: {'; '.join(reasons) or 'fresh'}")
+
+
+@main.command()
+@click.argument("base", default="HEAD")
+def diff(base):
+    """Say which verdicts, values and tables changed since commit BASE."""
+    from vlms.pages.build import status
+    from vlms.pages.compare import CompareError, compare_with
+
+    if stale := [stem for stem, reasons in status().items() if reasons]:
+        raise click.ClickException(
+            f"Not up to date: {', '.join(stale)}. Build the reports first (make reports)."
+        )
+    try:
+        changes = compare_with(base)
+    except CompareError as error:
+        raise click.ClickException(str(error)) from None
+    for name, found in changes.items():
+        click.echo("\n  ".join([f"{name}:", *found]))
+    count = sum(map(len, changes.values()))
+    click.echo(f"Changes since {base}: {count}, files that differ: {len(changes)}.")
+
+
+class _Progress:
+    """Show how a build gets on: a live line a report on a terminal, plain lines elsewhere.
+
+    rich would draw from a thread; a process that forks is better off without any, so the bars are
+    drawn from the build's own loop.
+    """
+
+    def __init__(self):
+        self._bars, self._tasks, self._drawn = None, {}, 0.0
+
+    def __enter__(self):
+        if sys.stdout.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("cell {task.completed:.0f} of {task.total:.0f}"),
+                TimeElapsedColumn(),
+                console=Console(highlight=False),
+                transient=True,
+                auto_refresh=False,
+            )
+            self._bars.start()
+        return self
+
+    def __exit__(self, *error):
+        if self._bars:
+            self._bars.stop()
+
+    def __call__(self, event, stem, content):
+        if self._bars:
+            self._draw(event, stem, content)
+        if event == "stale":
+            more = f" and {len(content) - 3} more" if len(content) > 3 else ""
+            self._write(f"{stem}: to build: {', '.join(content[:3])}{more}")
+        elif event == "done":
+            self._write(f"{stem}: built in {content:.1f} s")
+        elif event == "failed":
+            message, kept = content
+            self._write(f"{stem}: FAILED{_kept(kept)}\n{message}\n")
+
+    def _draw(self, event, stem, content):
+        if event == "started":
+            self._tasks[stem] = self._bars.add_task(stem, total=1)
+        elif event == "cell":
+            self._bars.update(self._tasks[stem], completed=content[0], total=content[1])
+        elif event in ("done", "failed"):
+            self._bars.remove_task(self._tasks.pop(stem))
+        elif time.monotonic() - self._drawn > 0.1:
+            self._bars.refresh()
+            self._drawn = time.monotonic()
+
+    def _write(self, text):
+        if self._bars:
+            self._bars.console.print(text, markup=False, soft_wrap=True)
+        else:
+            _say(text)
+
+
+def _start_notebooks():
+    """Start again under the environment that makes reports reproducible, if this is another.
+
+    The seed of hashes is read when the interpreter starts, so setting it here would be too late.
+    """
+    from vlms.provenance import FIXED_ENVIRONMENT
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if any(os.environ.get(name) != value for name, value in FIXED_ENVIRONMENT.items()):
+        arguments = [sys.executable, "-m", "vlms", *sys.argv[1:]]
+        os.execve(sys.executable, arguments, {**os.environ, **FIXED_ENVIRONMENT})
+
+
+def _kept(kept):
+    """Say what is now at the place of the report that failed."""
+    return " (the last good report is still there)" if kept else " (there is no report yet)"
+
+
+def _value(text):
+    """A literal of Python where the text is one, else the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _say(text):
+    """Write to standard output, also where nobody reads any more: Ctrl-C ends ``tee`` first."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        with contextlib.suppress(OSError):
+            os.dup2(silence, sys.stdout.fileno())
+
+
+def _stop(text, code=1):
+    """Say why, and end with an exit code."""
+    _say(text)
+    raise SystemExit(code)
+
+
+# --- A cohort of one's own ------------------------------------------------------------------------
+
+_ENCODING = "latin-1 or cp1252, where the file is not Unicode."
+
+
+@main.command()
+@click.argument("path")
+@click.option("--codebook", help="CSV that says what the columns and codes of the table mean.")
+@click.option("--encoding", help=_ENCODING)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
+def check(path, codebook, encoding, as_json):
+    """Check a cohort: exit 0 and a summary, or exit 1 and a table of all problems."""
+    from vlms.intake import check_cohort
+
+    sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+    found = check_cohort(path, codebook, encoding=encoding)
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    raise SystemExit(0 if found.sound else 1)
+
+
+@main.command()
+@click.argument("path", default="cohort.csv")
+def template(path):
+    """Write an empty cohort with its header, and a filled example beside it."""
+    from vlms.intake import write_template
+
+    try:
+        written = write_template(path)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    for file in written:
+        click.echo(f"wrote {file}")
+
+
+@main.command()
+@click.argument("path")
+@click.option("--output", default="-", help="The file to write; by default the terminal.")
+@click.option("--encoding", help=_ENCODING)
+def codebook(path, output, encoding):
+    """Draft a codebook for a table; what its outcomes mean is left for you to fill in."""
+    from vlms.intake import draft_codebook, write_codebook
+    from vlms.reading.problems import CohortError
+
+    try:
+        draft = draft_codebook(path, encoding=encoding)
+        with click.open_file(output, "w" if output == "-" else "x", encoding="utf-8") as stream:
+            write_codebook(draft, stream)
+    except BrokenPipeError:
+        raise  # whoever read the draft has seen enough
+    except FileExistsError:
+        problem = f"{output} exists already; name another file, or remove it"
+        raise click.ClickException(problem) from None
+    except (CohortError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("path")
+@click.option("--codebook", default="", help="CSV that says what columns and codes mean.")
+@click.option("--encoding", default="", help=_ENCODING)
+@click.option("--name", default="", help="Name of the report; by default that of the file.")
+@click.option(
+    "--disclosure", default="safe", type=click.Choice(["safe", "full"]), show_default=True
+)
+@click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
+@click.option("--reason", default="", help="Why a report much like an earlier one is released.")
+@click.option("--endpoint", multiple=True, help="Only this endpoint; may be repeated.")
+@click.option("--landmark", multiple=True, type=float, help="Month to read survival at; repeat.")
+@click.option("--group", multiple=True, help="Column whose groups are compared; may be repeated.")
+@click.option("--covariate", multiple=True, help="Column for a hazard ratio; may be repeated.")
+@click.option("--reference", multiple=True, metavar="COLUMN=LEVEL", help="Reference level.")
+@click.option("--interval", default="log-log", show_default=True, help="Scale of the intervals.")
+@click.option("--output", default="reports", show_default=True, help="Folder to write to.")
+def report(path, output, name, reason, encoding, **given):
+    """Analyse a cohort of your own and write its report, safe to share by default."""
+    _start_notebooks()
+    from vlms.disclosure import DisclosureError, ReleaseError
+    from vlms.intake import Intake
+    from vlms.own_cohort.report import Order, ReportError, report
+    from vlms.own_cohort.study import StudyError
+    from vlms.pages.build import PublishingError, write_index
+    from vlms.reading.problems import CohortError, printable
+
+    order = Order(path, name, reason, encoding, _study_parameters(**given))
+    try:
+        page, folder = report(order, reports=output)
+    except KeyboardInterrupt:
+        _stop("Stopped. A report that was there is as it was before.", 130)
+    except CohortError as error:  # told cell by cell, as by `vlms check`
+        _stop(Intake(path, problems=error.problems).as_text())
+    except (StudyError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
+        lines = "\n".join(printable(line, 2000) for line in str(error).splitlines())
+        _stop(f"Error, nothing was written: {lines}")
+    if output == "reports":
+        write_index()
+    _say(f"wrote {printable(page)}, and its tables and figures to {printable(folder)}")
+    if given["disclosure"] == "full":
+        _say("Disclosure is full: do not share this report.")
+
+
+def _study_parameters(*, endpoint, landmark, group, covariate, reference, **single):
+    """The notebook's parameters, as lists and a dict."""
+    references = {}
+    for pair in reference:
+        column, equals, level = pair.partition("=")
+        if not equals or not column or not level:
+            raise click.BadParameter(f"{pair!r}: write column=level", param_hint="--reference")
+        references[column] = level
+    return {
+        **single,
+        "endpoints": list(endpoint),
+        "group_variables": list(group),
+        "covariates": list(covariate),
+        "landmark_months": list(landmark) or [12, 36, 60],
+        "reference_levels": references,
+    }
+
+
+# --- Can these printed statistics be true? --------------------------------------------------------
+
+# A leading minus may be a number that is out of range, which deserves a message about numbers.
+_NUMBERS = {"ignore_unknown_options": True, **_HELP}
+
+
+@main.group(context_settings=_HELP)
+def audit():
+    """Check printed statistics for consistency; exit code 1 when contradictory.
+
+    Write numbers as the paper prints them: a trailing zero counts, and so does the percent sign.
+    Verdicts hold over all true values that print alike, digits cut off included.
+    """
+    global consistency
+    from vlms import consistency
+
+
+_ROBUST = "The variance is robust, cluster-robust, weighted or penalised."
+
+
+def _variance(function):
+    """Add the options that say what a hazard ratio and its limits are of."""
+    for option in (
+        click.option(
+            "--limits",
+            type=click.Choice(["wald", "profile", "unknown"]),
+            default="unknown",
+            show_default=True,
+            help="How the limits were found.",
+        ),
+        click.option("--confidence", default="95%", show_default=True, help="Level of the limits."),
+        click.option("--robust", is_flag=True, help=_ROBUST),
+        click.option("--continuous", is_flag=True, help="The covariate is a number or a score."),
+        click.option(
+            "--binary",
+            is_flag=True,
+            help="The covariate has two values, or is a level "
+            "against the reference level; the variance is the model's own.",
+        ),
+        click.option(
+            "--groups",
+            nargs=2,
+            help="Patients with and without the covariate, which is then binary.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _declared(groups, binary, continuous, robust, confidence, limits):
+    """What the options of `_variance` say, as keywords of a check."""
+    if continuous and (binary or groups):
+        raise ValueError("--continuous contradicts --binary and --groups")
+    covariate = "binary" if binary or groups else "continuous" if continuous else "unknown"
+    return {
+        "groups": groups or None,
+        "covariate": covariate,
+        "robust": robust,
+        "confidence": _level(confidence),
+        "limits": limits,
+    }
+
+
+def _check(function):
+    """Make a command of a function that returns a Finding."""
+
+    @audit.command(name=function.__name__.rstrip("_"), context_settings=_NUMBERS)
+    @click.option("--json", "as_json", is_flag=True, help="Print the whole finding as JSON.")
+    @functools.wraps(function)
+    def command(as_json, **given):
+        try:
+            finding = function(**given)
+        except (ValueError, OverflowError) as error:
+            raise click.UsageError(f"{error}.") from error
+        if as_json:
+            click.echo(json.dumps(finding.to_dict(), ensure_ascii=False, indent=2))
+        else:
+            click.echo(str(finding))
+        raise SystemExit(int(finding.contradictory))
+
+    return command
+
+
+@_check
+@click.argument("hazard_ratio")
+@click.argument("lower")
+@click.argument("upper")
+@click.option("--p", help="P value as printed.")
+@click.option("--events", help="The most events that there can have been.")
+@click.option("--n", help="Patients in the model.")
+@_variance
+@click.option("--wald", is_flag=True, help="Limits and P value are the model's Wald ones.")
+@click.option("--words", help="What the text says of the group: better, worse, improved …")
+def hr(hazard_ratio, lower, upper, p, events, n, wald, words, **model):
+    """Hazard ratio, limits, P value and number of events.
+
+    vlms audit hr 1.80 1.20 2.70 --p 0.005 --events 40 --binary
+
+    The number of events decides only for a covariate of two values (--binary or --groups) with the
+    model's own variance, at most one event a patient and limits of the level given. A ratio off the
+    middle of its limits is wrong only for Wald limits (--wald, or --limits wald); a P value that
+    does not follow from them only for Wald's test (--wald). Undetermined otherwise.
+    """
+    finding = consistency.hazard_ratio_check(
+        hazard_ratio,
+        lower,
+        upper,
+        p,
+        events=events,
+        n=n,
+        test="wald" if wald else "unknown",
+        **_declared(**model),
+    )
+    if words is None:
+        return finding
+    return consistency.together([finding, consistency.direction_check(hazard_ratio, words)])
+
+
+@_check
+@click.argument("lower")
+@click.argument("upper")
+@click.option("--events", help="The most events that there can have been.", required=True)
+@_variance
+def interval(lower, upper, events, **model):
+    """Limits of a hazard ratio against the number of events.
+
+    vlms audit interval 1.14 6.56 --events 15 --binary
+
+    The number of events decides only for a covariate of two values (--binary or --groups) with the
+    model's own variance, and limits of the level given; it is undetermined otherwise.
+    """
+    return consistency.information_check(lower, upper, events, **_declared(**model))
+
+
+@_check
+@click.argument("hazard_ratio")
+@click.argument("lower")
+@click.argument("upper")
+@click.option("--groups", nargs=2, required=True, help="Patients in the group and the reference.")
+@click.option("--most", help="The most events that there can have been.")
+@click.option("--confidence", default="95%", show_default=True, help="Level of the limits.")
+@click.option("--robust", is_flag=True, help=_ROBUST)
+def events(hazard_ratio, lower, upper, groups, most, confidence, robust):
+    """How many events a hazard ratio can have had, given its two groups.
+
+    vlms audit events 2.74 1.14 6.56 --groups 12 14 --most 15
+
+    Assumes a Cox model of these two groups alone, Wald limits from its own variance (not --robust),
+    and no two events at the same time.
+    """
+    result = {f"{hazard_ratio} ({lower} to {upper})": (hazard_ratio, lower, upper, groups)}
+    level = _level(confidence)
+    return consistency.same_events_check(result, most_events=most, confidence=level, robust=robust)
+
+
+@_check
+@click.argument("printed", nargs=-1, required=True)
+@click.option("--n", required=True, help="Patients in the group.")
+@click.option("--most-censored", help="At most so many censored before the last time.")
+@click.option("--most-events", help="At most so many events by the last time.")
+def survival(printed, n, most_censored, most_events):
+    """Kaplan-Meier survival at one time or more, in order, against the size of the group.
+
+    vlms audit survival --n 24 88% 61%
+    """
+    limits = {"most_censored": most_censored, "most_events": most_events}
+    return consistency.survival_check(n, printed, **limits)
+
+
+@_check
+@click.argument("fraction")
+@click.argument("printed")
+def share(fraction, printed):
+    """A percentage against its count and total.
+
+    vlms audit share 31/40 78%
+    """
+    count, slash, total = fraction.partition("/")
+    if not slash:
+        raise ValueError(f"write the count and the total as 31/40, found {fraction!r}")
+    return consistency.percentage_check(printed, count, total)
+
+
+@_check
+@click.argument("counts", nargs=-1, required=True)
+@click.option("--total", required=True, help="Patients in all.")
+@click.option("--overlapping", is_flag=True, help="A patient may be at several levels.")
+@click.option("--incomplete", is_flag=True, help="A patient may be at no level.")
+def sum_(counts, total, overlapping, incomplete):
+    """Counts of levels against their total.
+
+    vlms audit sum 22 41 --total 63
+    """
+    kind = {"exclusive": not overlapping, "exhaustive": not incomplete}
+    return consistency.sum_check(counts, total, **kind)
+
+
+@_check
+@click.argument("counts", nargs=-1, required=True)
+@click.option("--total", required=True, help="Patients in all.")
+def overlap(counts, total):
+    """Counts of overlapping subgroups, as expressions with & | ~.
+
+    vlms audit overlap 'chemo=22' 'radio=18' 'chemo & radio=9' '~chemo & ~radio=33' --total 63
+    """
+    pairs = [count.rpartition("=") for count in counts]
+    for name, equals, _ in pairs:
+        if not equals or not name.strip():
+            raise ValueError("write each count as 'chemo & radio=9'")
+    return consistency.overlap_check({name.strip(): count for name, _, count in pairs}, total)
+
+
+@_check
+@click.argument("printed")
+@click.option("--n", required=True, help="Patients.")
+@click.option("--sd", help="Standard deviation as printed.")
+@click.option("--smallest", type=int, help="Smallest value there can be.")
+@click.option("--largest", type=int, help="Largest value there can be.")
+def mean(printed, n, sd, smallest, largest):
+    """Mean, and standard deviation, of whole numbers.
+
+    vlms audit mean 58.8 --sd 10.7 --n 12
+    """
+    finding = consistency.mean_check(printed, n)
+    if sd is None:
+        return finding
+    limits = {"smallest": smallest, "largest": largest}
+    return consistency.together([finding, consistency.sd_check(printed, sd, n, **limits)])
+
+
+@_check
+@click.argument("printed")
+@click.argument("points", nargs=-1, required=True)
+@click.option("--n", help="Patients; with --events, ask of whom the median is.")
+@click.option("--events", help="Patients who had the event by the end of follow-up.")
+def median(printed, points, n, events):
+    """A median time against survival at other times, written time=survival.
+
+    vlms audit median 43 24=66.7% 60=50%
+    """
+    curve = _points(points)
+    if (n is None) != (events is None):
+        raise ValueError("--n and --events go together")
+    if n is None:
+        return consistency.curve_check(curve, median=printed)
+    return consistency.median_reading_check(printed, curve, n, events)
+
+
+@_check
+@click.argument("groups", nargs=-1, required=True)
+@click.option("--whole", required=True, help="Size and survival of all, as 63:65%.")
+@click.option("--most-censored", help="At most so many censored before that time.")
+def mixture(groups, whole, most_censored):
+    """Survival of subgroups, written size:survival, against survival of all.
+
+    vlms audit mixture 21:100% 6:50% 16:65% 20:43.7% --whole 63:65%
+    """
+    named = {f"{i}: {text}": _sized(text) for i, text in enumerate(groups, start=1)}
+    return consistency.mixture_check(named, _sized(whole), most_censored=most_censored)
+
+
+def _level(text):
+    level = consistency.printed_share(text).value
+    if not 0 < level < 1:
+        raise ValueError(f"the confidence must lie between 0% and 100%, found {text!r}")
+    return level
+
+
+def _points(texts):
+    points = {}
+    for text in texts:
+        time, equals, printed = text.partition("=")
+        if not equals:
+            raise ValueError(f"write a time and its survival as 60=65%, found {text!r}")
+        try:
+            points[float(time)] = printed
+        except ValueError:
+            raise ValueError(f"{time!r} is not a time; write 60=65%") from None
+    return points
+
+
+def _sized(text):
+    size, colon, printed = text.partition(":")
+    if not colon:
+        raise ValueError(f"write a size and its survival as 63:65%, found {text!r}")
+    return size, printed
