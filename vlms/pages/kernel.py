@@ -114,6 +114,8 @@ def execute(path, parameters=(), *, cell_seconds=CELL_SECONDS, on_cell=None):
         from papermill.parameterize import parameterize_notebook  # slow to import
 
         notebook.metadata["papermill"] = {}
+        for cell in notebook.cells:
+            cell.metadata.setdefault("tags", [])
         notebook = parameterize_notebook(
             notebook, parameters, kernel_name="python3", language="python"
         )
