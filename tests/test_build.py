@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from report_project import CLAIMS, Project, code, notebook, paper, prose, simple
 
-from vlms.pages.build import status
+from vlms.pages import status
 
 # The line in the Makefile by which a no-op costs what make costs.
 SHELL = (
@@ -28,8 +28,8 @@ def built(tmp_path_factory):
         project.file(f"data/{name}/patients.csv", "id\n1\n")
     # Only hashed: the commands run from the tests' package, by PYTHONSAFEPATH.
     project.file("vlms/provenance.py", "import vlms.behind\n")
-    project.file("vlms/pages/page.py", "")
-    for path in ("__init__.py", "behind.py", "cli.py", "pages/template/page.js"):
+    project.file("vlms/pages/__init__.py", "from vlms.pages.page import make_page\n")
+    for path in ("__init__.py", "behind.py", "cli.py", "pages/page.py", "pages/template/page.js"):
         project.file(f"vlms/{path}", "")
     project.file("requirements.lock", "pandas==2.3\n")
     project.done = project.run("build", PYTHONSAFEPATH="1")

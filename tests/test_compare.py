@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from report_project import Project, code, notebook, prose
 
-from vlms.pages.compare import compare_folders
+from vlms.pages import compare_folders
 
 LEDGER = "id,printed,recomputed,verdict,assuming,against\n"
 

@@ -10,8 +10,7 @@ import pytest
 from nbformat.v4 import new_output
 from report_project import CLAIMS, code, notebook, paper, prose, simple
 
-from vlms.pages.build import PublishingError, publish, render
-from vlms.pages.kernel import RenderError
+from vlms.pages import PublishingError, RenderError, publish, render
 from vlms.pages.page import CAPTION_MIME, TABLE_MIME, PageError, make_page, tables
 from vlms.provenance import commit
 

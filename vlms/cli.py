@@ -42,7 +42,7 @@ _CELL_SECONDS = click.option(
 def build(**options):
     """Build the reports that are stale, all or those named, and the index."""
     _start_notebooks()
-    from vlms.pages.build import BuildError, PublishingError, build
+    from vlms.pages import BuildError, PublishingError, build
 
     with _Progress() as progress:
         try:
@@ -67,8 +67,7 @@ def build(**options):
 def render(notebook, given, output, cell_seconds):
     """Run one notebook under some parameters and write its report."""
     _start_notebooks()
-    from vlms.pages.build import PublishingError, publish, render
-    from vlms.pages.kernel import RenderError
+    from vlms.pages import PublishingError, RenderError, publish, render
 
     output = Path(output or f"reports/{Path(notebook).stem}.html")
     parameters = {name: _value(text) for name, text in given}
@@ -85,7 +84,7 @@ def render(notebook, given, output, cell_seconds):
 @main.command()
 def status():
     """Say of each report whether it is fresh and, if not, which file changed."""
-    from vlms.pages.build import status
+    from vlms.pages import status
 
     for stem, reasons in status().items():
         click.echo(f"{stem}: {'; '.join(reasons) or 'fresh'}")
@@ -95,8 +94,7 @@ def status():
 @click.argument("base", default="HEAD")
 def diff(base):
     """Say which verdicts, values and tables changed since commit BASE."""
-    from vlms.pages.build import status
-    from vlms.pages.compare import CompareError, compare_with
+    from vlms.pages import CompareError, compare_with, status
 
     if stale := [stem for stem, reasons in status().items() if reasons]:
         raise click.ClickException(
@@ -295,7 +293,7 @@ def report(path, output, name, reason, encoding, **given):
     from vlms.intake import Intake
     from vlms.own_cohort.report import Order, ReportError, report
     from vlms.own_cohort.study import StudyError
-    from vlms.pages.build import PublishingError, write_index
+    from vlms.pages import PublishingError, write_index
     from vlms.reading.problems import CohortError, printable
 
     order = Order(path, name, reason, encoding, _study_parameters(**given))

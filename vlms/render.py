@@ -1,4 +1,4 @@
 # shim: removed at integration
-"""`vlms.pages.build.render` under its earlier name."""
+"""`vlms.pages.render` under its earlier name."""
 
-from vlms.pages.build import render  # noqa: F401
+from vlms.pages import render  # noqa: F401

@@ -36,6 +36,24 @@ from datetime import UTC, datetime
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from vlms.pages.kernel import (
+    CELL_SECONDS,
+    RenderError,
+    can_fork,
+    die_with_parent,
+    execute,
+    folder_for_sockets,
+    preload,
+)
+from vlms.pages.page import (
+    CARD_MIME,
+    FILES_MIME,
+    LEDGER_MIME,
+    PageError,
+    make_index,
+    make_page,
+    tables,
+)
 from vlms.provenance import FIXED_ENVIRONMENT, commit
 
 CACHE = Path("reports/.cache")
@@ -44,7 +62,6 @@ SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
 _RECORD = set(
     "stem python inputs outputs title kind order description card claims commit seconds".split()
 )
-_MAKES_PAGES = ("pages/build", "pages/kernel", "pages/page")
 _MODULE = re.compile(r"\bvlms((?:\.[a-z_]+)+)")
 _BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
 _TITLE = re.compile(r"<title>(.*?)</title>")
@@ -86,7 +103,16 @@ class Rendered:
     about: dict
 
 
-def build(root=".", *, only=(), kind=None, force=False, jobs=None, cell_seconds=600, progress=None):
+def build(
+    root=".",
+    *,
+    only=(),
+    kind=None,
+    force=False,
+    jobs=None,
+    cell_seconds=CELL_SECONDS,
+    progress=None,
+):
     """Build every report that is stale, and the index.
 
     Parameters
@@ -178,7 +204,14 @@ def status(root="."):
 
 
 def render(
-    notebook, stem=None, *, parameters=None, inputs=None, root=".", cell_seconds=600, on_cell=None
+    notebook,
+    stem=None,
+    *,
+    parameters=None,
+    inputs=None,
+    root=".",
+    cell_seconds=CELL_SECONDS,
+    on_cell=None,
 ):
     """Run a notebook and turn it into the files of its report, without writing any.
 
@@ -216,14 +249,11 @@ def render(
     Traceback (most recent call last):
     vlms.pages.kernel.RenderError: tilkorn2010.ipynb has no parameter 'colour'; ...
     """
-    from vlms.pages import page as pages
-    from vlms.pages.kernel import RenderError, execute
-
     started, notebook = time.perf_counter(), Path(notebook)
     stem = stem or notebook.stem
     done = execute(notebook, parameters or {}, cell_seconds=cell_seconds, on_cell=on_cell)
-    claims = [claim for ledger in _take(done, pages.LEDGER_MIME) for claim in ledger["claims"]]
-    cards, handed = _take(done, pages.CARD_MIME), _take(done, pages.FILES_MIME)
+    claims = [claim for ledger in _take(done, LEDGER_MIME) for claim in ledger["claims"]]
+    cards, handed = _take(done, CARD_MIME), _take(done, FILES_MIME)
     run = done.metadata["run"]
     colophon = {
         "Notebook": notebook.name,
@@ -234,13 +264,13 @@ def render(
         "built": f"{_built_line()[:-1]} in {time.perf_counter() - started:.1f} s.",
     }
     try:
-        page = pages.make_page(done, colophon=colophon, claims=claims, root=root)
-    except pages.PageError as error:
+        page = make_page(done, colophon=colophon, claims=claims, root=root)
+    except PageError as error:
         raise RenderError(f"{notebook.name}: {error}") from error
     files = {f"{stem}.html": page.encode()}
     if claims:
         files[f"{stem}_verdicts.csv"] = _csv(claims).encode()
-    files |= {f"{stem}/{label}.csv": text.encode() for label, text in pages.tables(done)}
+    files |= {f"{stem}/{label}.csv": text.encode() for label, text in tables(done)}
     for some in handed:
         for name, content in some["files"].items():
             files[f"{stem}/{Path(name).name}"] = base64.b64decode(content)
@@ -310,8 +340,6 @@ def write_index(root="."):
     ...     (Path(folder) / "reports" / "index.html").exists()
     True
     """
-    from vlms.pages.page import make_index
-
     root, built = Path(root), _built_line()
     stems = [plan.stem for plan in _plans(root)]
     records = [record for stem in stems if (record := _read_record(stem, root))]
@@ -361,7 +389,7 @@ def _inputs(plan, root, hashes):
 
 def _modules(plan, hashes, root):
     """Files of the modules that the notebook imports, that they import, and that make the page."""
-    wanted = [*_MAKES_PAGES, *_named_modules(root / plan.notebook)]
+    wanted = ["pages", *_named_modules(root / plan.notebook)]
     found = {"vlms/__init__.py"}
     while wanted:
         name = wanted.pop()
@@ -534,9 +562,9 @@ def _sha256(content):
 
 def _run(reports, root, jobs, cell_seconds):
     """Render reports, plans with their inputs, in parallel; yield event, report and content."""
-    from vlms.pages.kernel import can_fork, folder_for_sockets
-
-    _prepare([root / plan.notebook for plan, _ in reports])
+    os.environ.update(FIXED_ENVIRONMENT)
+    if can_fork():
+        preload(root / plan.notebook for plan, _ in reports)
     context = multiprocessing.get_context("fork" if can_fork() else "spawn")
     place = folder_for_sockets("/vlms-12345678/vlms-12345678/k-5")
     scratch = tempfile.mkdtemp(prefix="vlms-", dir=place)
@@ -571,25 +599,8 @@ def _run(reports, root, jobs, cell_seconds):
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _prepare(notebooks):
-    """Import in this process what every worker and kernel will need."""
-    from vlms.pages.kernel import RenderError, can_fork, preload, read_notebook
-
-    os.environ.update(FIXED_ENVIRONMENT)
-    if can_fork():
-        import vlms.pages.page  # noqa: F401
-
-        readable = []
-        for path in notebooks:
-            with contextlib.suppress(RenderError):
-                readable.append(read_notebook(path))
-        preload(readable)
-
-
 def _work(plan, inputs, root, cell_seconds, scratch, parent, connection):
     """Render one report and send it to the parent. Runs in a worker."""
-    from vlms.pages.kernel import RenderError, die_with_parent
-
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers itself
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

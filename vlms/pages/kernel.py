@@ -38,6 +38,7 @@ CELL_SECONDS = 600
 
 LONGEST_SOCKET_PATH = 103  # bytes, on macOS; Linux takes four more
 
+_KERNEL_OPTIONS = ["--HistoryManager.enabled=False"]
 _VERSIONS = "__import__('vlms.provenance', fromlist=['versions']).versions()"
 
 
@@ -165,13 +166,18 @@ def execute(path, parameters=(), *, cell_seconds=CELL_SECONDS, on_cell=None):
     return notebook
 
 
-def preload(notebooks):
+def preload(paths):
     """Import here what these notebooks import, so that forked kernels have it already.
 
-    An import that fails is left to the notebook, whose report then shows the cell.
+    What cannot be read or imported is left to the notebook's own run, which says so.
     """
+    names = set()
+    for path in paths:
+        with contextlib.suppress(RenderError):
+            for cell in read_notebook(path).cells:
+                names |= _imported_names(cell)
     importlib.import_module("ipykernel.kernelapp")
-    for name in sorted(_imported_names(notebooks)):
+    for name in sorted(names):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     if "matplotlib" in sys.modules:
@@ -225,8 +231,12 @@ class _OwnKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self):
         """The specification of the one kernel there is."""
-        code = "import sys; from vlms.pages.kernel import be_a_kernel; be_a_kernel(sys.argv[1])"
-        start = [sys.executable, "-c", code, "{connection_file}"]
+        code = (
+            "from vlms.provenance import record_imports; record_imports();"
+            "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
+        )
+        options = ["-f", "{connection_file}", *_KERNEL_OPTIONS]
+        start = [sys.executable, "-c", code, *options]
         return KernelSpec(argv=start, display_name="Python 3", language="python")
 
     async def _async_start_kernel(self, **options):
@@ -288,7 +298,7 @@ class _ForkedKernel(ForkProcess):
             os.environ.clear()
             os.environ.update(environment)
             os.chdir(folder or ".")
-            be_a_kernel(connection_file)
+            _be_a_kernel(connection_file)
 
     def poll(self):
         return self.exitcode
@@ -298,8 +308,8 @@ class _ForkedKernel(ForkProcess):
             os.kill(self.pid, number)
 
 
-def be_a_kernel(connection_file):
-    """Be a kernel until told to stop; does not return."""
+def _be_a_kernel(connection_file):
+    """Be a kernel until told to stop; does not return. Runs in the forked child."""
     from ipykernel.kernelapp import IPKernelApp
 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -309,7 +319,7 @@ def be_a_kernel(connection_file):
         os.dup2(silence, descriptor)
     sys.argv = ["ipykernel_launcher"]
     app = IPKernelApp.instance(connection_file=connection_file)
-    app.initialize(["--HistoryManager.enabled=False"])
+    app.initialize(_KERNEL_OPTIONS)
     # What was imported before the fork looked for a shell, or for MPLBACKEND, and found none.
     if "matplotlib" in sys.modules:
         app.shell.enable_matplotlib("inline")
@@ -372,16 +382,12 @@ def _cell_error(path, index, cell, what):
     return RenderError(f"{path.name}, cell {index + 1}:\n\n{shown}\n\n{plain}")
 
 
-def _imported_names(notebooks):
-    """Names of all modules that the code cells of these notebooks import."""
-    names = set()
-    for notebook in notebooks:
-        for cell in notebook.cells:
-            with contextlib.suppress(SyntaxError):  # a magic, or a mistake that the run will show
-                tree = ast.parse(cell.source if cell.cell_type == "code" else "")
-                for node in ast.walk(tree):
-                    if isinstance(node, ast.Import):
-                        names.update(alias.name for alias in node.names)
-                    elif isinstance(node, ast.ImportFrom) and node.module:
-                        names.add(node.module)
-    return names
+def _imported_names(cell):
+    """Names of all modules that a cell imports; none where it is prose or has a magic."""
+    try:
+        tree = ast.parse(cell.source if cell.cell_type == "code" else "")
+    except SyntaxError:
+        return set()
+    nodes = list(ast.walk(tree))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom)} - {None}

@@ -1,4 +1,4 @@
 # shim: removed at integration
-"""`vlms.pages.kernel` under its earlier name."""
+"""`vlms.pages` under its earlier name."""
 
-from vlms.pages.kernel import RenderError, read_notebook  # noqa: F401
+from vlms.pages import RenderError, read_notebook  # noqa: F401
