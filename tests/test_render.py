@@ -4,11 +4,14 @@ import base64
 import hashlib
 import html
 import re
+import shutil
+import subprocess
+import sys
 
 import nbformat
 import pytest
 from nbformat.v4 import new_output
-from report_project import CLAIMS, code, notebook, paper, prose, simple
+from report_project import CLAIMS, ROOT, code, notebook, paper, prose, simple
 
 from vlms.pages import PublishingError, RenderError, publish, render
 from vlms.pages.page import CAPTION_MIME, TABLE_MIME, PageError, make_page, tables
@@ -85,6 +88,30 @@ def test_the_versions_are_those_of_what_the_run_imported(page):
     )
     assert "pandas 2." in versions and "matplotlib 3." in versions
     assert not re.search("lifelines|seaborn|papermill|nbconvert", versions)
+
+
+def test_the_versions_leave_out_what_was_loaded_before_the_run_or_not_at_all(tmp_path):
+    """As in a forked kernel, whose parent has loaded what any report needs."""
+    (tmp_path / "vlms").mkdir()
+    shutil.copy(ROOT / "vlms/provenance.py", tmp_path / "vlms")
+    own = "import numpy as np\n\ndef late():\n    import lifelines\n"
+    (tmp_path / "vlms/own.py").write_text(own, encoding="utf-8")
+    script = """
+import lifelines, seaborn, vlms.own
+from vlms.provenance import record_imports, versions
+record_imports()
+notebook = {"__name__": "__main__"}
+for cell in ("from scipy import stats", "import vlms.own", "vlms.own.late()"):
+    exec(cell, notebook)
+    print(*versions())
+"""
+    command = [sys.executable, "-c", script]
+    said = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True).stdout
+    assert said.splitlines() == [
+        "Python vlms scipy",
+        "Python vlms numpy scipy",
+        "Python vlms lifelines numpy scipy",
+    ]
 
 
 def test_the_card_carries_its_figure_and_stays_off_the_page(rendered, page):
