@@ -55,10 +55,12 @@ def paper(*more):
         code(
             "import pandas as pd\nfrom matplotlib import pyplot as plt\n"
             "from vlms.claims import Ledger\n"
-            "from vlms.presentation import card, show_figure, show_table"
+            "from vlms.showing import card, show_table"
         ),
-        code("figure, ax = plt.subplots()\nax.plot([0, month], [1, 0.5], marker='o')"),
-        code("show_figure(ax, label='fig-km', caption='Survival.', alt='It falls.')"),
+        code(
+            "#| label: fig-km\n#| caption: Survival to month {month}.\n#| alt: It falls.\n"
+            "figure, ax = plt.subplots()\nax.plot([0, month], [1, 0.5], marker='o');"
+        ),
         code(
             "wide = pd.DataFrame([range(30)], columns=[f'column {n}' for n in range(30)])\n"
             "wide.insert(0, 'patient', '<script>b')\n"

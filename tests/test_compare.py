@@ -49,7 +49,7 @@ def test_an_earlier_commit_is_built_and_compared(tmp_path):
     def write(survival):
         table = f"frame = pd.DataFrame({{'month': [12, 36], 'survival': [0.9, {survival}]}})"
         shown = "show_table(frame, label='tbl-km', caption='Survival.')"
-        imports = "import pandas as pd\nfrom vlms.presentation import show_table"
+        imports = "import pandas as pd\nfrom vlms.showing import show_table"
         cells = [prose("# Paper"), code(f"{imports}\n{table}\n{shown}")]
         project.write("paper", notebook(*cells))
 

@@ -77,6 +77,7 @@ def test_a_run_gives_page_verdicts_and_tables(rendered):
 
 
 def test_the_parameters_given_reach_the_notebook_and_the_colophon(page):
+    assert "Survival to month 24." in page
     assert "month = 24" in re.sub("<[^>]+>", "", page)
     assert "name = &#39;x&#39;" in page
 

@@ -196,7 +196,8 @@ def _with_caption(cell, at):
         raise PageError(f"cell {at}, {label or 'caption'}: {caption['error']}.")
     is_figure = label.startswith("fig-")
     wraps, what = (_image, "image") if is_figure else (_table, "table")
-    shown = [(out, markup) for out in outputs if (markup := wraps(out, caption["alt"]))]
+    words = caption["alt"] if is_figure else caption["caption"]
+    shown = [(out, markup) for out in outputs if (markup := wraps(out, words))]
     if len(shown) != 1:
         found = f"shows {len(shown)} {what}s" if shown else f"shows no {what}"
         raise PageError(f"cell {at}, {label}: the cell {found}; a label stands for one.")
@@ -236,10 +237,12 @@ def _plot(output):
     return _image(output, "Figure without a description").replace("<img", '<img class="plot"')
 
 
-def _table(output, _):
+def _table(output, caption):
     """The markup of an output that is a table without a label of its own; else nothing."""
     markup = output.get("data", {}).get("text/html", "")
-    return markup if "<table" in markup and "<figure" not in markup else ""
+    if "<table" not in markup or "<figure" in markup:
+        return ""
+    return markup.replace('aria-label="Table"', f'aria-label="{html.escape(caption)}"', 1)
 
 
 def _number_and_link(body):
