@@ -30,7 +30,7 @@ SOURCES := data notebooks vlms requirements.lock reports
 checksums = find $(SOURCES) -name '.?*' -prune -o -name __pycache__ -prune -o -type f -exec \
   $$(command -v sha256sum || echo shasum -a 256) {} + | LC_ALL=C sort
 
-.PHONY: help reports cohort lessons test test-browser lint lab bench status diff lock clean
+.PHONY: help reports cohort lessons test test-all test-browser lint lab bench status diff lock clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -49,10 +49,13 @@ cohort: $(SETUP)  ## analyse a cohort of your own: make cohort COHORT=my.csv
 lessons: $(SETUP)  ## render the lessons only
 	@$(PYTHON) -m vlms build --kind lesson
 
-test: $(SETUP)  ## run all tests but those that need a browser, and check the style
+test: $(SETUP)  ## check the style, and run all tests that are quick
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m pytest -n auto --dist loadfile -m "not browser"
+	@$(PYTHON) -m pytest -n auto --dist loadfile -m "not slow and not browser"
+
+test-all: $(SETUP)  ## run every test, also those that install, kill, wait or need a browser
+	@$(PYTHON) -m pytest -n auto --dist loadfile -rs
 
 test-browser: $(SETUP)  ## open the reports in a real browser (skipped where there is none)
 	@$(PYTHON) -m pytest -m browser -rs

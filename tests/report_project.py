@@ -6,9 +6,16 @@ import sys
 from pathlib import Path
 
 import nbformat
+import psutil
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+CLAIMS = """\
+id,section,statement,printed,unit,kind
+patients,abstract,Patients,12,patients,count
+women,results,Share of women,75%,,share
+deaths,results,Deaths,5,patients,count
+"""
 
 
 def prose(text):
@@ -38,12 +45,50 @@ def simple(text="first edition", **about):
     )
 
 
+def paper(*more):
+    """A report with all that a page can hold: prose, figure, table, ledger, card; wants CLAIMS."""
+    words = "A sentence on the patients that is long enough to fill a line. " * 24
+    return notebook(
+        prose("# Twelve patients\n\nSee @fig-km and @tbl-age[^n].\n\n[^n]: doi:10.1000/182."),
+        code("month = 36  # landmark\nname = 'x'", "parameters"),
+        prose(f"## Patients\n\n{words}\n\n$$\\hat S(t)=\\prod_i(1-d_i/n_i)$$"),
+        code(
+            "import pandas as pd\nfrom matplotlib import pyplot as plt\n"
+            "from vlms.claims import Ledger\n"
+            "from vlms.showing import card, show_table"
+        ),
+        code(
+            "#| label: fig-km\n#| caption: Survival to month {month}.\n#| alt: It falls.\n"
+            "figure, ax = plt.subplots()\nax.plot([0, month], [1, 0.5], marker='o');"
+        ),
+        code(
+            "wide = pd.DataFrame([range(30)], columns=[f'column {n}' for n in range(30)])\n"
+            "wide.insert(0, 'patient', '<script>b')\n"
+            "show_table(wide, label='tbl-age', caption='A wide table.')"
+        ),
+        code("plt.plot([1, 2])\nplt.show()"),
+        code(
+            "ledger = Ledger.open('paper', path='claims.csv')\n"
+            "ledger.check('patients', 12)\nledger.check('women', 0.75)\n"
+            "ledger.check('deaths', 4, against='patients', because='12 − 8 = 4')\nledger.show()"
+        ),
+        prose(f"## All claims\n\n{words}"),
+        code("ledger.publish()"),
+        code("card(patients=12, figure='fig-km', findings=['Four died.'])"),
+        *more,
+        title="Twelve",
+        kind="paper",
+        citation="A. Author, 2010.",
+        doi="10.1000/182",
+    )
+
+
 class Project:
     """A folder with notebooks, and what the command line does in it."""
 
     def __init__(self, root):
         self.root = Path(root)
-        (self.root / "notebooks").mkdir(parents=True)
+        (self.root / "notebooks").mkdir(parents=True, exist_ok=True)
 
     def write(self, stem, made):
         nbformat.write(made, self.root / "notebooks" / f"{stem}.ipynb")
@@ -55,30 +100,19 @@ class Project:
     def report(self, stem):
         return (self.root / "reports" / f"{stem}.html").read_text(encoding="utf-8")
 
-    def environment(self, **changes):
-        environment = {**os.environ, "PYTHONPATH": str(PACKAGE_FOLDER), **changes}
-        return {name: value for name, value in environment.items() if value is not None}
-
-    def command(self, *arguments):
-        return [sys.executable, "-m", "vlms", *arguments]
-
     def run(self, *arguments, **changes):
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.root,
-            env=self.environment(**changes),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-        )
+        process = self.start(*arguments, changes=changes, stderr=subprocess.PIPE)
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def start(self, *arguments, **options):
+    def start(self, *arguments, command=None, changes=(), stderr=subprocess.STDOUT, **options):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **dict(changes)}
         return subprocess.Popen(
-            self.command(*arguments),
+            command or [sys.executable, "-m", "vlms", *arguments],
             cwd=self.root,
-            env=self.environment(),
+            env={name: value for name, value in environment.items() if value is not None},
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             encoding="utf-8",
             **options,
         )
@@ -86,14 +120,12 @@ class Project:
     def stray_files(self):
         return [str(path) for path in (self.root / "reports").rglob(".*-*") if path.is_file()]
 
-
-def processes_in(folder):
-    """Processes whose working folder is in this one: kernels run in the notebooks' folder."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter(["pid", "cwd", "cmdline", "status"]):
-        inside = str(process.info["cwd"] or "").startswith(str(folder))
-        if inside and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process.info)
-    return found
+    def processes(self):
+        """Processes whose working folder is in this one: kernels run in the notebooks' folder."""
+        found = [process.info for process in psutil.process_iter(["pid", "cwd", "status"])]
+        return [
+            info["pid"]
+            for info in found
+            if str(info["cwd"] or "").startswith(str(self.root))
+            and info["status"] != psutil.STATUS_ZOMBIE
+        ]

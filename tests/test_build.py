@@ -5,10 +5,9 @@ import shutil
 import subprocess
 
 import pytest
-from report_project import PACKAGE_FOLDER, Project, code, notebook, simple
+from report_project import CLAIMS, Project, code, notebook, paper, prose, simple
 
-from vlms.build import status
-from vlms.rendering.freshness import hash_files, inputs_of, plan_reports
+from vlms.pages import status
 
 # The line in the Makefile by which a no-op costs what make costs.
 SHELL = (
@@ -16,24 +15,23 @@ SHELL = (
     " ! -path '*/__pycache__/*' ! -path '*/.*/*' -exec sha256sum {} + 2>/dev/null"
     " | LC_ALL=C sort | cmp -s - reports/.cache/checksums"
 )
+FRESH = {"one": [], "two": []}
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A project with two reports and a package of its own, built once."""
     project = Project(tmp_path_factory.mktemp("build") / "my project")
-    project.write("one", simple(data=["one"]))
-    project.write("two", notebook(code("from vlms.rounding import Printed\nPrinted")))
-    project.file("data/one/patients.csv", "id\n1\n")
-    project.file("data/two/patients.csv", "id\n2\n")
-    project.file("vlms/__init__.py", "")
-    shutil.copy(PACKAGE_FOLDER / "vlms/rounding.py",
-                project.root / "vlms/rounding.py")  # fmt: skip
-    project.file("vlms/render.py", "from vlms.rendering.page import make_page\n")
-    project.file("vlms/rendering/page.py", "")
-    project.file("vlms/commands/audit.py", "")
+    project.write("one", simple(data=["one", "shared"]))
+    project.write("two", notebook(code("from vlms.provenance import commit")))
+    for name in ("one", "two", "shared"):
+        project.file(f"data/{name}/patients.csv", "id\n1\n")
+    # Only hashed: the commands run from the tests' package, by PYTHONSAFEPATH.
+    project.file("vlms/provenance.py", "import vlms.behind\n")
+    project.file("vlms/pages/__init__.py", "from vlms.pages.page import make_page\n")
+    for path in ("__init__.py", "behind.py", "cli.py", "pages/page.py", "pages/template/page.js"):
+        project.file(f"vlms/{path}", "")
     project.file("requirements.lock", "pandas==2.3\n")
-    # The commands run from the tests' package: the stand-in above is only hashed.
     project.done = project.run("build", PYTHONSAFEPATH="1")
     return project
 
@@ -41,26 +39,21 @@ def built(tmp_path_factory):
 @pytest.fixture
 def project(built, tmp_path):
     """A copy of the built project, to change."""
-    copy = Project.__new__(Project)
-    copy.root = tmp_path / "copy of it"
-    shutil.copytree(built.root, copy.root)
-    return copy
+    shutil.copytree(built.root, tmp_path / "copy of it")
+    return Project(tmp_path / "copy of it")
 
 
 def test_the_first_build_builds_all_and_says_why(built):
     assert built.done.returncode == 0, built.done.stdout + built.done.stderr
     assert "one: to build: never built" in built.done.stdout
-    assert "2 built, 0 fresh" in built.done.stdout
-
-
-def test_a_build_is_fresh_afterwards(built):
-    assert status(built.root) == {"one": [], "two": []}
+    assert "2 built, 0 fresh: open reports/index.html" in built.done.stdout
+    assert status(built.root) == FRESH
 
 
 def test_touching_every_file_leaves_all_fresh(project):
     for path in project.root.rglob("*"):
         os.utime(path)
-    assert status(project.root) == {"one": [], "two": []}
+    assert status(project.root) == FRESH
 
 
 @pytest.mark.parametrize(
@@ -68,50 +61,31 @@ def test_touching_every_file_leaves_all_fresh(project):
     [
         ("data/one/patients.csv", ["one"]),
         ("data/two/patients.csv", ["two"]),
+        ("data/shared/patients.csv", ["one"]),
         ("requirements.lock", ["one", "two"]),
-        ("vlms/rounding.py", ["two"]),
-        ("vlms/rendering/page.py", ["one", "two"]),
-        ("vlms/commands/audit.py", []),
+        ("vlms/provenance.py", ["two"]),
+        ("vlms/behind.py", ["two"]),
+        ("vlms/pages/page.py", ["one", "two"]),
+        ("vlms/pages/template/page.js", ["one", "two"]),
+        ("vlms/cli.py", []),
     ],
 )
 def test_a_changed_file_makes_stale_what_depends_on_it_and_is_named(project, path, stale):
     before = (project.root / path).read_text(encoding="utf-8")
     project.file(path, before + "\n# changed\n")
-    assert status(project.root) == {
-        stem: [f"{path} changed"] if stem in stale else [] for stem in ("one", "two")
-    }
+    assert status(project.root) == FRESH | {stem: [f"{path} changed"] for stem in stale}
     project.file(path, before)
-    assert status(project.root) == {"one": [], "two": []}
+    assert status(project.root) == FRESH
 
 
 def test_a_new_and_a_lost_input_are_named(project):
     project.file("data/one/readings.csv", "id\n")
     (project.root / "data/one/patients.csv").unlink()
-    assert status(project.root)["one"] == [
-        "data/one/readings.csv is new",
-        "data/one/patients.csv is gone",
-    ]
+    new, gone = "data/one/readings.csv is new", "data/one/patients.csv is gone"
+    assert status(project.root)["one"] == [new, gone]
 
 
-def test_only_the_stale_report_is_built_and_a_lost_notebook_takes_its_report(project):
-    project.write("one", simple("second edition", data=["one"]))
-    (project.root / "notebooks/two.ipynb").unlink()
-    done = project.run("build", PYTHONSAFEPATH="1")
-    assert "one: to build: notebooks/one.ipynb changed" in done.stdout
-    assert "two: removed, its notebook is gone" in done.stdout
-    assert "second edition" in project.report("one")
-    assert not (project.root / "reports/two.html").exists()
-
-
-def test_a_build_of_nothing_stale_writes_nothing(project):
-    pages = list((project.root / "reports").glob("*.html"))
-    before = [path.stat().st_mtime_ns for path in pages]
-    done = project.run("build", PYTHONSAFEPATH="1")
-    assert "0 built, 2 fresh" in done.stdout
-    assert [path.stat().st_mtime_ns for path in pages] == before
-
-
-def test_the_shell_sees_what_the_build_saw(project):
+def test_make_sees_what_the_build_saw(project):
     if not shutil.which("sha256sum"):
         pytest.skip("sha256sum is not there; make takes shasum -a 256 instead")
     assert subprocess.run(["sh", "-c", SHELL], cwd=project.root).returncode == 0
@@ -119,31 +93,57 @@ def test_the_shell_sees_what_the_build_saw(project):
     assert subprocess.run(["sh", "-c", SHELL], cwd=project.root).returncode == 1
 
 
-def test_status_names_the_file_that_changed(project):
-    project.file("requirements.lock", "pandas==2.2\n")
+def test_only_the_stale_report_is_built_and_a_lost_notebook_takes_its_report(project):
+    project.write("one", simple("second edition", data=["one", "shared"]))
+    (project.root / "notebooks/two.ipynb").unlink()
     said = project.run("status", PYTHONSAFEPATH="1").stdout.splitlines()
-    assert said == ["one: requirements.lock changed", "two: requirements.lock changed"]
+    assert said == ["one: notebooks/one.ipynb changed"]
+    done = project.run("build", PYTHONSAFEPATH="1")
+    assert "one: to build: notebooks/one.ipynb changed" in done.stdout
+    assert "two: removed, its notebook is gone" in done.stdout
+    assert "second edition" in project.report("one")
+    assert not (project.root / "reports/two.html").exists()
+    pages = list((project.root / "reports").glob("*.html"))
+    before = [path.stat().st_mtime_ns for path in pages]
+    assert "0 built, 1 fresh" in project.run("build", PYTHONSAFEPATH="1").stdout
+    assert [path.stat().st_mtime_ns for path in pages] == before
 
 
-def test_an_unknown_report_is_refused(project):
-    done = project.run("build", "three", PYTHONSAFEPATH="1")
-    assert done.returncode == 1
-    assert "No report three; there are one, two" in done.stdout
-
-
-def test_a_folder_without_notebooks_is_refused(tmp_path):
-    project = Project(tmp_path / "empty")
-    (project.root / "notebooks").rmdir()
-    done = project.run("build")
+def test_what_cannot_be_built_is_refused(project, tmp_path):
+    done = project.run("build", "three")
+    assert (done.returncode, done.stdout) == (1, "Error: No report three; there are one, two.\n")
+    empty = Project(tmp_path / "empty")
+    (empty.root / "notebooks").rmdir()
+    done = empty.run("build")
     assert done.returncode == 1
     assert "has no folder notebooks/" in done.stdout
 
 
-def test_a_notebook_names_the_data_that_it_reads(tmp_path):
-    project = Project(tmp_path / "p")
-    project.file("data/a/x.csv", "1")
-    project.file("data/b/x.csv", "1")
-    project.write("overview", notebook(code("1"), data=["a", "b"]))
-    (plan,) = plan_reports(project.root)
-    inputs = inputs_of(plan, project.root, hash_files(project.root))
-    assert list(inputs) == ["data/a/x.csv", "data/b/x.csv", "notebooks/overview.ipynb"]
+@pytest.mark.slow
+def test_two_builds_differ_in_the_one_line_that_says_when(tmp_path):
+    """In folders of other names and depths, with kernels forked and started afresh."""
+    found = []
+    for name, spawned in (("first", None), ("second/somewhere else", "1")):
+        project = Project(tmp_path / name)
+        project.file("notebooks/claims.csv", CLAIMS)
+        sites = "{'thigh', 'vena cava', 'arm', 'retroperitoneum', 'neck'}"
+        more = (sites, "import os\nprint(os.getcwd())", "object()", "hash('a')")
+        project.write("paper", paper(*map(code, more)))
+        project.write("other", notebook(prose("# Other"), code("1")))
+        done = project.run("build", PYTHONHASHSEED="random", VLMS_SPAWN=spawned)
+        assert done.returncode == 0, done.stdout + done.stderr
+        reports = project.root / "reports"
+        found.append(
+            {
+                path.relative_to(reports).as_posix(): path.read_text(encoding="utf-8").splitlines()
+                for path in sorted(reports.rglob("*"))
+                if path.is_file() and ".cache" not in path.parts
+            }
+        )
+    first, second = found
+    assert list(first) == list(second)
+    assert "paper/tbl-age.csv" in first
+    for name, lines in first.items():
+        differ = [line for line, other in zip(lines, second[name], strict=True) if line != other]
+        assert [line for line in differ if 'class="built' not in line] == []
+        assert sum('class="built"' in line for line in lines) == name.endswith(".html")

@@ -4,34 +4,45 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
 import pytest
-from report_project import Project, code, notebook, processes_in, prose, simple
+from report_project import Project, code, notebook, prose, simple
+
+pytestmark = pytest.mark.slow
 
 ENDLESS = "import time\ntime.sleep(600)"
 
+# Each fault with what its message must say.
 FAULTS = {
-    "killed": notebook(code("import os\nos.kill(os.getpid(), 9)"), code("1 + 1")),
-    "exited": notebook(code("import sys\nsys.exit(0)"), code("print('not reached')")),
-    "endless": notebook(code("month = 1"), code(ENDLESS)),
-    "tolerated": notebook(code("1 / 0", "raises-exception"), code("print('went on')")),
-    "raised": notebook(code("patients = {}\npatients['age']")),
-    "kernelspec": notebook(code("1"), kernel="ir"),
-    "reference": notebook(prose("See @fig-absent."), code("1")),
-    "noformat": None,
-}
-NAMED = {
-    "killed": ["cell 1", "os.kill(os.getpid(), 9)", "kernel died"],
-    "exited": ["cell 1", "sys.exit(0)", "SystemExit"],
-    "endless": ["cell 2", "time.sleep(600)", "did not end within 2 s", "--cell-seconds"],
-    "tolerated": ["cell 1", "1 / 0", "ZeroDivisionError"],
-    "raised": ["cell 1", "patients['age']", "KeyError"],
-    "kernelspec": ["'ir'", "python3"],
-    "reference": ["@fig-absent", "no cell shows"],
-    "noformat": ["not a Jupyter notebook"],
+    "killed": (
+        notebook(code("import os\nos.kill(os.getpid(), 9)"), code("1 + 1")),
+        ["cell 1", "os.kill(os.getpid(), 9)", "kernel died"],
+    ),
+    "exited": (
+        notebook(code("import sys\nsys.exit(0)"), code("print('not reached')")),
+        ["cell 1", "sys.exit(0)", "SystemExit"],
+    ),
+    "endless": (
+        notebook(code("month = 1"), code(ENDLESS)),
+        ["cell 2", "time.sleep(600)", "did not end within 2 s", "--cell-seconds"],
+    ),
+    "tolerated": (
+        notebook(code("1 / 0", "raises-exception"), code("print('went on')")),
+        ["cell 1", "1 / 0", "ZeroDivisionError"],
+    ),
+    "raised": (
+        notebook(code("patients = {}\npatients['age']")),
+        ["cell 1", "patients['age']", "KeyError"],
+    ),
+    "unshown": (
+        notebook(code("class Odd:\n    def __repr__(self): return 1 / 0\nOdd()")),
+        ["cell 1", "ZeroDivisionError"],
+    ),
+    "kernelspec": (notebook(code("1"), kernel="ir"), ["'ir'", "python3"]),
+    "reference": (notebook(prose("See @fig-absent."), code("1")), ["@fig-absent", "no cell shows"]),
+    "noformat": (None, ["not a Jupyter notebook"]),
 }
 
 
@@ -42,75 +53,56 @@ def broken(tmp_path_factory):
     for stem in FAULTS:
         project.write(stem, simple())
     good = project.run("build")
+    assert good.returncode == 0, good.stdout + good.stderr
     before = {stem: project.report(stem) for stem in FAULTS}
-    for stem, made in FAULTS.items():
+    for stem, (made, _) in FAULTS.items():
         if made is None:
             project.file(f"notebooks/{stem}.ipynb", '{"cells": [')
         else:
             project.write(stem, made)
-    bad = project.run("build", "--cell-seconds", "2")
-    after = {stem: project.report(stem) for stem in FAULTS}
-    strays, processes = project.stray_files(), processes_in(project.root)
+    project.said = project.run("build", "--cell-seconds", "2")
+    project.kept = {stem: before[stem] == project.report(stem) for stem in FAULTS}
+    project.left = project.stray_files() + project.processes()
     for stem in FAULTS:
         project.write(stem, simple())
-    healed = project.run("build")
-    return {
-        "good": good,
-        "bad": bad,
-        "kept": {stem: before[stem] == after[stem] for stem in FAULTS},
-        "strays": strays,
-        "processes": processes,
-        "healed": healed,
-        "checksums": (project.root / "reports/.cache/checksums").exists(),
-    }
-
-
-def test_a_path_with_spaces_and_braces_builds(broken):
-    assert broken["good"].returncode == 0, broken["good"].stdout + broken["good"].stderr
+    project.healed = project.run("build")
+    return project
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_leaves_the_last_good_report(broken, fault):
-    assert broken["kept"][fault]
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_named_with_its_cell(broken, fault):
-    said = broken["bad"].stdout
+def test_a_fault_is_named_with_its_cell_and_leaves_the_last_good_report(broken, fault):
+    said = broken.said.stdout
     start = said.index(f"{fault}: FAILED (the last good report is still there)")
     message = said[start : start + 3000].split(": FAILED", 2)[1]
-    assert [part for part in NAMED[fault] if part not in message] == []
+    assert [part for part in FAULTS[fault][1] if part not in message] == []
+    assert broken.kept[fault]
 
 
-def test_faults_end_in_a_status_that_is_not_zero(broken):
-    assert broken["bad"].returncode == 1
-
-
-def test_faults_leave_no_process_and_no_half_file(broken):
-    assert broken["processes"] == []
-    assert broken["strays"] == []
-
-
-def test_the_next_run_heals(broken):
-    assert broken["healed"].returncode == 0, broken["healed"].stdout
-    assert broken["checksums"]
+def test_faults_exit_1_leave_no_process_and_no_half_file_and_heal(broken):
+    assert broken.said.returncode == 1
+    assert broken.left == []
+    assert broken.healed.returncode == 0, broken.healed.stdout
+    assert (broken.root / "reports/.cache/checksums").exists()
 
 
 @pytest.fixture
 def project(tmp_path):
-    return Project(tmp_path / "project")
-
-
-def test_an_unknown_parameter_is_refused_before_anything_runs(project):
+    project = Project(tmp_path / "project")
     project.write("a", simple())
+    return project
+
+
+def test_render_writes_one_page_under_parameters_or_says_why_not(project):
+    done = project.run("render", "notebooks/a.ipynb", "-p", "month", "24", "-o", "out/b.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "first edition 24" in (project.root / "out/b.html").read_text(encoding="utf-8")
     done = project.run("render", "notebooks/a.ipynb", "-p", "mouth", "24")
     assert done.returncode == 1
-    assert "no parameter 'mouth'; it declares month" in done.stdout
-    assert not (project.root / "reports/a.html").exists()
+    assert "Error (there is no report yet): a.ipynb has no parameter 'mouth'" in done.stdout
+    assert not (project.root / "reports").exists()
 
 
 def test_a_full_disk_leaves_the_last_good_report(project):
-    project.write("a", simple())
     project.run("build")
     before = project.report("a")
     project.write("a", simple("second edition"))
@@ -129,93 +121,63 @@ def test_a_full_disk_leaves_the_last_good_report(project):
     assert "second edition" in project.report("a")
 
 
-def _without_privilege(command):
-    """Root may write anywhere; take that from it, so that the test holds for it as well."""
-    if os.geteuid():
-        return command
-    tool = shutil.which("setpriv")
-    if not tool:
-        pytest.skip("runs as root, and setpriv is not there to take the privilege away")
-    without = "-dac_override,-dac_read_search"
-    return [tool, f"--bounding-set={without}", f"--inh-caps={without}", *command]
-
-
 def test_a_reports_folder_that_cannot_be_written_is_named(project):
-    project.write("a", simple())
-    (project.root / "reports").mkdir()
-    (project.root / "reports").chmod(0o555)
-    command = _without_privilege(project.command("build"))
-    done = subprocess.run(
-        command,
-        cwd=project.root,
-        env=project.environment(PYTHONDONTWRITEBYTECODE="1"),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-    )
-    (project.root / "reports").chmod(0o755)
-    assert done.returncode == 1
-    assert "Cannot write to" in done.stdout
-    assert "reports" in done.stdout
-    assert "Traceback" not in done.stderr + done.stdout
+    command = [sys.executable, "-m", "vlms", "build"]
+    if not os.geteuid():  # root may write anywhere; take that from it
+        tool = shutil.which("setpriv")
+        if not tool:
+            pytest.skip("runs as root, and setpriv is not there to take the privilege away")
+        without = "-dac_override,-dac_read_search"
+        command = [tool, f"--bounding-set={without}", f"--inh-caps={without}", *command]
+    (project.root / "reports").mkdir(mode=0o555)
+    process = project.start(command=command, changes={"PYTHONDONTWRITEBYTECODE": "1"})
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert "Cannot write to" in said and "reports" in said
+    assert "Traceback" not in said
 
 
-def _wait_for(condition, seconds=30):
+def wait_for(condition, seconds=30):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
 
 
-def _kernel_runs(project):
-    folder = project.root / "notebooks"
-    return lambda: processes_in(folder)
+@pytest.fixture
+def endless(project):
+    """A project whose build is in its endless cell, as the only processes in it."""
+    project.write("a", notebook(code("open('here', 'w').close()\n" + ENDLESS)))
+    project.reached = lambda: wait_for((project.root / "notebooks/here").exists)
+    project.empty = lambda: wait_for(lambda: not project.processes(), seconds=10)
+    return project
 
 
-def test_a_second_build_is_refused_and_the_lock_dies_with_the_first(project):
-    project.write("a", notebook(code(ENDLESS)))
-    first = project.start("build")
-    _wait_for(_kernel_runs(project))
-    second = project.run("build")
+def test_a_second_build_is_refused_and_the_lock_dies_with_the_first(endless):
+    first = endless.start("build")
+    endless.reached()
+    second = endless.run("build")
     assert second.returncode == 1
-    assert f"Another build of {project.root} is running (process {first.pid})" in second.stdout
+    assert f"Another build of {endless.root} is running (process {first.pid})" in second.stdout
     first.kill()
     first.wait()
-    _wait_for(lambda: not processes_in(project.root), seconds=10)
-    project.write("a", simple())
-    assert project.run("build").returncode == 0
+    endless.empty()
+    endless.write("a", simple())
+    assert endless.run("build").returncode == 0
 
 
-def test_control_c_stops_at_once_and_leaves_nothing(project):
-    project.write("a", notebook(code(ENDLESS)))
-    build = project.start("build", start_new_session=True)
-    _wait_for(_kernel_runs(project))
+@pytest.mark.parametrize("tee", [False, True])
+def test_control_c_stops_at_once_and_leaves_nothing(endless, tee):
+    pipe = f"'{sys.executable}' -m vlms build 2>&1 | tee log; exit ${{PIPESTATUS[0]}}"
+    command = ["bash", "-c", pipe] if tee else None
+    build = endless.start("build", command=command, start_new_session=True)
+    endless.reached()
     os.killpg(build.pid, signal.SIGINT)
     said = build.communicate(timeout=15)[0]
-    assert build.returncode == 130
-    assert "Stopped." in said
     assert "Traceback" not in said
-    _wait_for(lambda: not processes_in(project.root), seconds=5)
-    assert project.stray_files() == []
-
-
-def test_control_c_under_tee_leaves_nothing(project):
-    project.write("a", notebook(code(ENDLESS)))
-    pipeline = subprocess.Popen(
-        ["bash", "-c", f"'{sys.executable}' -m vlms build 2>&1 | tee log; exit ${{PIPESTATUS[0]}}"],
-        cwd=project.root,
-        env=project.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        encoding="utf-8",
-    )
-    _wait_for(_kernel_runs(project))
-    os.killpg(pipeline.pid, signal.SIGINT)
-    said = pipeline.communicate(timeout=15)[1]
-    assert pipeline.returncode != 0
-    assert "Traceback" not in said + (project.root / "log").read_text(encoding="utf-8")
-    _wait_for(lambda: not processes_in(project.root), seconds=5)
+    assert build.returncode != 0 if tee else (build.returncode == 130 and "Stopped." in said)
+    endless.empty()
+    assert endless.stray_files() == []
 
 
 def test_earlier_output_that_was_harmed_is_built_again(project):
@@ -232,46 +194,31 @@ def test_earlier_output_that_was_harmed_is_built_again(project):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "cut: to build: reports/cut.html is not as it was built" in done.stdout
     assert "missing: to build: reports/missing.html is missing" in done.stdout
+    assert "record: to build: never built" in done.stdout
     assert [stem for stem in stems if "first edition 36" not in project.report(stem)] == []
     assert "A report" in project.report("index")
 
 
-def test_it_builds_without_git_home_locale_or_a_true_clock(project, tmp_path):
-    project.write("a", simple("é ≤ first"))
+def test_it_builds_without_git_home_locale_short_tmpdir_or_a_true_clock(project, tmp_path):
     project.run("build")
     future = time.time() + 10 * 365 * 86400  # the clock was set back since
     for path in project.root.rglob("*"):
         os.utime(path, (future, future))
     project.write("a", simple("é ≤ second"))
-    bare = {"PATH": str(tmp_path), "HOME": None, "LANG": "C", "LC_ALL": "C", "XDG_CACHE_HOME": None}
-    done = project.run("build", **bare)
+    scratch = tmp_path / ("x" * 100)  # the path of a socket has no room for it
+    scratch.mkdir()
+    bare = {"PATH": str(tmp_path), "LANG": "C", "LC_ALL": "C", "TMPDIR": str(scratch)}
+    done = project.run("build", **bare, HOME=None, XDG_CACHE_HOME=None)
     assert done.returncode == 0, done.stdout + done.stderr
-    page = project.report("a")
-    assert "é ≤ second" in page
-    assert "not under version control" in page
-
-
-def test_it_builds_where_the_folder_for_temporary_files_has_a_long_path(project, tmp_path):
-    long = tmp_path / ("x" * 100)
-    long.mkdir()
-    project.write("a", simple())
-    done = project.run("build", TMPDIR=str(long))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert list(long.iterdir()) == []
-    assert project.run("render", "notebooks/a.ipynb", TMPDIR=str(long)).returncode == 0
+    assert "é ≤ second" in project.report("a")
+    assert "not under version control" in project.report("a")
+    assert list(scratch.iterdir()) == []
 
 
 def test_it_builds_over_tcp_where_no_folder_has_room_for_a_socket(project):
-    project.write("a", simple())
-    code = (
-        "from vlms.rendering import processes; processes.LONGEST_SOCKET_PATH = 20\n"
-        "from vlms.build import build; print(build())"
+    script = (
+        "from vlms.pages import kernel; kernel.LONGEST_SOCKET_PATH = 20\n"
+        "from vlms.pages.build import build; print(build())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=project.root,
-        env=project.environment(),
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert "built=['a']" in done.stdout, done.stdout + done.stderr
+    said = project.start(command=[sys.executable, "-c", script]).communicate(timeout=60)[0]
+    assert "built=['a']" in said

@@ -1,1 +1,2 @@
-"""From a notebook to a page, and what is stale: what `render` and `build` are made of."""
+# shim: removed at integration
+"""`vlms.pages` under its earlier name."""

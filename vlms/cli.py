@@ -1,27 +1,348 @@
-"""``vlms audit``: can these printed statistics be true?
+"""The command line: ``vlms build · render · status · diff · check · report · audit …``.
 
-Each command takes numbers as a paper prints them and prints a verdict with a sentence for a
-report, the arithmetic and the assumptions. Exit code 1 when the numbers contradict each other,
-0 when they do not, 2 when they cannot be read.
+Each command imports what it needs when it is called, so that ``vlms --help`` is quick. Exit codes:
+0 all is well, 1 it is not (a report failed, a table has problems, numbers contradict each other),
+2 the command cannot be understood, 130 stopped by Ctrl-C.
 """
 
+import ast
+import contextlib
 import functools
 import json
+import os
 import re
+import signal
+import sys
+import time
+from pathlib import Path
 
 import click
 
-import vlms.consistency as consistency
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(context_settings=_HELP)
+@click.version_option(package_name="vlms")
+def main():
+    """Re-derive cohort papers, check printed statistics, analyse a cohort of your own."""
+
+
+# --- Reports --------------------------------------------------------------------------------------
+
+_CELL_SECONDS = click.option(
+    "--cell-seconds", default=600.0, show_default=True, help="Time limit for a cell."
+)
+
+
+@main.command()
+@click.argument("only", nargs=-1, metavar="[REPORT]...")
+@click.option("--kind", type=click.Choice(["paper", "overview", "lesson", "cohort"]))
+@click.option("--force", is_flag=True, help="Build the fresh ones too.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Reports at a time.")
+@_CELL_SECONDS
+def build(**options):
+    """Build the reports that are stale, all or those named, and the index."""
+    _start_notebooks()
+    from vlms.pages import BuildError, PublishingError, build
+
+    with _Progress() as progress:
+        try:
+            outcome = build(progress=progress, **options)
+        except KeyboardInterrupt:
+            _stop("Stopped. Reports that were not finished are as they were before.", 130)
+        except (BuildError, PublishingError) as error:
+            _stop(f"Error: {error}")
+    for stem in outcome.removed:
+        _say(f"{stem}: removed, its notebook is gone")
+    counts = f"{len(outcome.built)} built, {len(outcome.fresh)} fresh"
+    if outcome.failed:
+        _stop(f"{counts}, {len(outcome.failed)} FAILED: {', '.join(outcome.failed)}")
+    _say(f"{counts}: open reports/index.html")
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False))
+@click.option("-p", "--parameter", "given", nargs=2, multiple=True, metavar="NAME VALUE")
+@click.option("-o", "--output", help="The HTML file; by default reports/<notebook>.html.")
+@_CELL_SECONDS
+def render(notebook, given, output, cell_seconds):
+    """Run one notebook under some parameters and write its report."""
+    _start_notebooks()
+    from vlms.pages import PublishingError, RenderError, publish, render
+
+    output = Path(output or f"reports/{Path(notebook).stem}.html")
+    parameters = {name: _value(text) for name, text in given}
+    try:
+        rendered = render(notebook, output.stem, parameters=parameters, cell_seconds=cell_seconds)
+        publish(rendered.files, output.parent)
+    except KeyboardInterrupt:
+        _stop("Stopped. The report is as it was before.", 130)
+    except (RenderError, PublishingError) as error:
+        _stop(f"Error{_kept(output.exists())}: {error}")
+    _say(f"wrote {output} in {rendered.about['seconds']:.1f} s")
+
+
+@main.command()
+def status():
+    """Say of each report whether it is fresh and, if not, which file changed."""
+    from vlms.pages import status
+
+    for stem, reasons in status().items():
+        click.echo(f"{stem}: {'; '.join(reasons) or 'fresh'}")
+
+
+@main.command()
+@click.argument("base", default="HEAD")
+def diff(base):
+    """Say which verdicts, values and tables changed since commit BASE."""
+    from vlms.pages import CompareError, compare_with, status
+
+    if stale := [stem for stem, reasons in status().items() if reasons]:
+        raise click.ClickException(
+            f"Not up to date: {', '.join(stale)}. Build the reports first (make reports)."
+        )
+    try:
+        changes = compare_with(base)
+    except CompareError as error:
+        raise click.ClickException(str(error)) from None
+    for name, found in changes.items():
+        click.echo("\n  ".join([f"{name}:", *found]))
+    count = sum(map(len, changes.values()))
+    click.echo(f"Changes since {base}: {count}, files that differ: {len(changes)}.")
+
+
+class _Progress:
+    """Show how a build gets on: a live line a report on a terminal, plain lines elsewhere.
+
+    rich would draw from a thread; a process that forks is better off without any, so the bars are
+    drawn from the build's own loop.
+    """
+
+    def __init__(self):
+        self._bars, self._tasks, self._drawn = None, {}, 0.0
+
+    def __enter__(self):
+        if sys.stdout.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=30),
+                TextColumn("cell {task.completed:.0f} of {task.total:.0f}"),
+                TimeElapsedColumn(),
+                console=Console(highlight=False),
+                transient=True,
+                auto_refresh=False,
+            )
+            self._bars.start()
+        return self
+
+    def __exit__(self, *error):
+        if self._bars:
+            self._bars.stop()
+
+    def __call__(self, event, stem, content):
+        if self._bars:
+            self._draw(event, stem, content)
+        if event == "stale":
+            more = f" and {len(content) - 3} more" if len(content) > 3 else ""
+            self._write(f"{stem}: to build: {', '.join(content[:3])}{more}")
+        elif event == "done":
+            self._write(f"{stem}: built in {content:.1f} s")
+        elif event == "failed":
+            message, kept = content
+            self._write(f"{stem}: FAILED{_kept(kept)}\n{message}\n")
+
+    def _draw(self, event, stem, content):
+        if event == "started":
+            self._tasks[stem] = self._bars.add_task(stem, total=1)
+        elif event == "cell":
+            self._bars.update(self._tasks[stem], completed=content[0], total=content[1])
+        elif event in ("done", "failed"):
+            self._bars.remove_task(self._tasks.pop(stem))
+        elif time.monotonic() - self._drawn > 0.1:
+            self._bars.refresh()
+            self._drawn = time.monotonic()
+
+    def _write(self, text):
+        if self._bars:
+            self._bars.console.print(text, markup=False, soft_wrap=True)
+        else:
+            _say(text)
+
+
+def _start_notebooks():
+    """Start again under the environment that makes reports reproducible, if this is another.
+
+    The seed of hashes is read when the interpreter starts, so setting it here would be too late.
+    """
+    from vlms.provenance import FIXED_ENVIRONMENT
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if any(os.environ.get(name) != value for name, value in FIXED_ENVIRONMENT.items()):
+        arguments = [sys.executable, "-m", "vlms", *sys.argv[1:]]
+        os.execve(sys.executable, arguments, {**os.environ, **FIXED_ENVIRONMENT})
+
+
+def _kept(kept):
+    """Say what is now at the place of the report that failed."""
+    return " (the last good report is still there)" if kept else " (there is no report yet)"
+
+
+def _value(text):
+    """A literal of Python where the text is one, else the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _say(text):
+    """Write to standard output, also where nobody reads any more: Ctrl-C ends ``tee`` first."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        with contextlib.suppress(OSError):
+            os.dup2(silence, sys.stdout.fileno())
+
+
+def _stop(text, code=1):
+    """Say why, and end with an exit code."""
+    _say(text)
+    raise SystemExit(code)
+
+
+# --- A cohort of one's own ------------------------------------------------------------------------
+
+_ENCODING = "latin-1 or cp1252, where the file is not Unicode."
+
+
+@main.command()
+@click.argument("path")
+@click.option("--codebook", help="CSV that says what the columns and codes of the table mean.")
+@click.option("--encoding", help=_ENCODING)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
+def check(path, codebook, encoding, as_json):
+    """Check a cohort: exit 0 and a summary, or exit 1 and a table of all problems."""
+    from vlms.intake import check_cohort
+
+    sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
+    found = check_cohort(path, codebook, encoding=encoding)
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    raise SystemExit(0 if found.sound else 1)
+
+
+@main.command()
+@click.argument("path", default="cohort.csv")
+def template(path):
+    """Write an empty cohort with its header, and a filled example beside it."""
+    from vlms.intake import write_template
+
+    try:
+        written = write_template(path)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    for file in written:
+        click.echo(f"wrote {file}")
+
+
+@main.command()
+@click.argument("path")
+@click.option("--output", default="-", help="The file to write; by default the terminal.")
+@click.option("--encoding", help=_ENCODING)
+def codebook(path, output, encoding):
+    """Draft a codebook for a table; what its outcomes mean is left for you to fill in."""
+    from vlms.intake import draft_codebook, write_codebook
+    from vlms.reading.problems import CohortError
+
+    try:
+        draft = draft_codebook(path, encoding=encoding)
+        with click.open_file(output, "w" if output == "-" else "x", encoding="utf-8") as stream:
+            write_codebook(draft, stream)
+    except BrokenPipeError:
+        raise  # whoever read the draft has seen enough
+    except FileExistsError:
+        problem = f"{output} exists already; name another file, or remove it"
+        raise click.ClickException(problem) from None
+    except (CohortError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("path")
+@click.option("--codebook", default="", help="CSV that says what columns and codes mean.")
+@click.option("--encoding", default="", help=_ENCODING)
+@click.option("--name", default="", help="Name of the report; by default that of the file.")
+@click.option(
+    "--disclosure", default="safe", type=click.Choice(["safe", "full"]), show_default=True
+)
+@click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
+@click.option("--reason", default="", help="Why a report much like an earlier one is released.")
+@click.option("--endpoint", multiple=True, help="Only this endpoint; may be repeated.")
+@click.option("--landmark", multiple=True, type=float, help="Month to read survival at; repeat.")
+@click.option("--group", multiple=True, help="Column whose groups are compared; may be repeated.")
+@click.option("--covariate", multiple=True, help="Column for a hazard ratio; may be repeated.")
+@click.option("--reference", multiple=True, metavar="COLUMN=LEVEL", help="Reference level.")
+@click.option("--interval", default="log-log", show_default=True, help="Scale of the intervals.")
+@click.option("--output", default="reports", show_default=True, help="Folder to write to.")
+def report(path, output, name, reason, encoding, **given):
+    """Analyse a cohort of your own and write its report, safe to share by default."""
+    _start_notebooks()
+    from vlms.disclosure import DisclosureError, ReleaseError
+    from vlms.intake import Intake
+    from vlms.own_cohort.report import Order, ReportError, report
+    from vlms.own_cohort.study import StudyError
+    from vlms.pages import PublishingError, write_index
+    from vlms.reading.problems import CohortError, printable
+
+    order = Order(path, name, reason, encoding, _study_parameters(**given))
+    try:
+        page, folder = report(order, reports=output)
+    except KeyboardInterrupt:
+        _stop("Stopped. A report that was there is as it was before.", 130)
+    except CohortError as error:  # told cell by cell, as by `vlms check`
+        _stop(Intake(path, problems=error.problems).as_text())
+    except (StudyError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
+        lines = "\n".join(printable(line, 2000) for line in str(error).splitlines())
+        _stop(f"Error, nothing was written: {lines}")
+    if output == "reports":
+        write_index()
+    _say(f"wrote {printable(page)}, and its tables and figures to {printable(folder)}")
+    if given["disclosure"] == "full":
+        _say("Disclosure is full: do not share this report.")
+
+
+def _study_parameters(*, endpoint, landmark, group, covariate, reference, **single):
+    """The notebook's parameters, as lists and a dict."""
+    references = {}
+    for pair in reference:
+        column, equals, level = pair.partition("=")
+        if not equals or not column or not level:
+            raise click.BadParameter(f"{pair!r}: write column=level", param_hint="--reference")
+        references[column] = level
+    return {
+        **single,
+        "endpoints": list(endpoint),
+        "group_variables": list(group),
+        "covariates": list(covariate),
+        "landmark_months": list(landmark) or [12, 36, 60],
+        "reference_levels": references,
+    }
+
+
+# --- Can these printed statistics be true? --------------------------------------------------------
 
 # A leading minus may be a number that is out of range, which deserves a message about numbers.
-_NUMBERS = {"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
+_NUMBERS = {"ignore_unknown_options": True, **_HELP}
 # Days or months of each unit; weeks do not go into months, since a month may be printed as four.
 _UNITS = {"d": (1, "days"), "day": (1, "days"), "w": (7, "days"), "week": (7, "days")}
 _UNITS |= {"mo": (1, "months"), "month": (1, "months"), "y": (12, "months"), "year": (12, "months")}
 _TIME = re.compile(r"(.*?)\s*(d|w|mo|y|days?|weeks?|months?|years?)?", re.DOTALL)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@main.group(context_settings=_HELP)
 def audit():
     """Check printed statistics for consistency; exit code 1 when contradictory.
 
@@ -29,6 +350,8 @@ def audit():
     Verdicts hold over all true values that print alike, digits cut off included. Each check says
     what it assumes; what it needs and is not told leaves the answer undetermined (exit code 0).
     """
+    global consistency
+    from vlms import consistency
 
 
 def _check(function):

@@ -1,1 +1,0 @@
-"""The commands, by what they are for; `vlms.__main__` gathers them."""

@@ -1,0 +1,35 @@
+"""From a notebook to a published page: `kernel` runs it, `page` writes HTML, `build` publishes."""
+# ruff: noqa: E402
+
+import sys
+
+# jsonschema, with which nbformat checks notebooks, imports this where JupyterLab's extras installed
+# it, for a format that no notebook uses, and compiles a grammar for most of a second.
+sys.modules.setdefault("rfc3987_syntax", None)  # None makes the import fail, which is expected
+
+from vlms.pages.build import (
+    BuildError,
+    PublishingError,
+    build,
+    publish,
+    render,
+    status,
+    write_index,
+)
+from vlms.pages.compare import CompareError, compare_folders, compare_with
+from vlms.pages.kernel import RenderError, read_notebook
+
+__all__ = [
+    "BuildError",
+    "CompareError",
+    "PublishingError",
+    "RenderError",
+    "build",
+    "compare_folders",
+    "compare_with",
+    "publish",
+    "read_notebook",
+    "render",
+    "status",
+    "write_index",
+]

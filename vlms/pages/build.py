@@ -1,0 +1,666 @@
+"""Build reports: what is stale, by content; in parallel; published whole or not at all.
+
+A report depends on its notebook, the data folders that it names, the modules of the package that
+it imports (and those that they import), the page templates, the locked packages and the version
+of Python. The build writes their SHA-256, and those of what it published, to
+``reports/.cache/<report>.json``; a report is fresh while all of them are as they were.
+
+The process that builds imports what the notebooks import, then forks a worker for each report,
+which forks the kernel, runs the notebook and hands the finished files back. Only the building
+process writes, and only whole reports, so whatever happens the last good report stays. A worker
+dies with its parent and a kernel with its worker; a lock, dropped by the system when the process
+ends, keeps two builds apart.
+"""
+
+import base64
+import contextlib
+import csv
+import fcntl
+import hashlib
+import html
+import io
+import json
+import multiprocessing
+import os
+import platform
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import namedtuple
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from vlms.pages.kernel import (
+    CELL_SECONDS,
+    RenderError,
+    can_fork,
+    die_with_parent,
+    execute,
+    folder_for_sockets,
+    preload,
+)
+from vlms.pages.page import (
+    CARD_MIME,
+    FILES_MIME,
+    LEDGER_MIME,
+    PageError,
+    make_index,
+    make_page,
+    tables,
+)
+from vlms.provenance import FIXED_ENVIRONMENT, commit
+
+CACHE = Path("reports/.cache")
+SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
+
+_RECORD = set(
+    "stem python inputs outputs title kind order description card claims commit seconds".split()
+)
+_MODULE = re.compile(r"\bvlms((?:\.[a-z_]+)+)")
+_BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
+_TITLE = re.compile(r"<title>(.*?)</title>")
+_SECONDS_TO_STOP = 3
+
+# One report that is to be there: its name, its notebook and data folders as paths from the root.
+_Plan = namedtuple("_Plan", "stem notebook data kind")
+
+# There is no way to ask for the mask but to set it; done once, before any thread is there.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
+
+class BuildError(RuntimeError):
+    """A build that could not begin."""
+
+
+class PublishingError(RuntimeError):
+    """Files that could not be written."""
+
+
+@dataclass
+class Outcome:
+    """What a build did: names of reports, and what went wrong by name."""
+
+    built: list = field(default_factory=list)
+    fresh: list = field(default_factory=list)
+    removed: list = field(default_factory=list)
+    failed: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What one notebook gave: files by name, rows of its ledger, and what the index says of it."""
+
+    files: dict
+    claims: list
+    card: dict
+    about: dict
+
+
+def build(
+    root=".",
+    *,
+    only=(),
+    kind=None,
+    force=False,
+    jobs=None,
+    cell_seconds=CELL_SECONDS,
+    progress=None,
+):
+    """Build every report that is stale, and the index.
+
+    Parameters
+    ----------
+    root : path-like
+        The project's folder.
+    only : collection of str
+        Names of the reports to build; empty for all.
+    kind : str, optional
+        Build only reports of this kind: paper, overview, lesson or cohort.
+    force : bool
+        Build the fresh ones too.
+    jobs : int, optional
+        Reports at a time; by default one more than there are processors, as each waits at times.
+    cell_seconds : float
+        Time limit for a cell.
+    progress : callable, optional
+        Called with an event, the report's name and what belongs to it: ``stale`` (reasons),
+        ``started`` (None), ``cell`` (number, how many), ``done`` (seconds), ``failed`` (message,
+        whether an earlier report is kept), and up to ten times a second ``waiting``.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    BuildError
+        When another build is running, the folder cannot be written, or a name is unknown.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "notebooks").mkdir()
+    ...     build(folder)
+    Outcome(built=[], fresh=[], removed=[], failed={})
+    """
+    root = Path(root).resolve()
+    if not (root / "notebooks").is_dir():
+        raise BuildError(f"{root} has no folder notebooks/: run this in the project's folder.")
+    progress = progress or (lambda *event: None)
+    with _lock(root):
+        hashes, plans, outcome, stale = _hash_files(root), _plans(root), Outcome(), []
+        known = [plan.stem for plan in plans]
+        if unknown := [stem for stem in only if stem not in known]:
+            raise BuildError(f"No report {', '.join(unknown)}; there are {', '.join(known)}.")
+        for plan in plans:
+            inputs = _inputs(plan, root, hashes)
+            reasons = _reasons(plan, inputs, hashes, root) or ["asked for"] * force
+            if not reasons:
+                outcome.fresh.append(plan.stem)
+            elif plan.stem in only if only else kind in (None, plan.kind):
+                stale.append((plan, inputs))
+                progress("stale", plan.stem, reasons)
+        _remove_orphans(root, known, outcome)
+        if stale:
+            _build_stale(root, stale, jobs, cell_seconds, progress, outcome)
+        write_index(root)
+        _write_checksums(root, plans, hashes, outcome)
+    return outcome
+
+
+def status(root="."):
+    """Say of each report whether it is fresh, and if not, why.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Returns
+    -------
+    dict of str to list of str
+        Name → reasons to build it; none for a fresh one.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "notebooks").mkdir()
+    ...     _ = (Path(folder) / "notebooks" / "smith2020.ipynb").write_text('{"cells": []}')
+    ...     status(folder)
+    {'smith2020': ['never built']}
+    """
+    root = Path(root).resolve()
+    hashes = _hash_files(root)
+    return {
+        plan.stem: _reasons(plan, _inputs(plan, root, hashes), hashes, root)
+        for plan in _plans(root)
+    }
+
+
+def render(
+    notebook,
+    stem=None,
+    *,
+    parameters=None,
+    inputs=None,
+    root=".",
+    cell_seconds=CELL_SECONDS,
+    on_cell=None,
+):
+    """Run a notebook and turn it into the files of its report, without writing any.
+
+    Parameters
+    ----------
+    notebook : path-like
+        The notebook; it is not changed.
+    stem : str, optional
+        Name of the report, by default that of the notebook.
+    parameters : dict, optional
+        Values for names that the cell tagged ``parameters`` assigns.
+    inputs : dict of str to str, optional
+        Path → SHA-256 of what the report was made from, for its colophon.
+    root : path-like
+        The project's folder.
+    cell_seconds : float
+        Time limit for a cell.
+    on_cell : callable, optional
+        Called with the number of each cell before it runs, and how many there are.
+
+    Returns
+    -------
+    Rendered
+
+    Raises
+    ------
+    vlms.pages.kernel.RenderError
+        When a parameter is unknown or of another type, the kernel is not Python's, a cell fails,
+        runs too long, ends its kernel or is not run, or the text refers to what is not there.
+
+    Examples
+    --------
+    >>> notebook = Path(__file__).parents[2] / "notebooks" / "tilkorn2010.ipynb"
+    >>> render(notebook, parameters={"colour": "red"})
+    Traceback (most recent call last):
+    vlms.pages.kernel.RenderError: tilkorn2010.ipynb has no parameter 'colour'; ...
+    """
+    started, notebook = time.perf_counter(), Path(notebook)
+    stem = stem or notebook.stem
+    done = execute(notebook, parameters or {}, cell_seconds=cell_seconds, on_cell=on_cell)
+    claims = [claim for ledger in _take(done, LEDGER_MIME) for claim in ledger["claims"]]
+    cards, handed = _take(done, CARD_MIME), _take(done, FILES_MIME)
+    run = done.metadata["run"]
+    colophon = {
+        "Notebook": notebook.name,
+        "Commit": commit(root),
+        "Parameters": {f"{n} =": repr(value) for n, value in run["parameters"].items()} or "none",
+        "Versions": run["versions"],
+        "inputs": inputs or {notebook.name: _sha256(notebook.read_bytes())},
+        "built": f"{_built_line()[:-1]} in {time.perf_counter() - started:.1f} s.",
+    }
+    try:
+        page = make_page(done, colophon=colophon, claims=claims, root=root)
+    except PageError as error:
+        raise RenderError(f"{notebook.name}: {error}") from error
+    files = {f"{stem}.html": page.encode()}
+    if claims:
+        files[f"{stem}_verdicts.csv"] = _csv(claims).encode()
+    files |= {f"{stem}/{label}.csv": text.encode() for label, text in tables(done)}
+    for some in handed:
+        for name, content in some["files"].items():
+            files[f"{stem}/{Path(name).name}"] = base64.b64decode(content)
+    given = done.metadata.get("vlms", {})
+    about = {
+        "title": html.unescape(_TITLE.search(page)[1]),
+        "kind": given.get("kind", "report"),
+        "order": given.get("order", 100),
+        "description": given.get("description", ""),
+        "commit": colophon["Commit"],
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+    return Rendered(files, claims, _card(cards, page), about)
+
+
+def publish(files, folder):
+    """Write files beside their targets, force them to disk, then move all into place.
+
+    Parameters
+    ----------
+    files : dict of str to bytes
+        Path inside the folder → content.
+    folder : path-like
+
+    Raises
+    ------
+    PublishingError
+        When the disk is full or the folder cannot be written; nothing was replaced then.
+    """
+    folder, written = Path(folder), []
+    try:
+        for name, content in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+            written.append((Path(beside), target))
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(file.fileno(), 0o666 & ~_UMASK)
+                os.fsync(file.fileno())
+        for beside, target in written:
+            beside.replace(target)
+    except OSError as error:
+        raise PublishingError(
+            f"Cannot write to {folder}: {error.strerror or error}. The last good reports are"
+            " unchanged; make room or make the folder writable, then build again."
+        ) from error
+    finally:
+        for beside, _ in written:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+
+
+def write_index(root="."):
+    """Write the index page of all reports that are there, where it is out of date.
+
+    Parameters
+    ----------
+    root : path-like
+        The project's folder. Reports on a reader's own cohorts are found in ``reports/``.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_index(folder)
+    ...     (Path(folder) / "reports" / "index.html").exists()
+    True
+    """
+    root, built = Path(root), _built_line()
+    stems = [plan.stem for plan in _plans(root)]
+    records = [record for stem in stems if (record := _read_record(stem, root))]
+    own = {"kind": "cohort", "order": 100, "card": {}, "claims": [], "commit": ""}
+    own["description"] = "A report on a cohort of your own."
+    for path in sorted((root / "reports").glob("cohort-*.html")):  # these leave no record
+        title = _TITLE.search(path.read_text("utf-8", errors="replace"))
+        if path.stem not in stems and title:
+            records.append({**own, "stem": path.stem, "title": html.unescape(title[1])})
+    index = root / "reports" / "index.html"
+    was = index.read_text(encoding="utf-8", errors="replace") if index.exists() else ""
+    page = make_index(records, built=built)
+    if _BUILT_LINE.sub(built, was) != page:
+        publish({"index.html": page.encode()}, root / "reports")
+
+
+# --- What is stale --------------------------------------------------------------------------------
+
+
+def _plans(root):
+    """The reports there are to be: of ``notebooks/*.ipynb``, then of ``notebooks/lessons``."""
+    root, plans = Path(root), []
+    folder = root / "notebooks"
+    for path in [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("lessons/*.ipynb"))]:
+        try:
+            about = dict(json.loads(path.read_text(encoding="utf-8"))["metadata"].get("vlms", {}))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            about = {}  # the render says what is wrong with the notebook
+        stem = about.get("stem") or ("cohort-example" if path.stem == "cohort" else path.stem)
+        data = [f"data/{name}" for name in about.get("data", [path.stem])]
+        data = [name for name in data if (root / name).exists()]
+        kind = about.get("kind", "report" if path.parent == folder else "lesson")
+        plans.append(_Plan(stem, path.relative_to(root).as_posix(), tuple(data), kind))
+    return plans
+
+
+def _inputs(plan, root, hashes):
+    """What a report is made from: path from the root → SHA-256, in the order of the paths."""
+    chosen = {plan.notebook, "requirements.lock", *plan.data, *_modules(plan, hashes, root)}
+    folders = ("vlms/pages/template/", *(f"{source}/" for source in plan.data))
+    return {
+        path: digest
+        for path, digest in sorted(hashes.items())
+        if path in chosen or path.startswith(folders)
+    }
+
+
+def _modules(plan, hashes, root):
+    """Files of the modules that the notebook imports, that they import, and that make the page."""
+    wanted = ["pages", *_named_modules(root / plan.notebook)]
+    found = {"vlms/__init__.py"}
+    while wanted:
+        name = wanted.pop()
+        for path in (f"vlms/{name}.py", f"vlms/{name}/__init__.py"):
+            if path in hashes and path not in found:
+                found.add(path)
+                wanted += _named_modules(root / path)
+    return found
+
+
+def _named_modules(path):
+    """Every module of the package that a file speaks of: at times too many, never too few.
+
+    Whoever speaks of a module within a folder runs that folder's ``__init__`` as well.
+    """
+    named = set()
+    for dotted in _MODULE.findall(path.read_text(encoding="utf-8", errors="replace")):
+        parts = dotted.split(".")[1:]
+        named |= {"/".join(parts[: k + 1]) for k in range(len(parts))}
+    return named
+
+
+def _reasons(plan, inputs, hashes, root):
+    """Why a report is stale; nothing when it is fresh."""
+    record = _read_record(plan.stem, root)
+    if record is None:
+        return ["never built"]
+    reasons, was = [], record["inputs"]
+    if record["python"] != platform.python_version():
+        reasons.append(f"Python was {record['python']}, is {platform.python_version()}")
+    reasons += [f"{path} is new" for path in inputs if path not in was]
+    reasons += [f"{path} is gone" for path in was if path not in inputs]
+    reasons += [f"{path} changed" for path in inputs if was.get(path, inputs[path]) != inputs[path]]
+    for path, digest in record["outputs"].items():
+        if path not in hashes:
+            reasons.append(f"{path} is missing")
+        elif hashes[path] != digest:
+            reasons.append(f"{path} is not as it was built")
+    return reasons
+
+
+def _hash_files(root, sources=SOURCES):
+    """SHA-256 of every file that reports are made from, and of all that is published, by path."""
+    hashes = {}
+    for start in (root / source for source in sources):
+        for path in [start] if start.is_file() else sorted(start.rglob("*")):
+            parts = path.relative_to(root).parts
+            hidden = "__pycache__" in parts or any(part.startswith(".") for part in parts)
+            if not hidden and path.is_file() and not path.is_symlink():
+                hashes["/".join(parts)] = _sha256(path.read_bytes())
+    return hashes
+
+
+def _write_checksums(root, plans, hashes, outcome):
+    """Write the checksums by which make sees that nothing changed, where all is fresh."""
+    checksums = root / CACHE / "checksums"
+    if outcome.failed or len(outcome.fresh) + len(outcome.built) < len(plans):
+        checksums.unlink(missing_ok=True)
+        return
+    # What came in is as it was at the start: an edit made while we built must show as one.
+    now = {path: digest for path, digest in hashes.items() if not path.startswith("reports/")}
+    now |= _hash_files(root, ["reports"])
+    # As sha256sum prints them and LC_ALL=C sort sorts them.
+    lines = sorted(f"{digest}  {path}\n".encode() for path, digest in now.items())
+    publish({"checksums": b"".join(lines)}, root / CACHE)
+
+
+def _read_record(stem, root):
+    """What the last build wrote of a report; None when it is not there, or not readable."""
+    try:
+        record = json.loads((root / CACHE / f"{stem}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.keys() >= _RECORD else None
+
+
+# --- What is published ----------------------------------------------------------------------------
+
+
+def _build_stale(root, stale, jobs, cell_seconds, progress, outcome):
+    """Run the stale reports, the one that took longest last time first, and publish each."""
+    records = {plan: _read_record(plan.stem, root) or {} for plan, _ in stale}
+    stale.sort(key=lambda item: -records[item[0]].get("seconds", float("inf")))
+    with contextlib.closing(_run(stale, root, jobs, cell_seconds)) as events:
+        for event, (plan, inputs), content in events:
+            if event == "done":
+                try:
+                    publish(content.files, root / "reports")
+                    _record(plan, inputs, content, records[plan].get("outputs", ()), root)
+                except PublishingError as error:
+                    event, content = "failed", str(error)
+                else:
+                    outcome.built.append(plan.stem)
+                    content = content.about["seconds"]
+            if event == "failed":
+                outcome.failed[plan.stem] = content
+                content = content, (root / "reports" / f"{plan.stem}.html").exists()
+            progress(event, plan and plan.stem, content)
+
+
+def _record(plan, inputs, rendered, earlier, root):
+    """Note what a report was made from and what it gave, and remove what it gives no more."""
+    outputs = {f"reports/{name}": _sha256(data) for name, data in rendered.files.items()}
+    record = {
+        "stem": plan.stem,
+        "python": platform.python_version(),
+        "inputs": inputs,
+        "outputs": outputs,
+        **rendered.about,
+        "card": rendered.card,
+        "claims": rendered.claims,
+    }
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    publish({f"{plan.stem}.json": text.encode()}, root / CACHE)
+    for path in earlier:
+        if path not in outputs:
+            (root / path).unlink(missing_ok=True)
+
+
+def _remove_orphans(root, stems, outcome):
+    """Remove the reports of notebooks that are gone."""
+    for path in sorted((root / CACHE).glob("*.json")):
+        record = _read_record(path.stem, root)
+        if path.stem not in stems and record is not None:
+            for output in record["outputs"]:
+                (root / output).unlink(missing_ok=True)
+            path.unlink()
+            outcome.removed.append(path.stem)
+
+
+def _take(notebook, mime):
+    """Take all outputs of one of our MIME types out of a notebook, in reading order."""
+    taken = []
+    for cell in notebook.cells:
+        for output in list(cell.get("outputs", ())):
+            if mime in output.get("data", {}):
+                taken.append(output.data.pop(mime))
+                if output.data.keys() <= {"text/plain"}:  # it was meant for us, not for the page
+                    cell.outputs.remove(output)
+    return taken
+
+
+def _card(cards, page):
+    """What the notebook says for the index, with the figure it names taken from the page."""
+    card = {"patients": None, "figure": "", "findings": [], **(cards[-1] if cards else {})}
+    label = re.escape(card["figure"])
+    image = re.search(rf'<figure id="{label}"[^>]*>\s*<img alt="([^"]*)" src="([^"]*)"', page)
+    return {**card, "image": image and {"alt": html.unescape(image[1]), "src": image[2]}}
+
+
+def _csv(rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _built_line():
+    """The one line of a page that differs between two builds of the same sources."""
+    return f"Built on {datetime.now(UTC):%Y-%m-%d %H:%M UTC}."
+
+
+def _sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+# --- Workers --------------------------------------------------------------------------------------
+
+
+def _run(reports, root, jobs, cell_seconds):
+    """Render reports, plans with their inputs, in parallel; yield event, report and content."""
+    os.environ.update(FIXED_ENVIRONMENT)
+    if can_fork():
+        preload(root / plan.notebook for plan, _ in reports)
+    context = multiprocessing.get_context("fork" if can_fork() else "spawn")
+    place = folder_for_sockets("/vlms-12345678/vlms-12345678/k-5")
+    scratch = tempfile.mkdtemp(prefix="vlms-", dir=place)
+    waiting, running = list(reports), {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < (jobs or _processors() + 1):
+                report = waiting.pop(0)
+                ours, theirs = context.Pipe(duplex=False)
+                order = (*report, root, cell_seconds, scratch, os.getpid(), theirs)
+                worker = context.Process(target=_work, args=order)
+                worker.start()
+                theirs.close()
+                running[ours] = (report, worker)
+                yield "started", report, None
+            for ours in wait(list(running), timeout=0.1):
+                report, worker = running[ours]
+                try:
+                    event, content = ours.recv()
+                except EOFError:
+                    worker.join()
+                    how = f"by itself (exit code {worker.exitcode}): killed, or out of memory"
+                    event = "failed"
+                    content = f"{report[0].notebook}: the process that ran it ended {how}."
+                if event != "cell":
+                    del running[ours]
+                    worker.join()
+                yield event, report, content
+            yield "waiting", (None, None), None
+    finally:
+        _stop([worker for _, worker in running.values()])
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _work(plan, inputs, root, cell_seconds, scratch, parent, connection):
+    """Render one report and send it to the parent. Runs in a worker."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers itself
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    tempfile.tempdir = scratch
+    try:
+        rendered = render(
+            root / plan.notebook,
+            plan.stem,
+            inputs=inputs,
+            root=root,
+            cell_seconds=cell_seconds,
+            on_cell=lambda at, of: connection.send(("cell", (at, of))),
+        )
+        connection.send(("done", rendered))
+    except RenderError as error:
+        connection.send(("failed", str(error)))
+    except Exception:  # a fault of ours: say where it happened
+        connection.send(("failed", f"{plan.notebook}:\n{traceback.format_exc()}"))
+
+
+def _stop(workers):
+    """End workers, and with them their kernels."""
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + _SECONDS_TO_STOP
+    for worker in workers:
+        worker.join(max(0, deadline - time.monotonic()))
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+
+
+def _processors():
+    """How many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _lock(root):
+    """Hold the one lock of this project's builds; no forked worker inherits one of POSIX."""
+    path = root / CACHE / "lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise BuildError(
+            f"Cannot write to {path.parent}: {error.strerror}. Make the folder writable; the"
+            " reports there are unchanged."
+        ) from error
+    with file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise BuildError(
+                f"Another build of {root} is running (process {file.read().strip() or '?'});"
+                " wait for it, or stop it, then build again."
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
