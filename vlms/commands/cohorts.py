@@ -13,17 +13,21 @@ from vlms.rendering.progress import write_line
 @click.argument("path")
 @click.option("--codebook", help="CSV that says what the columns and codes of the table mean.")
 @click.option("--encoding", help="latin-1 or cp1252, where the file is not Unicode.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
-def check(path, codebook, encoding, as_json):
-    """Check a cohort: exit 0 and a summary, or exit 1 and a table of all problems."""
+@click.option("--all", "every_cell", is_flag=True, help="List every cell, not one line a kind.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs; every cell.")
+def check(path, codebook, encoding, every_cell, as_json):
+    """Check a cohort: how it was read, and all problems by kind; exit 1 if there are any."""
     import json
     import sys
 
-    from vlms.intake import check_cohort
+    from vlms.cohort import check_cohort
 
     sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
     found = check_cohort(path, codebook, encoding=encoding)
-    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        click.echo(found.as_text(every_cell=every_cell))
     raise SystemExit(0 if found.sound else 1)
 
 
@@ -31,7 +35,7 @@ def check(path, codebook, encoding, as_json):
 @click.argument("path", default="cohort.csv")
 def template(path):
     """Write an empty cohort with its header, and a filled example beside it."""
-    from vlms.intake import write_template
+    from vlms.cohort import write_template
 
     try:
         written = write_template(path)
@@ -47,8 +51,7 @@ def template(path):
 @click.option("--encoding", help="latin-1 or cp1252, where the file is not Unicode.")
 def codebook(path, output, encoding):
     """Draft a codebook for a table; what its outcomes mean is left for you to fill in."""
-    from vlms.intake import draft_codebook, write_codebook
-    from vlms.reading.problems import CohortError
+    from vlms.cohort import CohortError, draft_codebook, write_codebook
 
     try:
         draft = draft_codebook(path, encoding=encoding)
@@ -84,10 +87,10 @@ def report(path, output, name, reason, encoding, **given):
     """Analyse a cohort of your own and write its report, safe to share by default."""
     with_fixed_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from vlms.cohort import CohortError, printable
     from vlms.disclosure import DisclosureError, ReleaseError
     from vlms.own_cohort.report import Order, ReportError, report
     from vlms.own_cohort.study import StudyError
-    from vlms.reading.problems import CohortError, printable
     from vlms.rendering.publishing import PublishingError
 
     order = Order(path, name, reason, encoding, _parameters(**given))
@@ -130,8 +133,8 @@ def _parameters(*, endpoint, landmark, group, covariate, reference, **single):
 
 def _tell_problems(path, error):
     """Tell the owner of the file what is wrong, cell by cell, as ``vlms check`` does."""
-    from vlms.intake import Intake
+    from vlms.cohort import Check
 
-    write_line(Intake(path, problems=error.problems).as_text())
+    write_line(Check(path, problems=error.problems).as_text())
     sys.stdout.flush()
     raise SystemExit(1) from None
