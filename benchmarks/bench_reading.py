@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vlms.cohort import read_cohort
+from vlms.cohort import check_cohort, read_cohort
 
 
 def write_cohort(path: Path, rows: int) -> None:
@@ -60,12 +60,13 @@ def main() -> None:
         path = Path(folder) / "patients.csv"
         write_cohort(path, rows)
         text = seconds(pd.read_csv, path, dtype=str, keep_default_na=False)
-        checked = seconds(read_cohort, path)
+        read = seconds(read_cohort, path)
+        checked = seconds(check_cohort, path)
         size = path.stat().st_size / 1e6
     print(f"{rows} rows, {size:.0f} MB")
     print(f"pandas.read_csv as text  {text:6.2f} s")
-    print(f"read_cohort              {checked:6.2f} s")
-    print(f"ratio                    {checked / text:6.2f}")
+    print(f"read_cohort              {read:6.2f} s, ratio {read / text:5.2f}")
+    print(f"vlms check               {checked:6.2f} s, ratio {checked / text:5.2f} (at most 5)")
 
 
 if __name__ == "__main__":

@@ -223,14 +223,18 @@ _ENCODING = "latin-1 or cp1252, where the file is not Unicode."
 @click.argument("path")
 @click.option("--codebook", help="CSV that says what the columns and codes of the table mean.")
 @click.option("--encoding", help=_ENCODING)
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
-def check(path, codebook, encoding, as_json):
-    """Check a cohort: exit 0 and a summary, or exit 1 and a table of all problems."""
-    from vlms.intake import check_cohort
+@click.option("--all", "every_cell", is_flag=True, help="List every cell, not one line a kind.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs; every cell.")
+def check(path, codebook, encoding, every_cell, as_json):
+    """Check a cohort: how it was read, and all problems by kind; exit 1 if there are any."""
+    from vlms.cohort import check_cohort
 
     sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
     found = check_cohort(path, codebook, encoding=encoding)
-    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.as_text())
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        click.echo(found.as_text(every_cell=every_cell))
     raise SystemExit(0 if found.sound else 1)
 
 
@@ -238,7 +242,7 @@ def check(path, codebook, encoding, as_json):
 @click.argument("path", default="cohort.csv")
 def template(path):
     """Write an empty cohort with its header, and a filled example beside it."""
-    from vlms.intake import write_template
+    from vlms.cohort import write_template
 
     try:
         written = write_template(path)
@@ -254,8 +258,7 @@ def template(path):
 @click.option("--encoding", help=_ENCODING)
 def codebook(path, output, encoding):
     """Draft a codebook for a table; what its outcomes mean is left for you to fill in."""
-    from vlms.intake import draft_codebook, write_codebook
-    from vlms.reading.problems import CohortError
+    from vlms.cohort import CohortError, draft_codebook, write_codebook
 
     try:
         draft = draft_codebook(path, encoding=encoding)
@@ -290,12 +293,11 @@ def codebook(path, output, encoding):
 def report(path, output, name, reason, encoding, **given):
     """Analyse a cohort of your own and write its report, safe to share by default."""
     _start_notebooks()
+    from vlms.cohort import Check, CohortError, printable
+    from vlms.cohort_report import Order, ReportError, report
     from vlms.disclosure import DisclosureError, ReleaseError
-    from vlms.intake import Intake
-    from vlms.own_cohort.report import Order, ReportError, report
-    from vlms.own_cohort.study import StudyError
+    from vlms.own_cohort import ChoiceError
     from vlms.pages import PublishingError, write_index
-    from vlms.reading.problems import CohortError, printable
 
     order = Order(path, name, reason, encoding, _study_parameters(**given))
     try:
@@ -303,8 +305,8 @@ def report(path, output, name, reason, encoding, **given):
     except KeyboardInterrupt:
         _stop("Stopped. A report that was there is as it was before.", 130)
     except CohortError as error:  # told cell by cell, as by `vlms check`
-        _stop(Intake(path, problems=error.problems).as_text())
-    except (StudyError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
+        _stop(Check(path, problems=error.problems).as_text())
+    except (ChoiceError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
         lines = "\n".join(printable(line, 2000) for line in str(error).splitlines())
         _stop(f"Error, nothing was written: {lines}")
     if output == "reports":

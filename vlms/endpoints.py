@@ -19,6 +19,13 @@ ENDPOINTS = {
     "local_recurrence": "local recurrence; censored at last contact or death",
     "distant_recurrence": "distant recurrence; censored at last contact or death",
 }
+_COLUMNS = {name: [column] for name, column in RECURRENCE_COLUMNS.items()}
+_COLUMNS["recurrence_free_survival"] = list(RECURRENCE_COLUMNS.values())
+_CAUSES = {
+    "disease_specific_survival": {1: "death of the disease", 2: "other death"},
+    "local_recurrence": {1: "local recurrence", 2: "death without it"},
+    "distant_recurrence": {1: "distant recurrence", 2: "death without it"},
+}
 _STATUSES = {"alive", "dead_of_disease", "dead_other"}
 
 
@@ -66,9 +73,10 @@ def time_to_event(patients: pd.DataFrame, endpoint: str) -> pd.DataFrame:
     2          c  30.0  False
     """
     known, left_out = _eligible(patients, endpoint)
-    recurrence = _first_recurrence(known, endpoint)
-    seen = recurrence.notna()
-    died = known["status"] != "alive"
+    recurrence = pd.Series(float("nan"), index=known.index)
+    if columns := _COLUMNS.get(endpoint):
+        recurrence = known[columns].astype("float64").min(axis=1)
+    seen, died = recurrence.notna(), known["status"] != "alive"
     event = {
         "overall_survival": died,
         "disease_specific_survival": known["status"] == "dead_of_disease",
@@ -81,11 +89,8 @@ def time_to_event(patients: pd.DataFrame, endpoint: str) -> pd.DataFrame:
             "event": event.astype(bool),
         }
     )
-    frame.attrs = {
-        "endpoint": endpoint,
-        "definition": ENDPOINTS[endpoint],
-        "left_out": left_out,
-    }
+    definition = ENDPOINTS[endpoint]
+    frame.attrs = {"endpoint": endpoint, "definition": definition, "left_out": left_out}
     return frame
 
 
@@ -124,39 +129,27 @@ def time_to_cause(patients: pd.DataFrame, endpoint: str) -> pd.DataFrame:
     1          b  20.0      2
     2          c  30.0      0
     """
-    names = {
-        "disease_specific_survival": {1: "death of the disease", 2: "other death"},
-        "local_recurrence": {1: "local recurrence", 2: "death without it"},
-        "distant_recurrence": {1: "distant recurrence", 2: "death without it"},
-    }
-    if endpoint not in names:
-        raise ValueError(f"{endpoint!r} has no competing events; use one of {', '.join(names)}")
+    if endpoint not in _CAUSES:
+        raise ValueError(f"{endpoint!r} has no competing events; use one of {', '.join(_CAUSES)}")
     frame = time_to_event(patients, endpoint)
-    died = patients.loc[frame.index, "status"] != "alive"
-    cause = frame["event"].astype("int64").mask(~frame["event"] & died.astype(bool), 2)
-    causes = frame.drop(columns="event").assign(cause=cause.astype("int64"))
-    causes.attrs = {**frame.attrs, "causes": {0: "censored", **names[endpoint]}}
+    died = (patients.loc[frame.index, "status"] != "alive").astype(bool)
+    cause = frame["event"].astype("int64").mask(~frame["event"] & died, 2).astype("int64")
+    causes = frame.drop(columns="event").assign(cause=cause)
+    causes.attrs = {**frame.attrs, "causes": {0: "censored", **_CAUSES[endpoint]}}
     return causes
-
-
-def _columns_of(endpoint: str) -> list[str]:
-    if endpoint == "recurrence_free_survival":
-        return list(RECURRENCE_COLUMNS.values())
-    return [RECURRENCE_COLUMNS[endpoint]] if endpoint in RECURRENCE_COLUMNS else []
 
 
 def _eligible(patients: pd.DataFrame, endpoint: str):
     """Return who has what the endpoint needs, and for the others why not."""
     if endpoint not in ENDPOINTS:
         raise ValueError(f"unknown endpoint {endpoint!r}; use one of {', '.join(ENDPOINTS)}")
-    for column in ["patient_id", "time_months", "status", *_columns_of(endpoint)]:
+    for column in ["patient_id", "time_months", "status", *_COLUMNS.get(endpoint, [])]:
         if column not in patients:
             raise ValueError(
                 f"{endpoint} needs the column {column}, which this cohort lacks; "
                 f"it has {', '.join(map(str, patients.columns))}"
             )
-    unknown = set(patients["status"].dropna()) - _STATUSES
-    if unknown:
+    if unknown := set(patients["status"].dropna()) - _STATUSES:
         found = ", ".join(sorted(map(str, unknown)))
         raise ValueError(f"status holds {found}; write one of {', '.join(sorted(_STATUSES))}")
     reasons = pd.Series("", index=patients.index)
@@ -168,10 +161,3 @@ def _eligible(patients: pd.DataFrame, endpoint: str):
     kept = reasons == ""
     left_out = list(zip(patients["patient_id"][~kept], reasons[~kept], strict=True))
     return patients[kept], left_out
-
-
-def _first_recurrence(known: pd.DataFrame, endpoint: str) -> pd.Series:
-    columns = _columns_of(endpoint)
-    if not columns:
-        return pd.Series(float("nan"), index=known.index)
-    return known[columns].astype("float64").min(axis=1)

@@ -3,7 +3,7 @@
 A cell has three outcomes: ``Cell(value)`` without doubt, ``Cell(value, note)`` where reading took
 a decision, and a refusal; a value of None is missing. A parser never looks beyond its cell, and
 matches it whole: "not dead" holds "dead", but stands in no list. Columns that hold outcomes
-(`Rules.outcome`) are read more strictly than others: a range, a question mark or a unit other than
+(`Column.outcome`) are read more strictly than others: a range, a question mark or a unit other than
 the column's own is refused there, because a guess could move an event.
 """
 
@@ -48,7 +48,6 @@ _TREATMENTS = frozenset(
 _GRADES = {"1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
 _GRADES |= {"low": 1, "intermediate": 2, "high": 3}
 _HIGHEST = {"t": 4, "n": 1, "m": 1}  # of soft tissue sarcomas
-_SEXES = {"f": "f", "female": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
 _STATUSES = {
     "alive": "alive, living, alive with disease, alive without disease, ned, awd, aned,"
     " alive with no evidence of disease, alive and well, no evidence of disease",
@@ -58,6 +57,15 @@ _STATUSES = {
 }
 _STATUS = {text: status for status, texts in _STATUSES.items() for text in texts.split(", ")}
 _STATUS_WITHOUT_DOUBT = {"alive", "dead of disease", "died of disease", "dod", "dead other"}
+
+_KINDS = {
+    **dict.fromkeys(
+        ("parse_number", "parse_months", "parse_age", "parse_size", "parse_dose"), "float64"
+    ),
+    "parse_grade": "Int64",
+    "parse_yes_no": "boolean",
+    "parse_occurred": "boolean",
+}
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
@@ -103,85 +111,89 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What the parser of a cell may know about its column.
+class Column:
+    """How the cells of a column are read, and what it means.
 
     Attributes
     ----------
-    unit : str
-        Unit of the bare numbers in the column; empty for the parser's own.
+    name, parser : str
+        What the column becomes; a name in `PARSERS`.
+    label, description : str
+        For readers.
     outcome, required : bool
         Whether a guess could move, make or lose an event; whether a blank is refused.
-    comma_is_decimal : bool
-        Whether the file's separator leaves the comma free to be a decimal mark.
-    comma_seen : bool
-        Whether some number in the file has a comma, so that a point may mark thousands.
-    missing : frozenset of str
-        Further texts that mean missing, tidied and casefolded.
+    printed : str
+        What it is called in the table.
+    unit : str
+        Unit of the bare numbers in the column; empty for the parser's own.
     levels : dict
         What a code means: tidied and casefolded text to canonical text.
+    missing : frozenset of str
+        Further texts that mean missing, tidied and casefolded.
+    comma_is_decimal, comma_seen : bool
+        Whether the file's separator leaves the comma free to be a decimal mark; whether some
+        number in the file has one, so that a point may mark thousands.
     """
 
-    unit: str = ""
+    name: str
+    parser: str = "parse_text"
+    label: str = ""
+    description: str = ""
     outcome: bool = False
     required: bool = False
+    printed: str = ""
+    unit: str = ""
+    levels: dict = field(default_factory=dict)
+    missing: frozenset = frozenset()
     comma_is_decimal: bool = False
     comma_seen: bool = False
-    missing: frozenset = frozenset()
-    levels: dict = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The pandas dtype of the column that results."""
+        return _KINDS.get(self.parser, "string")
+
+    def clean(self, text: str) -> Cell:
+        """Read one cell: the codebook's own missing words and levels first, then the parser.
+
+        Raises
+        ------
+        CellError
+            When the cell cannot be read without a guess.
+
+        Examples
+        --------
+        >>> Column("size_cm", "parse_size").clean("7.6 × 8 × 3.3")
+        Cell(value=8.0, note='')
+        >>> Column("size_cm", "parse_size").clean("85 mm")
+        Cell(value=8.5, note='mm turned into cm')
+        >>> Column("status", "parse_status").clean("dead")
+        Traceback (most recent call last):
+        vlms.cohort.cells.CellError: dead, but of what?; write dead_of_disease or dead_other
+        """
+        key = tidy(text).casefold()
+        if key in self.missing:
+            if self.required:
+                raise CellError("is missing, by the codebook", "every patient needs a value here")
+            return Cell(None)
+        if self.levels:
+            key = key if key in self.levels else _whole(key)
+        if key in self.levels:
+            return PARSERS[self.parser](self.levels[key], self)
+        if key.startswith("#") and _DAMAGED.fullmatch(key):
+            raise CellError("an error value of the spreadsheet", "write the value, or a blank")
+        return PARSERS[self.parser](text, self)
+
+    def reads(self, text: str) -> bool:
+        """Whether a cell can be read."""
+        try:
+            self.clean(text)
+        except CellError:
+            return False
+        return True
 
 
-PLAIN = Rules()
-
-
-def read_cell(text: str, parser: str, rules: Rules = PLAIN) -> Cell:
-    """Read one cell: the codebook's own missing words and levels first, then the parser.
-
-    Parameters
-    ----------
-    text : str
-        What the file holds.
-    parser : str
-        A name in `PARSERS`.
-    rules : Rules
-        What is known of the column.
-
-    Returns
-    -------
-    Cell
-
-    Raises
-    ------
-    CellError
-        When the cell cannot be read without a guess.
-
-    Examples
-    --------
-    >>> read_cell("7.6 × 8 × 3.3", "parse_size")
-    Cell(value=8.0, note='')
-    >>> read_cell("2years ?", "parse_months")
-    Cell(value=24.0, note='read without the mark of doubt in “2years ?”; years turned into months')
-    >>> read_cell("2", "parse_status", Rules(levels={"2": "dead_of_disease"}))
-    Cell(value='dead_of_disease', note='')
-    >>> read_cell("dead", "parse_status")
-    Traceback (most recent call last):
-    vlms.cohort.cells.CellError: dead, but of what?; write dead_of_disease or dead_other
-    """
-    key = tidy(text).casefold()
-    if key in rules.missing:
-        if rules.required:
-            raise CellError("is missing, by the codebook", "every patient needs a value here")
-        return Cell(None)
-    if rules.levels:
-        key = key if key in rules.levels else _whole(key)
-    if key in rules.levels:
-        return PARSERS[parser](rules.levels[key], rules)
-    if key.startswith("#") and _DAMAGED.fullmatch(key):
-        raise CellError("an error value of the spreadsheet", "write the value, or a blank")
-    return PARSERS[parser](text, rules)
-
-
-def read_cells(texts: list, parser: str, rules: Rules = PLAIN) -> tuple[list, dict]:
+def read_cells(texts: list[str], column: Column) -> tuple[list, dict]:
     """Read the distinct texts of a column.
 
     Returns
@@ -193,14 +205,14 @@ def read_cells(texts: list, parser: str, rules: Rules = PLAIN) -> tuple[list, di
         was done.
     """
     # Identifiers are as many as patients: those that are plain are read at a tenth of the cost.
-    quick = parser == "parse_identifier" and not rules.levels and not rules.missing
+    quick = column.parser == "parse_identifier" and not column.levels and not column.missing
     values, said = [], {}
     for place, text in enumerate(texts):
         if quick and _PLAIN_IDENTIFIER.fullmatch(text):
             values.append(text)
             continue
         try:
-            cell = read_cell(text, parser, rules)
+            cell = column.clean(text)
         except CellError as error:
             cell, said[place] = Cell(None), ("error", error.problem, error.remedy)
         else:
@@ -277,7 +289,7 @@ def _whole(shown: str) -> str:
     return shown
 
 
-def _absence(shown: str, rules: Rules) -> Cell | None:
+def _absence(shown: str, rules: Column) -> Cell | None:
     """Say what a cell without a value means, or None where it has one."""
     if len(shown) > LONGEST_TEXT:
         raise CellError("far too long for this column", "has a quotation mark been left open?")
@@ -310,7 +322,7 @@ def _of_value(parse):
     return parser
 
 
-def _read_number(shown: str, rules: Rules) -> tuple[float, str]:
+def _read_number(shown: str, rules: Column) -> tuple[float, str]:
     """Read a number whole, and say which decision it took."""
     notes = []
     if shown.startswith("'"):
@@ -341,7 +353,7 @@ def _read_number(shown: str, rules: Rules) -> tuple[float, str]:
     return value, "; ".join(notes)
 
 
-def _read_quantity(shown: str, factors: dict, own_unit: str, rules: Rules) -> Cell:
+def _read_quantity(shown: str, factors: dict, own_unit: str, rules: Column) -> Cell:
     """Read a number with or without a unit, and turn it into the parser's own unit."""
     if _DATE.fullmatch(shown):
         raise CellError("looks like a date", f"write a number of {own_unit}")
@@ -373,7 +385,7 @@ def _read_quantity(shown: str, factors: dict, own_unit: str, rules: Rules) -> Ce
     return Cell(scaled, "; ".join(notes))
 
 
-def _identifier(text: str, rules: Rules) -> Cell:
+def _identifier(text: str, rules: Column) -> Cell:
     """Keep an identifier as it is written but for the spaces around it."""
     shown = tidy(text)
     if _TOTALS.fullmatch(shown.casefold()):
@@ -387,7 +399,7 @@ def _identifier(text: str, rules: Rules) -> Cell:
     return Cell(kept, dangers(kept))
 
 
-def _text(text: str, rules: Rules) -> Cell:
+def _text(text: str, rules: Column) -> Cell:
     """Keep free text or a category as it stands; blanks, dashes and n/a are missing."""
     shown = tidy(text)
     if shown.strip("-") == "" or shown.casefold() == "n/a":
@@ -399,12 +411,12 @@ def _text(text: str, rules: Rules) -> Cell:
 
 
 @_of_value
-def _number(shown: str, rules: Rules) -> Cell:
+def _number(shown: str, rules: Column) -> Cell:
     """Read a plain number, without a unit."""
     return Cell(*_read_number(shown, rules))
 
 
-def _months(text: str, rules: Rules) -> Cell:
+def _months(text: str, rules: Column) -> Cell:
     """Read a length of time, at least 0, in months of 365.25 / 12 days."""
     shown = tidy(text).casefold()
     if not rules.outcome and shown in {"immediate", "immediately", "at once"}:
@@ -422,7 +434,7 @@ def _months(text: str, rules: Rules) -> Cell:
 
 
 @_of_value
-def _age(shown: str, rules: Rules) -> Cell:
+def _age(shown: str, rules: Column) -> Cell:
     """Read an age in years, between 0 and 120; "66/f" gives the 66."""
     pair = re.fullmatch(r"([0-9]+(?:[.,][0-9]+)?)\s*/\s*[a-z]+", shown)
     cell = _read_quantity(pair[1] if pair else shown, MONTHS_PER_UNIT, "years", rules)
@@ -436,23 +448,18 @@ def _age(shown: str, rules: Rules) -> Cell:
     return Cell(age, cell.note)
 
 
-@_of_value
-def _sex(shown: str, rules: Rules) -> Cell:
-    """Read a sex as f or m; "66/f" gives the f."""
-    shown = re.sub(r"^[0-9.,]+\s*/\s*", "", shown)
+def _word(cells: dict, ignored: str, problem: str, remedy: str, text: str, rules: Column) -> Cell:
+    """Read one of some words."""
+    shown = re.sub(ignored, "", tidy(text).casefold())
     if absent := _absence(shown, rules):
         return absent
-    if shown in {"w", "weiblich"}:
-        return Cell("f", "a word for female")
-    if shown in {"männlich", "maennlich"}:
-        return Cell("m", "a word for male")
-    if shown not in _SEXES:
-        raise CellError("not a sex that can be read", "write f or m, or map the code in a codebook")
-    return Cell(_SEXES[shown])
+    if shown not in cells:
+        raise CellError(problem, f"{remedy}, or map the code in a codebook")
+    return cells[shown]
 
 
 @_of_value
-def _size(shown: str, rules: Rules) -> Cell:
+def _size(shown: str, rules: Column) -> Cell:
     """Read a tumour's largest diameter in cm; the cell may hold "a x b x c"."""
     unit = re.search(r"(?<![a-z])(cm|mm)$", shown)
     parts = [part.strip() for part in shown.split("x")]
@@ -469,12 +476,12 @@ def _size(shown: str, rules: Rules) -> Cell:
 
 
 @_of_value
-def _dose(shown: str, rules: Rules) -> Cell:
+def _dose(shown: str, rules: Column) -> Cell:
     """Read a dose of radiation in Gy."""
     return _read_quantity(shown, {"gy": 1.0}, "gy", rules)
 
 
-def _stage(letter: str, text: str, rules: Rules) -> Cell:
+def _stage(letter: str, text: str, rules: Column) -> Cell:
     """Read a T, N or M, alone ("T2", "2b") or out of a whole TNM cell ("T2 N0 M1 (lung) G3")."""
     shown = tidy(text).casefold()
     if absent := _absence(shown, rules):
@@ -494,7 +501,7 @@ def _stage(letter: str, text: str, rules: Rules) -> Cell:
 
 
 @_of_value
-def _grade(shown: str, rules: Rules) -> Cell:
+def _grade(shown: str, rules: Column) -> Cell:
     """Read a grade from 1 to 3, alone or out of a TNM cell."""
     if re.match(r"[pcyr]*[tnm]\s?[0-4x]", shown):
         grade = read_tnm(shown)["g"]
@@ -509,21 +516,7 @@ def _grade(shown: str, rules: Rules) -> Cell:
     return Cell(_GRADES[bare], "" if bare.isdigit() else "a word for a grade")
 
 
-def _margin(text: str, rules: Rules) -> Cell:
-    """Read a resection margin as R0, R1 or R2."""
-    shown = tidy(text).casefold().replace(" ", "")
-    if absent := _absence(shown, rules):
-        return absent
-    if shown == "rx":
-        return Cell(None, "not assessed")
-    if shown in {"negative", "clear", "free"}:
-        return Cell("R0", "a word for R0")
-    if shown not in {"r0", "r1", "r2"}:
-        raise CellError("not a margin", "write R0, R1 or R2, or map the code in a codebook")
-    return Cell(shown.upper())
-
-
-def _yes_no(text: str, rules: Rules) -> Cell:
+def _yes_no(text: str, rules: Column) -> Cell:
     """Read whether a treatment was given; a dose or a word such as "adjuvant" means yes."""
     written = tidy(text).casefold()
     shown = written.replace("-", " ").strip()
@@ -542,7 +535,7 @@ def _yes_no(text: str, rules: Rules) -> Cell:
     raise CellError("neither yes nor no", "write yes or no, or map the code in a codebook")
 
 
-def _occurred(text: str, rules: Rules) -> Cell:
+def _occurred(text: str, rules: Column) -> Cell:
     """Read whether something was seen: a dash or no means no, a place or a time means yes."""
     shown = tidy(text).casefold()
     if shown and (shown.strip("-") == "" or shown in NONE_SEEN or shown in _NO):
@@ -556,7 +549,7 @@ def _occurred(text: str, rules: Rules) -> Cell:
     return Cell(True)
 
 
-def _status(text: str, rules: Rules) -> Cell:
+def _status(text: str, rules: Column) -> Cell:
     """Read a patient's status: alive, dead_of_disease or dead_other; no code is guessed."""
     shown = " ".join(re.sub(r"[_,-]", " ", tidy(text).casefold()).split())
     remedy = "write alive, dead_of_disease or dead_other, or map the code in a codebook"
@@ -573,6 +566,13 @@ def _status(text: str, rules: Rules) -> Cell:
     )
 
 
+_SEXES = {word: Cell("f") for word in ("f", "female", "woman")}
+_SEXES |= {word: Cell("m") for word in ("m", "male", "man")}
+_SEXES |= {word: Cell("f", "a word for female") for word in ("w", "weiblich")}
+_SEXES |= {word: Cell("m", "a word for male") for word in ("männlich", "maennlich")}
+_MARGINS = {margin.casefold(): Cell(margin) for margin in ("R0", "R1", "R2")}
+_MARGINS |= {word: Cell("R0", "a word for R0") for word in ("negative", "clear", "free")}
+_MARGINS["rx"] = Cell(None, "not assessed")
 # The names are what a codebook writes in its column ``parser``.
 PARSERS = {
     "parse_identifier": _identifier,
@@ -580,13 +580,16 @@ PARSERS = {
     "parse_number": _number,
     "parse_months": _months,
     "parse_age": _age,
-    "parse_sex": _sex,
+    # "66/f" gives the f
+    "parse_sex": functools.partial(
+        _word, _SEXES, r"^[0-9.,]+\s*/\s*", "not a sex that can be read", "write f or m"
+    ),
     "parse_size": _size,
     "parse_t_stage": functools.partial(_stage, "t"),
     "parse_n_stage": functools.partial(_stage, "n"),
     "parse_m_stage": functools.partial(_stage, "m"),
     "parse_grade": _grade,
-    "parse_margin": _margin,
+    "parse_margin": functools.partial(_word, _MARGINS, " ", "not a margin", "write R0, R1 or R2"),
     "parse_yes_no": _yes_no,
     "parse_dose": _dose,
     "parse_occurred": _occurred,

@@ -8,15 +8,7 @@ import pandas as pd
 from vlms.cohort.columns import CANONICAL, OUTCOMES, REQUIRED, resembled
 from vlms.cohort.patients import examine
 from vlms.cohort.personal import personal_columns
-from vlms.cohort.problems import (
-    CohortError,
-    Problems,
-    by_kind,
-    counted,
-    places,
-    printable,
-    quoted,
-)
+from vlms.cohort.problems import CohortError, Problems, by_kind, counted, printable
 from vlms.cohort.tables import SEPARATORS
 
 _MOST_KINDS = 12  # of problems, and
@@ -90,34 +82,31 @@ class Check:
 
     def as_text(self, *, every_cell=False) -> str:
         """Return a summary of one screen, or a table of every cell; safe to print to a terminal."""
-        lines = [printable(self.file, 4096) + ": " + self._reading()]
+        file = self.file if self.sound else self.problems["file"].iloc[0]  # or the codebook
+        lines = [printable(file, 4096) + self._reading()]
         if self.events:
             lines.append("  " + ", ".join(f"{what}: {n}" for what, n in self.events.items()))
         lines += self._columns()
-        for found, title, action in (
-            (self.problems, "problem", "remedy"),
-            (self.warnings, "warning", "action"),
-        ):
-            if found.empty and (title == "problem" or not self.sound):
+        for found, title in ((self.problems, "problem"), (self.warnings, "warning")):
+            if found.empty:
                 continue
             nothing = ", so nothing is computed" if title == "problem" else ""
             lines += ["", counted(len(found), title) + nothing]
-            if found.empty:
-                continue
             if every_cell:
-                lines.append(found.astype(object).fillna("").map(printable).to_string(index=False))
+                shown = found.astype(object).where(found.notna(), "").map(printable)
+                lines.append(shown.to_string(index=False))
             else:
-                lines += _kinds(found, action)
+                lines += _kinds(found)
         return "\n".join(lines)
 
     def _reading(self) -> str:
         """Say how the file was read."""
         if not self.read_as:
-            return "not read"
+            return ""
         rows = counted(self.patients, "patient") if self.sound else f"{self.read_as['rows']} rows"
         comma = self.read_as["decimal_mark"] == "comma"
         return (
-            f"{rows}, {counted(self.read_as['columns'], 'column')};"
+            f": {rows}, {counted(self.read_as['columns'], 'column')};"
             f" {self.read_as['separator']}, {self.read_as['encoding'].upper()}"
             f"{', decimal comma' if comma else ''}; times in {self.read_as['time_unit']}"
         )
@@ -167,7 +156,7 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
         return Check(str(path), problems=error.problems)
     named = {use.name for _, use in plan}
     absent = [name for name in CANONICAL if name not in named]
-    marks = plan[0][1].rules if plan else None
+    marks = plan[0][1] if plan else None
     seen = {
         "read_as": {
             "rows": len(table.lines),
@@ -213,7 +202,7 @@ def _events(patients) -> dict:
 def _time_unit(plan) -> str:
     """Say in which unit the times of the table stand."""
     uses = [use for _, use in plan if use.name in OUTCOMES and use.parser == "parse_months"]
-    units = dict.fromkeys(use.rules.unit or "months" for use in uses)
+    units = dict.fromkeys(use.unit or "months" for use in uses)
     return ", ".join(units) or "no unit"
 
 
@@ -237,20 +226,19 @@ def _named(title: str, names: list[str], more: str = "") -> str:
     return f"{title}: {shown}{more}" if names else ""
 
 
-def _kinds(found: pd.DataFrame, action: str) -> list[str]:
+def _kinds(found: pd.DataFrame) -> list[str]:
     """Tell problems by column and kind: how many cells, what they hold, where, what to write."""
     kinds = by_kind(found)
-    width = min(30, max(len(printable(kind["column"].iloc[0], 30)) for kind in kinds))
+    width = max(len(kind.column) for kind in kinds)
     lines = []
     for kind in kinds[:_MOST_KINDS]:
-        first = kind.iloc[0]
-        said = ": ".join(filter(None, [quoted(kind), printable(first["problem"], _WIDEST)]))
-        lines += _wrapped(printable(first["column"], 30).ljust(width) + "  " + said, 2, width + 4)
-        what_to_do = " · ".join(filter(None, [places(kind), printable(first[action], 1000)]))
+        said = ": ".join(filter(None, [kind.held, kind.problem]))
+        lines += _wrapped(f"{kind.column:{width}}  {said}", 2, width + 4)
+        what_to_do = " · ".join(filter(None, [kind.where, kind.action]))
         lines += _wrapped(what_to_do, width + 4, width + 4)
     if len(kinds) > _MOST_KINDS:
         lines.append(f"  … and {len(kinds) - _MOST_KINDS} more kinds")
-    if len(found) > len(kinds) or len(kinds) > _MOST_KINDS:
+    if len(found) > min(len(kinds), _MOST_KINDS):
         lines.append("  --all lists every cell")
     return lines
 

@@ -16,19 +16,13 @@ label, description   for readers
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from vlms.cohort.cells import CM_PER_UNIT, MONTHS_PER_UNIT, PARSERS, CellError, Rules, tidy
-from vlms.cohort.columns import (
-    CANONICAL,
-    LIKE_AN_OUTCOME,
-    OUTCOMES,
-    SYNONYMS,
-    Use,
-    canonical_use,
-)
+from vlms.cohort.cells import CM_PER_UNIT, MONTHS_PER_UNIT, PARSERS, CellError, Column, tidy
+from vlms.cohort.columns import CANONICAL, LIKE_AN_OUTCOME, OUTCOMES, SYNONYMS
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, plain_name, read_table
 
@@ -60,7 +54,7 @@ A03,77,f,retroperitoneum,inferior vena cava,,,,M0,1,R0,no,no,41,dead_other,,
 """
 
 
-def read_codebook(path) -> list[Use]:
+def read_codebook(path) -> list[Column]:
     """Read a codebook, and refuse it with every problem in it.
 
     Parameters
@@ -70,7 +64,7 @@ def read_codebook(path) -> list[Use]:
 
     Returns
     -------
-    list of Use
+    list of Column
         In the order of the codebook.
 
     Raises
@@ -175,7 +169,7 @@ def write_codebook(draft: pd.DataFrame, stream) -> None:
     draft.to_csv(stream, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
 
 
-def _read_use(cells: dict, line: int, problems: Problems) -> list[Use]:
+def _read_use(cells: dict, line: int, problems: Problems) -> list[Column]:
     """Read one row of a codebook; of a wrong one note all that is wrong."""
     before = len(problems.errors)
 
@@ -214,26 +208,26 @@ def _read_use(cells: dict, line: int, problems: Problems) -> list[Use]:
         refuse("missing", "a text is both missing and a level", "remove it from one")
     if len(problems.errors) > before:
         return []
-    rules = Rules(
+    use = replace(
+        column or Column(name, label=name),
+        printed=cells["printed"],
+        parser=parser,
         unit=unit if units else "",
-        outcome=bool(column and column.outcome),
-        required=bool(column and column.required),
         levels=levels,
         missing=missing,
     )
-    label = cells["label"] or (column.label if column else name)
-    description = cells["description"] or (column.description if column else "")
-    use = Use(cells["printed"], name, parser, rules, label, description)
+    said = {key: cells[key] for key in ("label", "description") if cells[key]}
+    use = replace(use, **said)
     for meaning in levels.values():
         _check_level(use, meaning, line, problems)
     return [use]
 
 
-def _check_level(use: Use, meaning: str, line: int, problems: Problems):
+def _check_level(use: Column, meaning: str, line: int, problems: Problems):
     """Refuse a level that the column's parser cannot read, or of an outcome not without doubt."""
     where = {"line": line, "column": "levels", "raw": meaning}
     try:
-        note = PARSERS[use.parser](meaning, use.rules).note
+        note = PARSERS[use.parser](meaning, use).note
     except CellError as error:
         problems.error(str(error), "name a level that exists", **where)
     else:
@@ -254,10 +248,10 @@ def _draft(printed: str, column: TextColumn) -> dict:
         note = "an outcome? Then give it a canonical name; else one of your own"
         return row | {"levels": _levels(texts), "description": note}
     if not name:
-        number = Use(printed, key, "parse_number", Rules())
+        number = Column(key, "parse_number")
         parser = "parse_number" if texts and all(map(number.reads, texts)) else ""
         return row | {"name": key, "parser": parser, "label": row["printed"]}
-    use = canonical_use(name, printed)
+    use = CANONICAL[name]
     row |= {"name": name, "parser": use.parser, "label": use.label}
     row |= {"description": use.description}
     row |= {"levels": _levels([text for text in texts if not use.reads(text)])}

@@ -146,7 +146,11 @@ def _unlikely(patients):
             problem = "M1 at diagnosis, and yet a first distant recurrence later"
             action = "kept; not at risk of a distant recurrence, so left out of that endpoint"
             yield "warning", row, "distant_recurrence_months", problem, action
-    if "status" in patients and len(patients) and (patients["status"] == "alive").all():
+    if (
+        "status" in patients
+        and len(patients)
+        and patients["status"].eq("alive").fillna(False).all()
+    ):
         yield "warning", None, "status", "every patient is alive", "there is no death to analyse"
     others = patients.columns.difference(["patient_id"])
     if len(others) >= 4 and len(patients):

@@ -6,9 +6,9 @@ lost without a word.
 
 import difflib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from vlms.cohort.cells import CellError, Rules, dangers, read_cell, tidy
+from vlms.cohort.cells import CellError, Column, dangers, tidy
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, TextTable, plain_name
 
@@ -18,69 +18,36 @@ LIKE_AN_OUTCOME = re.compile(
 )
 _DECIMAL_COMMA = re.compile(r"[0-9]*,[0-9]+")
 
-
-@dataclass(frozen=True)
-class Column:
-    """A canonical column: how its cells are read (`PARSERS`, `Rules`), and what it means."""
-
-    name: str
-    parser: str
-    label: str
-    description: str
-    outcome: bool = False
-    required: bool = False
-
-
-_COLUMNS = (
-    Column(
-        "patient_id", "parse_identifier", "Patient", "identifier, one row a patient", True, True
-    ),
-    Column("age_years", "parse_age", "Age (years)", "age at diagnosis, in years"),
-    Column("sex", "parse_sex", "Sex", "f or m"),
-    Column("site", "parse_text", "Site", "where the tumour grew"),
-    Column("vessel", "parse_text", "Vessel", "the vessel it arose from"),
-    Column("size_cm", "parse_size", "Size (cm)", "largest diameter, in cm"),
-    Column("t_stage", "parse_t_stage", "T", "T1, T2, … at diagnosis"),
-    Column("n_stage", "parse_n_stage", "N", "N0 or N1 at diagnosis"),
-    Column("m_stage", "parse_m_stage", "M", "M0 or M1 at diagnosis"),
-    Column("grade", "parse_grade", "Grade", "1, 2 or 3"),
-    Column("margin", "parse_margin", "Margin", "R0, R1 or R2"),
-    Column("radiotherapy", "parse_yes_no", "Radiotherapy", "yes or no"),
-    Column("chemotherapy", "parse_yes_no", "Chemotherapy", "yes or no"),
-    Column(
-        "time_months",
-        "parse_months",
-        "Follow-up (months)",
-        "months from diagnosis or operation to death or last contact",
-        True,
-        True,
-    ),
-    Column(
-        "status",
-        "parse_status",
-        "Status",
-        "alive, dead_of_disease or dead_other, at the end of time_months",
-        True,
-        True,
-    ),
-    Column(
-        "local_recurrence_months",
-        "parse_months",
-        "Local recurrence (months)",
-        "months to local recurrence; blank if none was seen",
-        True,
-    ),
-    Column(
-        "distant_recurrence_months",
-        "parse_months",
-        "Distant recurrence (months)",
-        "months to distant recurrence; blank if none was seen",
-        True,
-    ),
-)
-CANONICAL = {column.name: column for column in _COLUMNS}
-REQUIRED = tuple(column.name for column in _COLUMNS if column.required)
-OUTCOMES = tuple(column.name for column in _COLUMNS if column.outcome)
+# name | how its cells are read | label | what it means | whether it is an outcome, required
+_TABLE = """
+patient_id    | parse_identifier | Patient      | identifier, one row a patient | outcome required
+age_years     | parse_age     | Age (years)     | age at diagnosis, in years |
+sex           | parse_sex     | Sex             | f or m |
+site          | parse_text    | Site            | where the tumour grew |
+vessel        | parse_text    | Vessel          | the vessel it arose from |
+size_cm       | parse_size    | Size (cm)       | largest diameter, in cm |
+t_stage       | parse_t_stage | T               | T1, T2, … at diagnosis |
+n_stage       | parse_n_stage | N               | N0 or N1 at diagnosis |
+m_stage       | parse_m_stage | M               | M0 or M1 at diagnosis |
+grade         | parse_grade   | Grade           | 1, 2 or 3 |
+margin        | parse_margin  | Margin          | R0, R1 or R2 |
+radiotherapy  | parse_yes_no  | Radiotherapy    | yes or no |
+chemotherapy  | parse_yes_no  | Chemotherapy    | yes or no |
+time_months   | parse_months  | Follow-up (months) | months from diagnosis or operation to death \
+or last contact | outcome required
+status        | parse_status  | Status          | alive, dead_of_disease or dead_other, at the end \
+of time_months | outcome required
+local_recurrence_months | parse_months | Local recurrence (months) | months to local recurrence; \
+blank if none was seen | outcome
+distant_recurrence_months | parse_months | Distant recurrence (months) | months to distant \
+recurrence; blank if none was seen | outcome
+"""
+CANONICAL = {
+    name: Column(name, *about, outcome="outcome" in flags, required="required" in flags)
+    for name, *about, flags in (map(str.strip, row.split("|")) for row in _TABLE.split("\n") if row)
+}
+REQUIRED = tuple(name for name, column in CANONICAL.items() if column.required)
+OUTCOMES = tuple(name for name, column in CANONICAL.items() if column.outcome)
 # What others call them, as `plain_name` writes it.
 SYNONYMS = {
     synonym: name
@@ -100,53 +67,11 @@ SYNONYMS = {
     }.items()
     for synonym in synonyms.split()
 }
-_KINDS = {
-    **dict.fromkeys(
-        ("parse_number", "parse_months", "parse_age", "parse_size", "parse_dose"), "float64"
-    ),
-    "parse_grade": "Int64",
-    "parse_yes_no": "boolean",
-    "parse_occurred": "boolean",
-}
 
 
-@dataclass(frozen=True)
-class Use:
-    """One use of a printed column: what it becomes, and how its cells are read."""
-
-    printed: str
-    name: str
-    parser: str
-    rules: Rules
-    label: str = ""
-    description: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The pandas dtype of the column that results."""
-        return _KINDS.get(self.parser, "string")
-
-    def clean(self, text: str):
-        """Read one cell."""
-        return read_cell(text, self.parser, self.rules)
-
-    def reads(self, text: str) -> bool:
-        """Whether a cell can be read."""
-        try:
-            self.clean(text)
-        except CellError:
-            return False
-        return True
-
-
-def canonical_use(name: str, printed: str) -> Use:
-    """Return how a canonical column is read that stands in a table under its own name."""
-    column = CANONICAL[name]
-    rules = Rules(outcome=column.outcome, required=column.required)
-    return Use(printed, name, column.parser, rules, column.label, column.description)
-
-
-def plan_columns(table: TextTable, book: list[Use], problems: Problems) -> list[tuple[int, Use]]:
+def plan_columns(
+    table: TextTable, book: list[Column], problems: Problems
+) -> list[tuple[int, Column]]:
     """Decide what each printed column is; the place in the table and its use, in order."""
     line = problems.header_line
     places = {plain_name(name): place for place, name in enumerate(table.header)}
@@ -165,14 +90,13 @@ def plan_columns(table: TextTable, book: list[Use], problems: Problems) -> list[
                 problem = f"both this column and, by the codebook, another is {key}"
                 remedy = "name this column in the codebook, or in the table differently"
                 problems.error(problem, remedy, line=line, column=key)
-            plan.append((place, canonical_use(key, table.header[place])))
+            plan.append((place, replace(CANONICAL[key], printed=table.header[place])))
             mapped.add(key)
     named = {use.name for _, use in plan}
     if "tnm" in places and "tnm" not in mapped:
         stages = ("t_stage", "n_stage", "m_stage", "grade")
-        plan += [
-            (places["tnm"], canonical_use(name, table.header[places["tnm"]])) for name in stages
-        ]
+        printed = table.header[places["tnm"]]
+        plan += [(places["tnm"], replace(CANONICAL[name], printed=printed)) for name in stages]
     for name in (name for name in REQUIRED if name not in named):
         problem = f"no column {name} ({CANONICAL[name].description})"
         remedy = (
@@ -191,7 +115,7 @@ def plan_columns(table: TextTable, book: list[Use], problems: Problems) -> list[
             plan.append(
                 (place, _further(table.columns[place], table.header[place], marks, problems))
             )
-    plan = [(place, replace(use, rules=replace(use.rules, **marks))) for place, use in plan]
+    plan = [(place, replace(use, **marks)) for place, use in plan]
     rank = {name: place for place, name in enumerate(CANONICAL)}
     return sorted(plan, key=lambda item: rank.get(item[1].name, len(rank)))
 
@@ -237,10 +161,10 @@ def _likeness(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one, other).ratio()
 
 
-def _further(column: TextColumn, printed: str, marks: dict, problems: Problems) -> Use:
+def _further(column: TextColumn, printed: str, marks: dict, problems: Problems) -> Column:
     """Take a column without a canonical name as numbers if all its cells are, else as text."""
-    as_text = Use(printed, printed, "parse_text", Rules())
-    as_number = Use(printed, printed, "parse_number", Rules(**marks))
+    as_text = Column(printed, printed=printed)
+    as_number = Column(printed, "parse_number", printed=printed, **marks)
     cells = [text for text in column.texts if tidy(text).strip("-")]
     if any(re.match(r"0[0-9]", text.strip()) for text in cells):  # "007" is a code
         return as_text

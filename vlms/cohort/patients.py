@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vlms.cohort.cells import CellError, read_cells, read_tnm
+from vlms.cohort.cells import CellError, Column, read_cells, read_tnm
 from vlms.cohort.codebook import read_codebook
 from vlms.cohort.coherence import incoherences
-from vlms.cohort.columns import CANONICAL, Use, plan_columns
+from vlms.cohort.columns import CANONICAL, plan_columns
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, TextTable, plain_name, read_table, uncollected
 
@@ -38,7 +38,7 @@ class Cohort:
         name, label, description, of each column of `patients`.
     source : str
         The file.
-    uses : tuple of Use
+    uses : tuple of Column
         How each column was read.
     """
 
@@ -46,7 +46,7 @@ class Cohort:
     issues: pd.DataFrame
     columns: pd.DataFrame
     source: str
-    uses: tuple[Use, ...]
+    uses: tuple[Column, ...]
 
     def __repr__(self):
         return f"<{len(self.patients)} patients of {self.source}, {len(self.issues)} issues>"
@@ -133,7 +133,7 @@ def examine(path, codebook, problems: Problems, *, encoding=None):
     patients : pandas.DataFrame
         As in `Cohort`; a cell that could not be read is NA.
     table : TextTable
-    plan : list of tuple of int and Use
+    plan : list of tuple of int and Column
         The place in the table of each use of a column.
 
     Raises
@@ -159,7 +159,7 @@ def _type(table: TextTable, plan: list, problems: Problems) -> pd.DataFrame:
     typed: dict[str, pd.Series] = {}
     for place, use in plan:
         column = table.columns[place]
-        values, said = read_cells(column.texts, use.parser, use.rules)
+        values, said = read_cells(column.texts, use)
         if use.kind == "float64":
             values = [np.nan if value is None else value for value in values]
         series = pd.Series(pd.array(values, dtype=use.kind).take(column.codes))
@@ -174,7 +174,7 @@ def _type(table: TextTable, plan: list, problems: Problems) -> pd.DataFrame:
     return pd.DataFrame(typed)
 
 
-def _cell(table: TextTable, place: int, row: int, use: Use) -> dict:
+def _cell(table: TextTable, place: int, row: int, use: Column) -> dict:
     """Say where a cell stands, and what it holds."""
     raw = table.columns[place].at(row)
     return {"line": table.lines[row], "column": use.printed, "raw": raw}
@@ -186,7 +186,7 @@ def _reconcile(before, series, table, place, use, problems) -> pd.Series:
     for row in np.flatnonzero(differs):
         problem = f"another column gives {before[row]} for {use.name}, this one {series[row]}"
         problems.error(problem, "correct one of them", **_cell(table, place, row, use))
-    if use.rules.outcome:
+    if use.outcome:
         for row in np.flatnonzero((before.notna() != series.notna()).to_numpy(bool)):
             found = before[row] if pd.notna(before[row]) else series[row]
             problem = f"only one of two columns gives a {use.name}"

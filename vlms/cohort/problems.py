@@ -7,6 +7,7 @@ to a person, they are grouped by column and kind: a code that 165 cells hold is 
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -97,42 +98,40 @@ def printable(text, longest: int = _SHOWN) -> str:
     )
 
 
-def by_kind(found: pd.DataFrame) -> list[pd.DataFrame]:
+class Kind(NamedTuple):
+    """Problems of one kind in one column, in words: what and how many cells, where, what to do."""
+
+    column: str
+    count: int
+    held: str
+    where: str
+    problem: str
+    action: str
+
+
+def by_kind(found: pd.DataFrame) -> list[Kind]:
     """Group problems, or issues, by column and kind, in the order of their first lines.
 
     Examples
     --------
     >>> problems = Problems("my.csv")
     >>> for line, time in [(2, 30), (5, 41)]:
-    ...     problems.warn(f"after the end of follow-up at {time} months", "", line=line)
-    >>> [kind["line"].tolist() for kind in by_kind(problems.issues())]
-    [[2, 5]]
+    ...     problems.warn(f"after the end of follow-up at {time} months", "kept", line=line)
+    >>> by_kind(problems.issues())[0].where
+    'lines 2 and 5'
     """
-    kind = found["problem"].astype(object).map(lambda text: _PARTICULAR.sub("…", text))
-    return [group for _, group in found.groupby([found["column"], kind], sort=False, dropna=False)]
-
-
-def quoted(kind: pd.DataFrame) -> str:
-    """Say how many cells are of a kind, and what most of them hold."""
-    raws = kind["raw"][kind["raw"] != ""].value_counts()
-    texts = ", ".join(f"“{printable(raw, 60)}”" for raw in raws.index[:_FEW])
-    texts += " …" if len(raws) > _FEW else ""
-    if len(kind) == 1:
-        return texts
-    return f"{len(kind)} cells" + (f" hold {texts}" if texts else "")
-
-
-def places(kind: pd.DataFrame) -> str:
-    """Name the first lines of a kind, and who stands there."""
-    lines = list(kind["line"].dropna().unique())
-    if not lines:
-        return ""
-    more = ", …" if len(lines) > _FEW else ""
-    said = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:_FEW]))}{more}"
-    patients = list(kind["patient_id"].dropna().unique())
-    named = ", ".join(printable(patient, 40) for patient in patients[:_FEW])
-    more = ", …" if len(patients) > _FEW else ""
-    return said + (f", patient{'s' if len(patients) > 1 else ''} {named}{more}" if named else "")
+    masked = found["problem"].astype(object).map(lambda text: _PARTICULAR.sub("…", text))
+    return [
+        Kind(
+            printable(column, 30),
+            len(cells),
+            _held(cells["raw"]),
+            _where(cells),
+            _first_of(cells["problem"]),
+            _first_of(cells.iloc[:, -1]),
+        )
+        for (column, _), cells in found.groupby([found["column"], masked], sort=False)
+    ]
 
 
 def counted(number: int, what: str) -> str:
@@ -151,22 +150,55 @@ def _as_frame(found, last, patients) -> pd.DataFrame:
     return frame.astype(text).sort_values("line", kind="stable", ignore_index=True)
 
 
+def _held(raws: pd.Series) -> str:
+    """Say how many cells are of a kind, and what most of them hold."""
+    counts = raws[raws != ""].value_counts().head(_FEW + 1)
+    several = len(counts) > 1 and counts.iloc[0] > 1
+    texts = [
+        f"“{printable(raw, 60)}”" + (f" ({n})" if several else "") for raw, n in counts.items()
+    ]
+    held = ", ".join(texts[:_FEW]) + (", …" if len(texts) > _FEW else "")
+    if len(raws) == 1:
+        return held
+    return f"{len(raws)} cells" + (f" hold {held}" if held else "")
+
+
+def _where(cells: pd.DataFrame) -> str:
+    """Name the first lines of a kind, and who stands there."""
+    named = [_few("line", cells["line"]), _few("patient", cells["patient_id"])]
+    return ", ".join(filter(None, named))
+
+
+def _few(what: str, values: pd.Series) -> str:
+    """Name the first few of some values: "lines 2 and 5", "lines 2, 3, 4, …"."""
+    shown = [printable(value, 40) for value in values.dropna().unique()[: _FEW + 1]]
+    if not shown:
+        return ""
+    if len(shown) > _FEW:
+        return f"{what}s {', '.join(shown[:_FEW])}, …"
+    *first, last = shown
+    return f"{what}s {', '.join(first)} and {last}" if first else f"{what} {last}"
+
+
+def _first_of(said: pd.Series) -> str:
+    """Return what is said of the first cell of a kind, and whether it differs for others."""
+    return printable(said.iloc[0], 1000) + (" (the first)" if said.nunique() > 1 else "")
+
+
 def _shorten(text: str, longest: int = _SHOWN) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _message(problems: pd.DataFrame) -> str:
-    """Tell each kind of problem by its first cell."""
+    """Tell each kind of problem on a line."""
     lines = [f"{counted(len(problems), 'problem')}, so nothing is computed:"]
     kinds = by_kind(problems)
+    file = printable(problems["file"].iloc[0])
     for kind in kinds[:_MOST_KINDS]:
-        first = kind.iloc[0]
-        where = [printable(first["file"]), places(kind.head(1))]
-        where += [f"column {printable(first['column'])}"] if first["column"] else []
-        raw = f" “{printable(first['raw'])}”" if first["raw"] else ""
-        more = f" ({len(kind)} cells: {places(kind)})" if len(kind) > 1 else ""
-        said = f"{', '.join(filter(None, where))}:{raw} {first['problem']}; {first['remedy']}."
-        lines.append(said + more)
+        column = f"column {kind.column}" if kind.column else ""
+        where = ", ".join(filter(None, [file, kind.where, column]))
+        held = f" {kind.held}" if kind.held else ""
+        lines.append(f"{where}:{held} {kind.problem}; {kind.action}.")
     if len(kinds) > _MOST_KINDS:
         lines.append(f"… and {len(kinds) - _MOST_KINDS} more kinds; all are in .problems")
     return "\n".join(lines)

@@ -297,8 +297,10 @@ def _split_quoted(lines, first, separator, problems):
                 starts.append(begins)
             begins = first + reader.line_num + 1
     except csv.Error as error:
+        never = "unexpected end of data" in str(error)
+        what = "the quotation mark that opens here is never closed" if never else error
         problems.stop(
-            f"cannot be split into cells: {error}",
+            f"cannot be split into cells: {what}",
             "check the quotation marks, and the length of the cells",
             line=_opening_line(lines, begins, first + reader.line_num),
         )

@@ -1,0 +1,350 @@
+"""What a reader is told of a table, the template and the draft of a codebook, by the commands."""
+
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from vlms.__main__ import main
+from vlms.cohort import check_cohort, draft_codebook, read_cohort, write_codebook
+
+GOOD = """\
+patient_id,site,time_months,status,local_recurrence_months,distant_recurrence_months
+P1,thigh,18,alive,,
+P2,arm,30,dead_of_disease,12,20
+P3,NA,40,dead_other,,
+"""
+BAD = """\
+patient_id,time_months,status
+P1,-3,alive
+P2,30 \x1b[2J,dead
+"""
+ODD = """\
+patient_id,time_months,status,chemotheraphy,Alter,mitoses,radiotherapy,grade,local_recurrence_months
+P1,18,alive,yes,66,12,yes,2,
+P2,30,dead_of_disease,no,50,3,,,12
+P3,40,dead_other,no,71,4,no,,
+"""
+FOREIGN = """\
+Pat-Nr;Alter;Geschlecht;Monate;Vitalstatus;Rezidiv;Tumorlage
+1;66;1;18,5;0;;Bein
+2;50;2;30;1;12;Arm
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(text, name="patients.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_bytes(text.encode(encoding))
+        return str(path)
+
+    return write
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def told(*arguments):
+    """Return the output of a check on one line."""
+    return " ".join(run("check", *arguments).output.split())
+
+
+def as_json(path, *options):
+    return json.loads(run("check", "--json", path, *options).output)
+
+
+# Sound or not
+
+
+def test_a_sound_table_exits_0_with_patients_events_and_warnings(table):
+    path = table(GOOD)
+    assert run("check", path).exit_code == 0
+    output = told(path)
+    assert "3 patients, 6 columns; comma, UTF-8; times in months" in output
+    for text in ["deaths of the disease: 1", "other deaths: 1", "local recurrences: 1"]:
+        assert text in output
+    assert "1 warning site “NA”: kept as text" in output
+    assert "line 4, patient P3 · read as NA" in output
+
+
+def test_an_unsound_table_exits_1_with_every_problem(table):
+    path = table(BAD)
+    assert run("check", path).exit_code == 1
+    output = told(path)
+    assert "3 problems, so nothing is computed" in output
+    assert "time_months “-3”: a time below 0 line 2, patient P1 · write the time" in output
+    assert "dead, but of what? line 3, patient P2 · write dead_of_disease or dead_other" in output
+
+
+def test_problems_are_told_by_column_and_kind_and_each_stays_within_reach(table):
+    codes = [("1", 165), ("2", 63)]
+    rows = [f"P{code}{i},{i + 1},{code}" for code, n in codes for i in range(n)]
+    path = table("\n".join(["patient_id,time_months,status", *rows]) + "\n")
+    assert len(run("check", path).output.splitlines()) < 14
+    output = told(path)
+    assert "228 cells hold “1” (165), “2” (63): a code whose meaning is not known" in output
+    assert "lines 2, 3, 4, …, patients P10, P11, P12, … · write alive" in output
+    assert "--all lists every cell" in output
+    every = run("check", path, "--all").output
+    assert every.count("a code whose meaning is not known") == 228
+    assert [problem["line"] for problem in as_json(path)["problems"]] == list(range(2, 230))
+
+
+def test_problems_that_differ_in_their_numbers_only_are_one_kind(table):
+    rows = "".join(f"P{i},{i + 10},dead_other,{i + 20}\n" for i in range(30))
+    path = table("patient_id,time_months,status,local_recurrence_months\n" + rows)
+    output = told(path)
+    assert output.count("after the end of follow-up") == 1
+    assert "30 cells hold “20”, “21”, “22”, …" in output
+
+
+def test_problems_of_many_kinds_still_fit_on_a_screen(table):
+    header = ",".join(["patient_id", "time_months", "status", *(f"relapse_{i}" for i in range(40))])
+    path = table(f"{header}\nP1,12,alive{',1' * 40}\nP2,13,dead_other{',0' * 40}\n")
+    output = run("check", path).output
+    assert len(output.splitlines()) < 45
+    assert "… and 28 more kinds" in output
+    assert len(as_json(path)["warnings"]) == 40
+
+
+def test_no_cell_can_send_control_characters_to_the_terminal(table):
+    for option in ([], ["--all"]):
+        output = run("check", table(BAD), *option).output
+        assert "\x1b" not in output
+        assert "\\x1b[2J" in output
+
+
+def test_what_to_do_is_never_cut(table):
+    header = ",".join(f"column_{number}" for number in range(40))
+    output = told(table(header + "\n" + "1," * 39 + "1\n"))
+    assert "rename a column, or map it in a codebook; the table has column_0" in output
+    assert "column_39" in output.split("status")[-1]
+
+
+def test_json_is_for_programs(table):
+    bad, sound = as_json(table(BAD)), as_json(table(GOOD))
+    assert bad["sound"] is False
+    assert [problem["line"] for problem in bad["problems"]] == [2, 3, 3]
+    assert (sound["sound"], sound["patients"]) == (True, 3)
+    assert sound["warnings"][0]["raw"] == "NA"
+
+
+@pytest.mark.parametrize(
+    "path", ["https://example.org/x.csv", "/no/such.csv", "/", "/dev/zero", ""]
+)
+def test_what_is_no_file_exits_1_without_a_traceback(path):
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "nothing is computed" in result.output
+
+
+def test_separator_encoding_decimal_mark_and_unit_are_told_as_read(table):
+    path = table(FOREIGN.replace("Bein", "größer"), encoding="latin-1")
+    assert run("check", path).exit_code == 1
+    book = table(
+        "printed,name,unit,levels\nPat-Nr,patient_id,,\nMonate,time_months,days,\n"
+        "Vitalstatus,status,,0=alive; 1=dead_other\nRezidiv,relapse,,\n",
+        "book.csv",
+    )
+    options = ("--encoding", "latin-1", "--codebook", book)
+    output = told(path, *options)
+    assert "2 patients, 7 columns; semicolon, LATIN-1, decimal comma; times in days" in output
+    assert as_json(path, *options)["read_as"] == {
+        "rows": 2,
+        "columns": 7,
+        "separator": "semicolon",
+        "encoding": "latin-1",
+        "decimal_mark": "comma",
+        "time_unit": "days",
+    }
+
+
+def test_the_problems_of_a_codebook_name_the_codebook(table):
+    book = table("printed,name,parser\nx,status,parse_foo\n", "book.csv")
+    result = run("check", table(GOOD), "--codebook", book)
+    assert result.exit_code == 1
+    assert "book.csv" in result.output
+    assert "unknown parser" in result.output
+
+
+# What becomes of the columns
+
+
+def test_every_column_that_is_not_used_is_named_with_the_known_one_it_resembles(table):
+    path = table(ODD)
+    output = told(path)
+    assert "not used: chemotheraphy (resembles chemotherapy), Alter (resembles age_years)" in output
+    assert "not used: mitoses; only if you name it as group or covariate" in output
+    assert as_json(path)["ignored"] == [
+        {"column": "chemotheraphy", "resembles": "chemotherapy"},
+        {"column": "Alter", "resembles": "age_years"},
+        {"column": "mitoses", "resembles": None},
+    ]
+    path = table(ODD.replace("Alter", "radiotherapy_2"))  # none that the table has
+    assert {"column": "radiotherapy_2", "resembles": None} in as_json(path)["ignored"]
+
+
+def test_optional_columns_that_are_absent_and_missing_values_are_told(table):
+    path = table(ODD)
+    found = as_json(path)
+    assert found["absent"] == (
+        "age_years sex site vessel size_cm t_stage n_stage m_stage margin chemotherapy"
+        " distant_recurrence_months".split()
+    )
+    # A blank recurrence is none seen, not a missing value.
+    assert "local_recurrence_months" not in found["missing"]
+    assert (found["missing"]["radiotherapy"], found["missing"]["grade"]) == (1, 2)
+    assert "missing values: grade 2, radiotherapy 1" in told(path)
+
+
+def test_an_unsound_table_is_told_of_its_columns_too(table):
+    path = table(ODD.replace("dead_other", "dead").replace("71,4,no,,", "71,4,no,9,"))
+    assert "chemotheraphy (resembles chemotherapy)" in told(path)
+    missing = as_json(path)["missing"]
+    # A cell that is listed as a problem is not missing: only that of P2 is.
+    assert (missing["status"], missing["grade"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "what"),
+    [
+        ("Name", "a b c", "a name"),
+        ("Vor-Name", "a b c", "a name"),
+        ("Prénom", "a b c", "a name"),
+        ("Geburtsdatum", "1 2 3", "a date of birth"),
+        ("DOB", "1 2 3", "a date of birth"),
+        ("seen", "1948-02-03 12.07.1951 03/04/1939", "a date of birth"),
+        ("seen", "1948 1951 1939", "a date of birth"),
+        ("AHV-Nr.", "1 2 3", "a national number"),
+        # 7 + 3*5 + 6 + 3*9 + 2 + 3*1 + 7 + 3*0 + 7 + 3*6 + 9 + 3*8 = 125, and 130 - 125 = 5
+        ("key", "756.9217.0769.85 - -", "a national number"),
+        ("key", "756.9217.0769.84 - -", None),
+        ("key", "078-05-1120 - -", "a national number"),
+        # 9*10 + 4*9 + 3*8 + 4*7 + 7*6 + 6*5 + 5*4 + 9*3 + 1*2 = 299 = 27*11 + 2, and 11 - 2 = 9;
+        # 92 = 8*11 + 4, and 11 - 4 = 7; 208 = 18*11 + 10, and 11 - 10 = 1
+        ("key", "9434765919 4010232137 1234567881", "a national number"),
+        ("key", "9434765918 4010232136 1234567882", None),
+        ("key", "311280-1234 010203-1234 241290-1111", "a national number"),
+        # The specimen that the tax office prints, and two made by its rule (ISO 7064)
+        ("key", "86095742719 47036892816 65929970489", "a national number"),
+        ("site", "left_thigh right_thigh arm", None),
+        ("vessel_name", "a b c", None),
+        ("operated", "1998-02-03 2001-07-12 1989-01-01", None),
+        ("mitoses", "1950 3 4", None),
+        ("phone", "4179123456 4179123457 4179123458", None),
+    ],
+)
+def test_a_column_that_looks_personal_is_named_with_care(table, header, cells, what):
+    rows = zip("123", [18, 30, 40], ["alive", "dead_other", "alive"], cells.split(), strict=True)
+    lines = [",".join(map(str, row)) for row in rows]
+    path = table("\n".join([f"patient_id,time_months,status,{header}", *lines]) + "\n")
+    found = as_json(path)["looks_like"]
+    assert [(row["column"], row["what"]) for row in found] == ([(header, what)] if what else [])
+    if what:
+        assert f"looks like {what}: {header} (by its " in told(path)
+
+
+def test_identifiers_that_are_names_or_national_numbers_are_told(table):
+    names = GOOD.replace("P1", "Anna Muster").replace("P2", "Jean Dupont").replace("P3", "Eva Ek")
+    assert as_json(table(names))["looks_like"][0]["what"] == "a name"
+    numbers = as_json(table(GOOD.replace("P1", "078-05-1120")))["looks_like"]
+    assert [(row["column"], row["what"]) for row in numbers] == [
+        ("patient_id", "a national number")
+    ]
+
+
+def test_a_table_of_many_columns_still_fits_on_a_screen(table):
+    header = ",".join(["patient_id", "time_months", "status", *(f"gene_{i}" for i in range(300))])
+    path = table(f"{header}\nP1,12,alive{',1' * 300}\nP2,13,dead_other{',0' * 300}\n")
+    assert len(run("check", path).output.splitlines()) < 24
+    assert "and 286 more (--json lists all)" in told(path)
+    assert len(as_json(path)["ignored"]) == 300
+
+
+# Template and codebook
+
+
+def test_the_template_is_an_empty_table_beside_a_sound_example(tmp_path):
+    assert run("template", str(tmp_path / "mine.csv")).exit_code == 0
+    empty, example = tmp_path / "mine.csv", tmp_path / "mine-example.csv"
+    assert empty.read_text().count("\n") == 1
+    assert example.read_text().startswith(empty.read_text())
+    cohort = read_cohort(example)
+    assert cohort.issues.empty
+    assert set(cohort.patients["status"]) == {"alive", "dead_of_disease", "dead_other"}
+
+
+@pytest.mark.parametrize("existing", ["mine.csv", "mine-example.csv"])
+def test_the_template_overwrites_nothing(tmp_path, existing):
+    (tmp_path / existing).write_text("precious")
+    result = run("template", str(tmp_path / "mine.csv"))
+    assert result.exit_code == 1
+    assert "exists already" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == [existing]
+
+
+@pytest.mark.parametrize("path", ["no/such/mine.csv", ".", ""])
+def test_a_template_that_cannot_be_written_says_so_without_a_traceback(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    result = run("template", path)
+    assert result.exit_code == 1
+    assert "no file can be written" in result.output
+
+
+def test_a_draft_names_what_is_well_known_and_leaves_outcomes_open(table, tmp_path):
+    path, book = table(FOREIGN), tmp_path / "book.csv"
+    draft = draft_codebook(path).set_index("printed")
+    assert draft.loc["Alter", "name"] == "age_years"
+    assert draft.loc["Alter", "unit"] == "years"
+    assert draft.loc["Geschlecht", ["name", "levels"]].tolist() == ["sex", "1=; 2="]
+    assert draft.loc["Vitalstatus", ["name", "levels"]].tolist() == ["", "0=; 1="]
+    assert draft.loc[["Monate", "Rezidiv"], "name"].tolist() == ["", ""]
+    # Nor can it be used as it is.
+    assert run("codebook", path, "--output", str(book)).exit_code == 0
+    problems = " ".join(check_cohort(path, book).problems["problem"])
+    assert "not said what it is" in problems
+    assert "says not what it means" in problems
+
+
+def test_a_draft_that_is_filled_in_reads_the_table(table, tmp_path):
+    path = table(FOREIGN)
+    draft = draft_codebook(path).set_index("printed", drop=False)
+    draft.loc["Pat-Nr", "name"] = "patient_id"
+    draft.loc["Pat-Nr", "parser"] = ""
+    draft.loc["Monate", ["name", "levels"]] = ["time_months", ""]
+    draft.loc["Rezidiv", ["name", "levels"]] = ["local_recurrence_months", ""]
+    draft.loc["Vitalstatus", ["name", "levels"]] = ["status", "0=alive; 1=dead_of_disease"]
+    draft.loc["Geschlecht", "levels"] = "1=m; 2=f"
+    book = tmp_path / "book.csv"
+    with book.open("w", encoding="utf-8") as stream:
+        write_codebook(draft, stream)
+    patients = read_cohort(path, book).patients
+    assert patients["time_months"].tolist() == [18.5, 30]
+    assert patients["status"].tolist() == ["alive", "dead_of_disease"]
+    assert patients["sex"].tolist() == ["m", "f"]
+
+
+def test_a_draft_goes_to_the_terminal_and_overwrites_nothing(table, tmp_path):
+    output = run("codebook", table(FOREIGN)).output
+    assert output.startswith("printed,name,parser,unit,levels,missing,label,description\n")
+    book = tmp_path / "book.csv"
+    book.write_text("precious")
+    result = run("codebook", table(FOREIGN), "--output", str(book))
+    assert result.exit_code == 1
+    assert "exists already" in result.output
+    assert book.read_text() == "precious"
+
+
+def test_a_draft_holds_no_control_characters_and_no_formula_of_the_table(table):
+    text = "Name\x1b[2J,=cmd,time_months,status\na,b,x\x07,\u200b\nc,=1+1,1,@x\nc,d,1,q\n"
+    draft = draft_codebook(table(text)).set_index("printed")
+    assert list(draft.index)[0] == "Name [2J"
+    assert draft.loc["time_months", "levels"] == ""
+    stream = io.StringIO()
+    write_codebook(draft.reset_index(), stream)
+    cells = stream.getvalue().replace("\n", ",").split(",")
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
