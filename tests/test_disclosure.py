@@ -171,6 +171,16 @@ def test_few_values_have_no_mean_and_not_many_more_no_quartiles():
     assert numbers([61.0] * 50)["mean (SD)"] == "withheld"
 
 
+def test_few_missing_numbers_of_a_group_are_withheld_in_all_groups():
+    # Of arm a 30 known and 2 missing, of b 30 and 12: the total, 15, less the 12 would give the 2
+    # away. The arm of 3 is not known, too few for a column.
+    arms = [*"ab" * 30, *"aa", *"b" * 12, None, None, None]
+    frame = pd.DataFrame({"x": [*range(60), *[None] * 14, 1, 2, 3], "arm": arms})
+    table = safe_table_one(frame, SAFE, columns=["x"], by="arm")
+    missing = table[table["level"] == "missing"].set_index("group")["summary"]
+    assert missing.to_dict() == {"a": "withheld", "b": "withheld", "all": "15 (20%)"}
+
+
 # Curves
 
 
