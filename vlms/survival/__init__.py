@@ -25,10 +25,15 @@ from vlms.survival.log_rank import LogRank, log_rank, log_rank_from_table, pairw
 from vlms.survival.pooling import pool_log_hazard_ratios, pool_proportions
 
 # Regression on time and event
-from vlms.survival.proportional_hazards import proportional_hazards_test
 from vlms.survival.quantiles import median_follow_up, survival_quantile
 from vlms.survival.registry import event_table_from_dask, event_table_from_parquet
-from vlms.survival.regression import cox, cox_from_table
+from vlms.survival.regression import (
+    check_intervals,
+    cox,
+    cox_from_table,
+    follow_up_intervals,
+    proportional_hazards_test,
+)
 from vlms.survival.resampling import (
     bootstrap_hazard_ratio,
     bootstrap_survival,
@@ -37,7 +42,7 @@ from vlms.survival.resampling import (
     survival_draws,
 )
 from vlms.survival.restricted_means import restricted_mean, restricted_mean_difference
-from vlms.survival.time_dependent import at_landmark, check_intervals, follow_up_intervals
+from vlms.survival.time_dependent import at_landmark
 
 __all__ = [
     "LogRank",
