@@ -14,16 +14,23 @@ Modeling Survival Data, 2000, sections 3.7 (start/stop rows) and 7.2 (robust err
 """
 
 import warnings
-from dataclasses import dataclass
-from difflib import get_close_matches
 from numbers import Real
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
-from vlms.survival.arguments import SurvivalInputError
+from vlms.survival.counts import (
+    SurvivalInputError,
+    check_number,
+    checked_times,
+    observations,
+    refuse_rows,
+    require_column,
+)
 
 COLUMNS = ["log_hazard_ratio", "std_error", "hazard_ratio", "lower", "upper", "p_value"]
 TESTS = ("likelihood_ratio_test", "wald_test", "score_test")
@@ -113,13 +120,13 @@ def cox(
     _one_of("penalty", penalty, (None, "firth"))
     ties = ties or ("breslow" if penalty else "efron")
     _one_of("ties", ties, ("efron", "breslow"))
-    _check_confidence(confidence)
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
     if penalty and cluster is not None:
         raise SurvivalInputError(
             "cluster: robust errors are not defined for a penalised fit. Drop one of the two."
         )
     rows = _rows(frame, covariates, time, event, entry, strata, cluster)
-    fit = _fit(rows, _risk_sets(rows), rows.x, np.ones(len(rows.x)), ties, penalty, confidence)
+    fit = _fit(rows, _risk_sets(rows), np.ones(len(rows.x)), ties, penalty, confidence)
     return _table(fit, confidence)
 
 
@@ -178,8 +185,8 @@ def proportional_hazards_test(
     _one_of("ties", ties, ("efron", "breslow"))
     _one_of("transform", transform, ("km", "identity", "rank", "log"))
     rows = _rows(frame, covariates, time, event, entry, strata, cluster)
-    fit = _fit(rows, _risk_sets(rows), rows.x, np.ones(len(rows.x)), ties)
-    known = fit.beta is not None and fit.converged
+    fit = _fit(rows, _risk_sets(rows), np.ones(len(rows.x)), ties)
+    known = fit.peak is not None and fit.peak.converged
     by = _time_function(rows, fit.sets, transform) if known else None
     statistic = _score_statistic(fit, by) if known else None
     owners = np.array(rows.owners, dtype=object)[fit.usable]
@@ -230,29 +237,28 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     ['group[1]']
     """
     _one_of("ties", ties, ("efron", "breslow"))
-    _check_confidence(confidence)
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
     needed = ["group", "time", "at_risk", "events", "censored"]
     missing = [name for name in needed if name not in getattr(table, "columns", ())]
     if missing or not len(table):
         raise SurvivalInputError(
             f"table: lacks {missing or 'any row'}. Pass what event_table returned."
         )
-    code, levels = pd.factorize(table["group"])
-    times = np.unique(table["time"][table["events"] > 0])
-    at_risk, deaths = np.zeros((2, times.size, len(levels)))
-    for level in range(len(levels)):
-        mine = table[code == level]
-        # At a time of others a group has at risk who is at risk at its own next time.
-        following = np.searchsorted(mine["time"], times, side="left")
-        at_risk[:, level] = np.append(mine["at_risk"], 0)[following]
-        deaths[np.searchsorted(times, mine["time"][mine["events"] > 0]), level] = mine["events"][
-            mine["events"] > 0
-        ]
-    counts = (table["events"] + table["censored"]).groupby(code).sum().to_numpy()
+    levels = list(pd.unique(table["group"]))
+    wide = table.pivot(index="time", columns="group", values=["at_risk", "events"])
+    deaths = wide["events"][levels].fillna(0)
+    # At a time of others a group has at risk who is at risk at its own next time.
+    at_risk = wide["at_risk"][levels].bfill().fillna(0)[deaths.sum(axis=1) > 0].to_numpy(float)
+    deaths = deaths[deaths.sum(axis=1) > 0]
+    counts = (table["events"] + table["censored"]).groupby(table["group"], observed=True).sum()
     terms = [f"group[{level}]" for level in levels[1:]] or ["group"]
     x = np.eye(len(levels))[:, 1:] if len(levels) > 1 else np.zeros((1, 1))
-    rows = _Rows(None, None, None, x, terms, ["group"] * len(terms), None, None, 1, 0, [])
-    return _table(_fit(rows, _RiskSets(times, at_risk, deaths), x, counts, ties), confidence)
+    owners = ["group"] * len(terms)
+    rows = SimpleNamespace(
+        time=None, x=x, terms=terms, owners=owners, cluster=None, strata=1, dropped=0, notes=[]
+    )
+    sets = _RiskSets(deaths.index.to_numpy(), at_risk, deaths.to_numpy(float))
+    return _table(_fit(rows, sets, counts[levels].to_numpy(), ties), confidence)
 
 
 def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", event="event"):
@@ -304,22 +310,23 @@ def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", ev
     2          b    0.0   7.0  False     False
     """
     for name, role in ((patient, "patient"), (time, "time"), (event, "event")):
-        _require_column(frame, name, role)
+        require_column(frame, name, role)
     if taken := [name for name in ("entry", *changes) if name in frame.columns]:
         raise SurvivalInputError(
             f"changes: the frame already has the column {', '.join(taken)}. Rename it first."
         )
-    end, happened, _ = _outcome(frame, time, event, None)
+    checked = observations(frame[time], frame[event])
+    end = checked.time
     names = frame[patient]
     _refuse_patients(names, names.duplicated(), patient, "repeated", "Pass one row a patient.")
     remedy = "Nobody is at risk during no time; leave such patients out knowingly."
     _refuse_patients(names, end <= 0, time, "0", remedy)
     months = {}
     for name, column in changes.items():
-        _require_column(frame, column, "changes")
+        require_column(frame, column, "changes")
         seen = frame[column].notna().to_numpy()
         months[name] = np.full(len(frame), np.inf)
-        months[name][seen] = _times(frame.loc[seen, column], column)
+        months[name][seen] = checked_times(frame.loc[seen, column], column)
         after = seen & (months[name] > end)
         remedy = "What is seen is seen under observation; correct one of the two."
         _refuse_patients(names, after, column, "after the end of observation", remedy)
@@ -328,7 +335,7 @@ def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", ev
     start, stop = edges[row, cut], edges[row, cut + 1]
     intervals = frame.iloc[row].reset_index(drop=True)
     intervals[time] = stop
-    intervals[event] = happened[row] & (stop == end[row])
+    intervals[event] = checked.event[row] & (stop == end[row])
     intervals.insert(intervals.columns.get_loc(time), "entry", start)
     for name, month in months.items():
         intervals[name] = month[row] <= start
@@ -350,24 +357,17 @@ def check_intervals(
     Parameters
     ----------
     frame : DataFrame
-        One row an interval ``(entry, time]``.
+        One row an interval ``(entry, time]``; it is returned unchanged.
     patient, entry, time, event : str
         Columns.
-    gaps : bool
-        Allow time between intervals during which the patient was not observed.
-    repeated : bool
-        Allow an event in an interval that is not the patient's last (recurrent events).
-
-    Returns
-    -------
-    DataFrame
-        `frame`, unchanged.
+    gaps, repeated : bool
+        Allow time without observation between intervals; allow events that happen again.
 
     Raises
     ------
     SurvivalInputError
-        Intervals that end before they begin, that are out of order, overlap or leave a gap, or
-        an event before the last interval; each names patient and rows.
+        Intervals that end before they begin, are out of order, overlap or leave a gap, or an
+        event before the last one; each names patient and rows.
 
     Notes
     -----
@@ -381,34 +381,26 @@ def check_intervals(
     >>> check_intervals(intervals)
     Traceback (most recent call last):
         ...
-    vlms.survival.arguments.SurvivalInputError: entry: patient 'a', rows 0 and 1: (0, 4] and (3, ...
+    vlms...SurvivalInputError: entry: patient 'a', rows 0 and 1: (0, 4] and (3, ...
     """
     for name, role in ((patient, "patient"), (entry, "entry"), (time, "time"), (event, "event")):
-        _require_column(frame, name, role)
+        require_column(frame, name, role)
     nameless = frame[patient].isna()
-    _refuse(frame[patient], nameless, patient, "missing", "Every interval has a patient.")
-    end, happened, start = _outcome(frame, time, event, entry)
+    refuse_rows(frame[patient], nameless, patient, "missing", "Every interval has a patient.")
+    checked = observations(frame[time], frame[event], entry=frame[entry])
+    start, end = checked.entry, checked.time
     code, names = pd.factorize(frame[patient])
     order = np.argsort(code, kind="stable")
     pairs = np.column_stack([order[:-1], order[1:]])
     before, after = pairs[code[order[:-1]] == code[order[1:]]].T
-    wrongs = [
-        (start[after] < start[before], "entry", "are out of order", "Sort by patient and entry."),
-        (start[after] < end[before], "entry", "overlap", "A patient is at risk once at a time."),
-        (
-            (start[after] > end[before]) & (not gaps),
-            "entry",
-            "leave a gap",
-            "Fill it, or pass gaps=True where nobody watched the patient then.",
-        ),
-        (
-            happened[before] & (not repeated),
-            "event",
-            "follow one another after an event",
-            "Pass repeated=True for events that can happen again.",
-        ),
-    ]
-    for bad, column, wrong, remedy in wrongs:
+    watch = "Fill it, or pass gaps=True where nobody watched the patient then."
+    again = "Pass repeated=True for events that can happen again."
+    for bad, column, wrong, remedy in (
+        (start[after] < start[before], entry, "are out of order", "Sort by patient and entry."),
+        (start[after] < end[before], entry, "overlap", "A patient is at risk once at a time."),
+        ((start[after] > end[before]) & (not gaps), entry, "leave a gap", watch),
+        (checked.event[before] & (not repeated), event, "follow one another after an event", again),
+    ):
         found = np.flatnonzero(bad)
         said = [
             f"patient {names[code[one]]!r}, rows {frame.index[one]} and {frame.index[two]}: "
@@ -422,23 +414,6 @@ def check_intervals(
 
 
 # From a frame to checked arrays
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of a regression, without those that lack a covariate, stratum or cluster."""
-
-    time: np.ndarray
-    event: np.ndarray
-    entry: np.ndarray | None
-    x: np.ndarray
-    terms: list
-    owners: list
-    stratum: np.ndarray | None
-    cluster: np.ndarray | None
-    strata: int
-    dropped: int
-    notes: list
 
 
 def _rows(frame, covariates, time, event, entry, strata, cluster):
@@ -456,12 +431,14 @@ def _rows(frame, covariates, time, event, entry, strata, cluster):
     roles += [("cluster", cluster), ("covariates", covariates), ("strata", strata)]
     for role, names in roles:
         for name in names:
-            _require_column(frame, name, role)
+            require_column(frame, name, role)
     if outcome_too := [name for name in covariates if name in (time, event, entry)]:
         raise SurvivalInputError(
             f"covariates: {', '.join(outcome_too)} is the outcome. Name other columns."
         )
-    outcome = _outcome(frame, time, event, entry)
+    late = None if entry is None else frame[entry]
+    checked = observations(frame[time], frame[event], entry=late)
+    outcome = {name: getattr(checked, name) for name in ("time", "event", "entry")}
     needed = list(dict.fromkeys([*covariates, *strata, *cluster]))
     missing = frame[needed].isna()
     complete = ~missing.any(axis=1).to_numpy()
@@ -471,7 +448,7 @@ def _rows(frame, covariates, time, event, entry, strata, cluster):
         gaps = ", ".join(str(name) for name in needed if missing[name].any())
         notes.append(f"{dropped} of {complete.size} rows left out: no value for {gaps}")
         frame = frame.loc[complete]
-        outcome = [part if part is None else part[complete] for part in outcome]
+        outcome = {n: None if part is None else part[complete] for n, part in outcome.items()}
     columns, terms, owners = [], [], []
     for name in covariates:
         notes += _reference_note(frame[name], name)
@@ -483,74 +460,17 @@ def _rows(frame, covariates, time, event, entry, strata, cluster):
         frame.groupby(names, sort=False, observed=True).ngroup().to_numpy() if names else None
         for names in (strata, cluster)
     )
-    n_strata = 1 if stratum is None else np.unique(stratum).size
-    x = np.column_stack(columns)
-    return _Rows(*outcome, x, terms, owners, stratum, clusters, n_strata, dropped, notes)
-
-
-def _outcome(frame, time, event, entry):
-    """Times, events and entries, checked; times that differ by rounding noise made equal."""
-    end = _times(frame[time], "time")
-    if not end.size:
-        raise SurvivalInputError("time: there is not one observation. Pass at least one patient.")
-    happened = _events(frame[event])
-    if entry is None:
-        return _merge_noise(end), happened, None
-    start = _times(frame[entry], "entry")
-    wrong, remedy = "not before the time of that row", "A patient must enter before the observation"
-    _refuse(
-        frame[entry],
-        start >= end,
-        "entry",
-        wrong,
-        f"{remedy} ends; check for swapped columns.",
-        start,
+    return SimpleNamespace(
+        **outcome,
+        x=np.column_stack(columns),
+        terms=terms,
+        owners=owners,
+        stratum=stratum,
+        cluster=clusters,
+        strata=1 if stratum is None else np.unique(stratum).size,
+        dropped=dropped,
+        notes=notes,
     )
-    end, start = np.split(_merge_noise(np.append(end, start)), 2)
-    wrong = "not before the time but for rounding noise"
-    _refuse(frame[entry], start >= end, "entry", wrong, f"{remedy} ends.", start)
-    return end, happened, start
-
-
-def _merge_noise(values):
-    """Give times that differ by rounding noise one value, as `aeqSurv` of R's survival does."""
-    distinct, position = np.unique(values, return_inverse=True)
-    noise = np.sqrt(np.finfo(float).eps) * max(1.0, distinct.mean())
-    first = np.append(True, np.diff(distinct) > noise)
-    return distinct[first][np.cumsum(first) - 1][position]
-
-
-def _times(values, name):
-    """Times as floats: finite numbers from 0."""
-    if values.dtype.kind == "b":
-        raise SurvivalInputError(
-            f"{_named(values, name)}: holds True/False, not numbers. Were time and event swapped?"
-        )
-    if values.dtype.kind not in "iuf":
-        bad = [not (_is_number(value) or value is None or value is pd.NA) for value in values]
-        _refuse(values, bad, name, "not a number", "Times are numbers of months.", list(values))
-        values = pd.to_numeric(values)
-    months = values.to_numpy(dtype=float, na_value=np.nan)
-    remedy = "Leave such patients out knowingly, or find the time."
-    _refuse(values, np.isnan(months), name, "missing", remedy, months)
-    remedy = "Times run from 0 in months; check the dates behind them."
-    _refuse(values, months < 0, name, "negative", remedy, months)
-    _refuse(values, np.isinf(months), name, "infinite", "Give the last time seen.", months)
-    return months
-
-
-def _events(values):
-    """Events as booleans; nothing is guessed about codes such as 1/2."""
-    known = [isinstance(v, Real | np.bool_) and v in (0, 1) for v in values]
-    _refuse(
-        values,
-        ~np.array(known, dtype=bool),
-        "event",
-        "neither 0/1 nor True/False",
-        "Code the event yourself, e.g. event = status == 2; 1/2 and text are not guessed.",
-        list(values),
-    )
-    return values.to_numpy(dtype=bool)
 
 
 def _columns(values, name):
@@ -565,7 +485,7 @@ def _columns(values, name):
     if kind in "biuf":
         numbers = values.to_numpy(dtype=float)
         remedy = "Leave the cell blank if it is unknown."
-        _refuse(values, np.isinf(numbers), name, "infinite", remedy, numbers)
+        refuse_rows(values, np.isinf(numbers), name, "infinite", remedy, numbers)
         return [(name, numbers)]
     if isinstance(values.dtype, pd.CategoricalDtype):
         levels = list(values.cat.categories)
@@ -612,51 +532,12 @@ def _as_columns(names, role):
         raise SurvivalInputError(f"{role}: {names!r} is no column name or list of them.") from None
 
 
-def _require_column(frame, name, role):
-    """Refuse a column that the frame does not have, with the nearest name it does have."""
-    if found := list(frame.columns).count(name):
-        if found > 1:
-            raise SurvivalInputError(f"{role}: {found} columns are named {name!r}. Rename them.")
-        return
-    near = get_close_matches(str(name), [str(column) for column in frame.columns], 1, 0.5)
-    meant = f"; did you mean {near[0]!r}?" if near else "."
-    raise SurvivalInputError(
-        f"{role}: there is no column {name!r}{meant} "
-        f"The columns are {', '.join(str(column) for column in frame.columns)}."
-    )
-
-
 def _one_of(name, value, allowed):
     """Refuse an option that is none of those allowed."""
     if value not in allowed:
         raise SurvivalInputError(
             f"{name}: {value!r} is not known; choose {' or '.join(map(repr, allowed))}."
         )
-
-
-def _check_confidence(value):
-    """Refuse a coverage that is no number between 0 and 1."""
-    if not (_is_number(value) and 0 < value < 1):
-        raise SurvivalInputError(
-            f"confidence: {value!r} is not a number between 0 and 1. Write 95% as 0.95."
-        )
-
-
-def _refuse(values, bad, name, wrong, remedy, shown=None):
-    """Raise for the rows marked bad, naming the first five."""
-    found = np.flatnonzero(bad)
-    if not found.size:
-        return
-    plain = [None if shown is None else np.asarray(shown, dtype=object)[row] for row in found[:5]]
-    rows = [
-        f"{values.index[row]}" + ("" if shown is None else f" ({value!r})")
-        for row, value in zip(found, plain, strict=False)
-    ]
-    more = f" and {found.size - 5} more" if found.size > 5 else ""
-    noun = "row" if found.size == 1 else "rows"
-    raise SurvivalInputError(
-        f"{_named(values, name)}: {wrong} in {noun} {', '.join(rows)}{more}. {remedy}"
-    )
 
 
 def _refuse_patients(names, bad, column, wrong, remedy):
@@ -668,16 +549,10 @@ def _refuse_patients(names, bad, column, wrong, remedy):
         raise SurvivalInputError(f"{column}: {wrong} for patient {found}{more}. {remedy}")
 
 
-def _named(values, role):
-    """Name an argument, with the column's own name where it has another one."""
-    return role if values.name in (None, role) else f'{role} (column "{values.name}")'
-
-
 # Risk sets and the partial likelihood
 
 
-@dataclass(frozen=True)
-class _RiskSets:
+class _RiskSets(NamedTuple):
     """Who is at risk (times × rows) and who has the event at each event time of each stratum."""
 
     times: np.ndarray
@@ -686,8 +561,7 @@ class _RiskSets:
     running: object = None
 
 
-@dataclass(frozen=True)
-class _Running:
+class _Running(NamedTuple):
     """Who is at risk where a table would be too large: rows are at risk from `first` to `last`."""
 
     first: np.ndarray
@@ -727,6 +601,7 @@ def _risk_sets(rows):
     if n * events.size <= MOST_CELLS:
         now = np.arange(events.size)[:, None]
         at_risk = ((running.first <= now) & (now < running.last)).astype(float)
+        deaths = deaths.toarray()
     return _RiskSets(distinct[events % (distinct.size + 1) - 1], at_risk, deaths, running)
 
 
@@ -773,7 +648,8 @@ class _Likelihood:
         """Score and information, each event time weighted by `by`."""
         by = np.ones(self.died.size) if by is None else by
         weight = self.weight * by[self.at]
-        return (self.sets.deaths.T @ by) @ self.x - weight @ mean, np.tensordot(weight, spread, 1)
+        information = (weight @ spread.reshape(len(spread), -1)).reshape(spread.shape[1:])
+        return (self.sets.deaths.T @ by) @ self.x - weight @ mean, information
 
     def value(self, beta):
         """Log-likelihood, score and information, as `_maximise` wants them."""
@@ -840,8 +716,7 @@ class _Likelihood:
         return summed
 
 
-@dataclass(frozen=True)
-class _Maximum:
+class _Maximum(NamedTuple):
     """Where a likelihood ends up; `rising` are coefficients that grow though it rises no more."""
 
     beta: np.ndarray
@@ -890,81 +765,59 @@ def _maximise(value, start, held=()):
 # From the likelihood to a table
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """A fitted model; coefficients are of the usable columns, centred and scaled to range 1."""
+def _fit(rows, sets, counts, ties, penalty=None, confidence=0.95):
+    """Fit what can be estimated, and say in words what cannot, and why.
 
-    rows: _Rows
-    sets: _RiskSets
-    ties: str
-    penalty: str | None
-    n: int
-    events: int
-    warnings: list
-    usable: np.ndarray
-    finite: np.ndarray
-    scale: np.ndarray
-    null: tuple
-    converged: bool = False
-    likelihood: _Likelihood | None = None
-    beta: np.ndarray | None = None
-    value: float = np.nan
-    information: np.ndarray | None = None
-    limits: np.ndarray | None = None
-    p_values: np.ndarray | None = None
-
-
-def _fit(rows, sets, x, counts, ties, penalty=None, confidence=0.95):
-    """Fit what can be estimated, and say in words what cannot, and why."""
-    n, events, width = int(counts.sum()), int(sets.deaths.sum()), x.shape[1]
-    notes = list(rows.notes)
+    Coefficients are of the usable columns, centred and scaled to range 1.
+    """
+    x, n, events, width = rows.x, int(counts.sum()), int(sets.deaths.sum()), rows.x.shape[1]
     span = np.ptp(x, axis=0) if len(x) else np.zeros(width)
     varies = span > 1e-12 * np.abs(x).max(axis=0, initial=0)
     scale = np.where(varies, span, 1.0)
     scaled = np.where(varies, (x - counts @ x / max(n, 1)) / scale, 0.0)
-    usable = np.zeros(width, dtype=bool)
-    null = (0.0, None, None)
+    usable, notes = np.zeros(width, dtype=bool), list(rows.notes)
+    fit = SimpleNamespace(rows=rows, sets=sets, ties=ties, penalty=penalty, n=n, events=events)
+    fit.warnings, fit.null, fit.peak = notes, (0.0, None, None), None
     if events:
-        everything = _Likelihood(sets, scaled, ties)
-        null = everything.value(np.zeros(width))
-        usable = _estimable(null[2], events)
+        fit.null = _Likelihood(sets, scaled, ties).value(np.zeros(width))
+        usable = _estimable(fit.null[2], events)
         for column in np.flatnonzero(~usable):
-            notes.append(_why_unusable(rows, x, varies, null[2], column))
+            notes.append(_why_unusable(rows, varies, fit.null[2], column))
     else:
         notes.append(f"no event among the {n} rows analysed: nothing can be estimated")
-    said = (rows, sets, ties, penalty, n, events, notes, usable)
+    fit.usable, fit.scale, fit.finite = usable, scale[usable], usable.copy()
     if not usable.any():
-        return _Fit(*said, usable, np.ones(0), null)
-    scaled, scale, zero = scaled[:, usable], scale[usable], np.zeros(int(usable.sum()))
-    likelihood = _Likelihood(sets, scaled, ties)
-    at_null = null[2][np.ix_(usable, usable)]
+        return fit
+    at_null = fit.null[2][np.ix_(usable, usable)]
+    fit.null = (fit.null[0], fit.null[1][usable], at_null)
+    likelihood = fit.likelihood = _Likelihood(sets, scaled[:, usable], ties)
+    start = np.zeros(fit.scale.size)
     if penalty:
-        peak, limits, p_values = _firth(likelihood, rows, confidence)
-        null = likelihood.penalised_slope(zero)
+        peak, fit.limits, fit.p_values = _firth(likelihood, rows, confidence)
+        fit.null = likelihood.penalised_slope(start)
     else:
-        start = _lifelines(rows, scaled) if ties == "efron" and rows.time is not None else None
-        peak = _maximise(likelihood.value, zero if start is None else start)
-        limits = p_values = None
-        null = (null[0], null[1][usable], at_null)
-    finite = usable.copy()
+        found = (
+            _lifelines(rows, likelihood.x) if ties == "efron" and rows.time is not None else None
+        )
+        peak = _maximise(likelihood.value, start if found is None else found)
+    fit.peak = peak
     if not peak.converged:
         # Where nothing is known to rise the whole fit is unsettled, and none of it is shown.
-        finite[usable] = ~peak.rising & peak.rising.any()
-        for column in np.flatnonzero(usable & ~finite):
-            notes.append(_why_infinite(rows, x, likelihood.events, column, peak, penalty))
+        fit.finite[usable] = ~peak.rising & peak.rising.any()
+        for column in np.flatnonzero(usable & ~fit.finite):
+            notes.append(_why_infinite(rows, likelihood.events, column, peak, penalty))
         # Along a direction in which the likelihood rises for ever information fades. A term with
         # a part in it stopped wherever the search did, however small its error comes out.
         values, directions = np.linalg.eigh(peak.information)
         kept = directions[:, values > FADED * np.linalg.eigvalsh(at_null)[-1]]
         left = (kept**2).sum(axis=1) > 1 - FADED
-        for column in np.flatnonzero(finite)[~left[finite[usable]]]:
-            finite[column] = False
+        for column in np.flatnonzero(fit.finite)[~left[fit.finite[usable]]]:
+            fit.finite[column] = False
             notes.append(
                 f"{rows.terms[column]}: the events say nothing of it once the terms without a "
                 f"finite estimate are in the model; no estimate{_remedy(penalty)}"
             )
-    found = (peak.converged, likelihood, peak.beta, peak.value, peak.information, limits, p_values)
-    return _Fit(*said, finite, scale, null, *found)
+    return fit
 
 
 def _lifelines(rows, x):
@@ -1001,12 +854,13 @@ def _firth(likelihood, rows, confidence):
     firthmodels has Breslow's ties only, neither strata nor entry, and stops short in a few of the
     smallest cohorts; there Newton's method does the same.
     """
-    plain = rows.entry is None and rows.stratum is None
-    if plain and (likelihood.weight.size == likelihood.died.size):
-        if (found := _firthmodels(likelihood.x, rows, confidence)) is not None:
-            beta, value, limits, p_values = found
+    breslow = likelihood.weight.size == likelihood.died.size
+    if breslow and rows.entry is None and rows.stratum is None:
+        found = _firthmodels(likelihood.x, rows, confidence)
+        if found is not None:
+            beta, value, *more = found
             information = likelihood.value(beta)[2]
-            return _Maximum(beta, value, information, beta > np.inf, True), limits, p_values
+            return _Maximum(beta, value, information, np.zeros(beta.size, bool), True), *more
     peak = _maximise(likelihood.penalised, np.zeros(likelihood.x.shape[1]))
     drop = chdtri(1, 1 - confidence) / 2
     limits, p_values = [], []
@@ -1016,8 +870,7 @@ def _firth(likelihood, rows, confidence):
         held = _maximise(likelihood.penalised, start, held=[column])
         p_values.append(chdtrc(1, max(0.0, 2 * (peak.value - held.value))))
     # Errors are of the likelihood itself, as Heinze and Schemper have them.
-    information = likelihood.value(peak.beta)[2]
-    peak = _Maximum(peak.beta, peak.value, information, peak.rising, peak.converged)
+    peak = peak._replace(information=likelihood.value(peak.beta)[2])
     return peak, np.array(limits), np.array(p_values)
 
 
@@ -1025,12 +878,12 @@ def _firthmodels(x, rows, confidence):
     """Coefficients, log-likelihood, limits and P values of firthmodels; None if it stops short."""
     from firthmodels import FirthCoxPH
 
-    fitter = FirthCoxPH(gtol=1e-7, xtol=1e-8, max_iter=200)
+    fitter = FirthCoxPH(gtol=1e-6, xtol=1e-7, max_iter=100)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             fitter.fit(x, (rows.event, rows.time)).lrt()
-            limits = fitter.conf_int(1 - confidence, method="pl", tol=1e-8, max_iter=200)
+            limits = fitter.conf_int(1 - confidence, method="pl", tol=1e-7, max_iter=100)
         except np.linalg.LinAlgError:
             return None
     known = fitter.converged_ and np.isfinite([*limits.T, fitter.lrt_pvalues_]).all()
@@ -1077,9 +930,9 @@ def _estimable(information, events):
     return np.isin(np.arange(len(information)), kept)
 
 
-def _why_unusable(rows, x, varies, information, column):
+def _why_unusable(rows, varies, information, column):
     """Why a column has no part in the fit."""
-    term = rows.terms[column]
+    term, x = rows.terms[column], rows.x
     if not varies[column]:
         if "[" in term and not x[:, column].any():
             return f"{term}: no patient has this level; no estimate"
@@ -1089,9 +942,9 @@ def _why_unusable(rows, x, varies, information, column):
     return f"{term}: follows from the terms before it (collinear); no estimate"
 
 
-def _why_infinite(rows, x, events, column, peak, penalty):
+def _why_infinite(rows, events, column, peak, penalty):
     """Why a coefficient has no finite estimate."""
-    term = rows.terms[column]
+    term, x = rows.terms[column], rows.x
     if not peak.rising.any():
         return f"{term}: the fit did not converge; no estimate"
     reason = "the likelihood rises for ever as the coefficient grows (monotone likelihood)"
@@ -1118,14 +971,14 @@ def _table(fit, confidence):
     covariance, naive, notes = np.full((p, p), np.nan), np.full(p, np.nan), list(fit.warnings)
     tests, value = dict.fromkeys(TESTS, NO_TEST), fit.null[0]
     cluster = fit.rows.cluster
-    if fit.beta is not None:
+    if fit.peak is not None:
         shown = np.flatnonzero(fit.finite)
         within = np.flatnonzero(fit.finite[fit.usable])
-        scale, value = fit.scale[within], fit.value
-        beta = fit.beta[within] / scale
-        inverse = np.linalg.pinv(
-            fit.information, rcond=0 if fit.converged else FADED, hermitian=True
-        )
+        scale, value = fit.scale[within], fit.peak.value
+        beta = fit.peak.beta[within] / scale
+        # Terms with no part in a direction that has faded keep their variance.
+        faded = 0 if fit.peak.converged else FADED
+        inverse = np.linalg.pinv(fit.peak.information, rcond=faded, hermitian=True)
         inner = inverse[np.ix_(within, within)]
         naive[shown] = np.sqrt(np.diag(inner)) / scale
         if cluster is not None:
@@ -1173,7 +1026,7 @@ def _robust(fit, inverse, within):
     The influences add up to nothing over all patients, so too few clusters have no spread to
     speak of: an error of 0 would print as P = 0, and is left out with a warning.
     """
-    residuals = fit.likelihood.score_residuals(fit.beta)
+    residuals = fit.likelihood.score_residuals(fit.peak.beta)
     summed = pd.DataFrame(residuals).groupby(fit.rows.cluster).sum().to_numpy()
     influence = (summed @ inverse)[:, within]
     covariance = influence.T @ influence
@@ -1209,7 +1062,7 @@ def _tests(fit, beta, covariance):
     whole = 0 < beta.size == size and _rank(covariance) == size
     wald = beta @ np.linalg.solve(covariance, beta) if whole else np.nan
     at_null = np.nan if fit.penalty else score @ np.linalg.solve(information, score)
-    statistics = [(2 * (fit.value - value), size), (wald, beta.size), (at_null, size)]
+    statistics = [(2 * (fit.peak.value - value), size), (wald, beta.size), (at_null, size)]
     return {
         name: {"statistic": float(found), "df": int(df), "p_value": float(chdtrc(df, found))}
         for name, (found, df) in zip(TESTS, statistics, strict=True)
@@ -1223,7 +1076,7 @@ def _score_statistic(fit, by):
     """A function from columns to the score statistic of their interaction with time."""
     likelihood = fit.likelihood
     by = by - np.average(by, weights=likelihood.died)
-    _, _, _, mean, spread = likelihood.moments(fit.beta)
+    _, _, _, mean, spread = likelihood.moments(fit.peak.beta)
     score = likelihood.weighted(mean, spread, by)[0]
     plain, once, twice = (likelihood.weighted(mean, spread, by**k)[1] for k in (0, 1, 2))
     information = np.block([[plain, once], [once, twice]])

@@ -10,11 +10,8 @@ Modeling Survival Data, 2000, section 3.7 (start/stop intervals).
 """
 
 import numpy as np
-import pandas as pd
 
-from vlms.survival.arguments import checked_times
-from vlms.survival.observations import observations
-from vlms.survival.regression import _require_column as require_column
+from vlms.survival.counts import checked_times, observations, require_column
 
 
 def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
@@ -50,6 +47,7 @@ def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> cohort = pd.DataFrame(
     ...     {"time": [5, 12, 30], "event": [True, True, False], "recurrence": [2, np.nan, 3]}
     ... )
