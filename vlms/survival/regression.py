@@ -40,6 +40,8 @@ NO_TEST = {"statistic": np.nan, "df": 0, "p_value": np.nan}
 COLLINEAR = 1e-11
 # Share of the information at no effect below which a direction counts as faded to nothing.
 FADED = 1e-7
+# Slope of the penalised likelihood, which always has a maximum, that is none.
+FLAT = 1e-5
 # With at most this many cells (event times × rows) who is at risk is kept as one table.
 MOST_CELLS = 1_000_000
 
@@ -726,11 +728,12 @@ class _Maximum(NamedTuple):
     converged: bool
 
 
-def _maximise(value, start, held=()):
+def _maximise(value, start, held=(), flat=0.0):
     """Climb to the maximum by Newton's method with step halving, or see that there is none.
 
     Where a likelihood has no maximum the steps settle at about one unit of the log hazard ratio
-    while it no longer rises; everywhere else they shrink quadratically.
+    while it no longer rises; everywhere else they shrink quadratically. Of a likelihood that is
+    known to have one, a slope below `flat` will do.
     """
     beta = np.array(start, dtype=float)
     free = np.setdiff1d(np.arange(beta.size), held)
@@ -751,7 +754,8 @@ def _maximise(value, start, held=()):
                 break
             size /= 2
         else:
-            return _Maximum(beta, now, information, rising, bool(np.abs(step).max() < 1e-6))
+            arrived = np.abs(step).max() < 1e-6 or np.abs(score[free]).max() < flat
+            return _Maximum(beta, now, information, rising, bool(arrived))
         gain, moved = new[0] - now, np.abs(size * step)
         beta, (now, score, information) = trial, new
         if moved.max() < 1e-9:
@@ -759,7 +763,8 @@ def _maximise(value, start, held=()):
         if gain < 1e-11 * (abs(now) + 1e-2) and moved.max() > 1e-3:
             rising[free] = moved > 1e-4
             break
-    return _Maximum(beta, now, information, rising, not free.size)
+    arrived = np.isfinite(now) and np.abs(score[free]).max(initial=0) < flat
+    return _Maximum(beta, now, information, rising, bool(arrived or not free.size))
 
 
 # From the likelihood to a table
@@ -852,26 +857,32 @@ def _firth(likelihood, rows, confidence):
     """The penalised maximum, profile limits and P values of the likelihood-ratio test.
 
     firthmodels has Breslow's ties only, neither strata nor entry, and stops short in a few of the
-    smallest cohorts; there Newton's method does the same.
+    smallest cohorts; there Newton's method does the same. Limits are its own where the profile
+    likelihood has the height there that it should have.
     """
+    value, size = likelihood.penalised, likelihood.x.shape[1]
     breslow = likelihood.weight.size == likelihood.died.size
+    found, limits, p_values = None, np.full((size, 2), np.nan), np.full(size, np.nan)
     if breslow and rows.entry is None and rows.stratum is None:
         found = _firthmodels(likelihood.x, rows, confidence)
-        if found is not None:
-            beta, value, *more = found
-            information = likelihood.value(beta)[2]
-            return _Maximum(beta, value, information, np.zeros(beta.size, bool), True), *more
-    peak = _maximise(likelihood.penalised, np.zeros(likelihood.x.shape[1]))
-    drop = chdtri(1, 1 - confidence) / 2
-    limits, p_values = [], []
-    for column in range(peak.beta.size):
-        limits.append(_profile(likelihood.penalised, peak, column, drop))
-        start = np.where(np.arange(peak.beta.size) == column, 0.0, peak.beta)
-        held = _maximise(likelihood.penalised, start, held=[column])
-        p_values.append(chdtrc(1, max(0.0, 2 * (peak.value - held.value))))
+    if found is not None:
+        beta, height, limits, p_values = found
+        peak = _Maximum(beta, height, None, np.zeros(size, dtype=bool), True)
+    else:
+        peak = _maximise(value, np.zeros(size), flat=FLAT)
+        for column in range(size):
+            start = np.where(np.arange(size) == column, 0.0, peak.beta)
+            held = _maximise(value, start, [column], FLAT)
+            if held.converged:
+                p_values[column] = chdtrc(1, max(0.0, 2 * (peak.value - held.value)))
     # Errors are of the likelihood itself, as Heinze and Schemper have them.
     peak = peak._replace(information=likelihood.value(peak.beta)[2])
-    return peak, np.array(limits), np.array(p_values)
+    if peak.converged:
+        drop = chdtri(1, 1 - confidence) / 2
+        for column, side in np.ndindex(size, 2):
+            guess = limits[column, side]
+            limits[column, side] = _profile_limit(value, peak, column, side, drop, guess)
+    return peak, limits, p_values
 
 
 def _firthmodels(x, rows, confidence):
@@ -886,35 +897,47 @@ def _firthmodels(x, rows, confidence):
             limits = fitter.conf_int(1 - confidence, method="pl", tol=1e-7, max_iter=100)
         except np.linalg.LinAlgError:
             return None
-    known = fitter.converged_ and np.isfinite([*limits.T, fitter.lrt_pvalues_]).all()
+    known = fitter.converged_ and np.isfinite(fitter.lrt_pvalues_).all()
     return (fitter.coef_, fitter.loglik_, limits, fitter.lrt_pvalues_) if known else None
 
 
-def _profile(value, peak, which, drop):
-    """Where the profile log-likelihood of one coefficient lies `drop` below the maximum."""
+def _profile_limit(value, peak, which, side, drop, guess):
+    """Where the profile log-likelihood of one coefficient lies `drop` below the maximum.
+
+    The profile of a few patients can have several maxima, or none that a search reaches: what is
+    not at the right height in the end is NaN.
+    """
     from scipy.optimize import brentq
 
-    centre, near = peak.beta[which], {peak.beta[which]: peak.beta}
-    reach = np.sqrt(2 * drop * np.linalg.inv(peak.information)[which, which])
+    centre, others = peak.beta[which], np.arange(peak.beta.size) != which
+    covariance = np.linalg.inv(peak.information)[which]
 
     def height(at):
-        start = near[min(near, key=lambda known: abs(known - at))].copy()
-        start[which] = at
-        best = _maximise(value, start, held=[which])
-        near[at] = best.beta
-        return best.value - peak.value + drop
+        starts = [peak.beta + (at - centre) * covariance / covariance[which]]
+        if others.any():
+            starts.append(np.where(others, peak.beta, at))
+        tops = [_maximise(value, start, [which], FLAT) for start in starts]
+        best = max((top.value for top in tops if top.converged), default=np.nan)
+        return best - peak.value + drop
 
-    limits = []
-    for side in (-1, 1):
-        inner, outer = centre, centre + side * reach
-        for _ in range(12):
-            if height(outer) < 0:
-                limits.append(brentq(height, inner, outer, xtol=1e-11, rtol=1e-12))
+    def settled(at):
+        return abs(height(at)) < 1e-5
+
+    if np.isfinite(guess) and settled(guess):
+        return guess
+    inner, step = centre, (-1, 1)[side] * np.sqrt(2 * drop * covariance[which])
+    for _ in range(12):
+        outer = centre + step
+        if np.isnan(reached := height(outer)):
+            break
+        if reached < 0:
+            try:
+                found = brentq(height, inner, outer, xtol=1e-11, rtol=1e-12)
+            except ValueError:  # of a height that is not known
                 break
-            inner, outer = outer, centre + 2 * (outer - centre)
-        else:
-            limits.append(np.nan)
-    return limits
+            return found if settled(found) else np.nan
+        inner, step = outer, 2 * step
+    return np.nan
 
 
 def _estimable(information, events):
@@ -991,6 +1014,10 @@ def _table(fit, confidence):
         limits, p_values = (beta - reach, beta + reach), 2 * ndtr(-np.abs(beta / error))
         if fit.penalty:
             limits, p_values = fit.limits[within].T / scale, fit.p_values[within]
+            notes += [
+                f"{fit.rows.terms[shown[row]]}: no {('lower', 'upper')[side]} profile limit found"
+                for side, row in np.argwhere(np.isnan(limits))
+            ]
         with np.errstate(over="ignore"):
             found = [beta, error, np.exp(beta), *np.exp(limits), p_values]
         for name, values in zip(COLUMNS, found, strict=True):
