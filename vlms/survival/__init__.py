@@ -1,6 +1,5 @@
 """Survival of one cohort or many: counts, curves, comparisons, small cohorts and regression."""
 
-import vlms.survival.event_table  # noqa: F401  shim: before the function of that name
 from vlms.survival.comparisons import LogRank, gray_test, log_rank, pairwise_log_rank
 from vlms.survival.counts import SurvivalInputError, event_table
 from vlms.survival.curves import (
@@ -14,14 +13,18 @@ from vlms.survival.curves import (
     survival_quantile,
 )
 from vlms.survival.pooling import pool_log_hazard_ratios, pool_proportions
-from vlms.survival.proportional_hazards import proportional_hazards_test
-from vlms.survival.regression import cox, cox_from_table
+from vlms.survival.regression import (
+    check_intervals,
+    cox,
+    cox_from_table,
+    follow_up_intervals,
+    proportional_hazards_test,
+)
 from vlms.survival.small import (
     bootstrap_hazard_ratio,
     bootstrap_survival,
     log_hazard_ratios,
 )
-from vlms.survival.time_dependent import check_intervals, follow_up_intervals
 
 __all__ = [
     "LogRank",

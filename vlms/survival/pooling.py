@@ -1,22 +1,20 @@
 """Pooling across studies: shares and hazard ratios, with fixed or random effects.
 
-Heterogeneity and DerSimonian and Laird's variance between studies come from
-`statsmodels.stats.meta_analysis`. It has no restricted maximum likelihood, and its iteration for
-Paule and Mandel's variance can end at 0 where the answer is not 0: both are short root searches
-here. Whether studies may be pooled at all is a question of what they are, not of a statistic: the
-heterogeneity stands in ``.attrs`` beside the pooled value.
+statsmodels gives the heterogeneity and DerSimonian and Laird's variance between studies. It has
+no restricted maximum likelihood, and its iteration for Paule and Mandel's variance can end at 0
+where the answer is not 0: both are roots of an equation here. Whether studies may be pooled is a
+question of what they are, not of a statistic: the heterogeneity stands beside the pooled value.
 
 Sources: DerSimonian & Laird, Control Clin Trials 1986;7:177; Paule & Mandel, J Res Natl Bur Stand
 1982;87:377; Viechtbauer, J Educ Behav Stat 2005;30:261 (REML); Hartung & Knapp, Stat Med
-2001;20:3875; Freeman & Tukey, Ann Math Stat 1950;21:607; Miller, Am Stat 1978;32:138 (its inverse).
+2001;20:3875.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq, minimize_scalar
-from scipy.special import chdtrc, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import chdtrc, expit, logit, ndtr, ndtri, stdtr, stdtrit
 
-from vlms.survival.arguments import SurvivalInputError, check_number
+from vlms.survival.counts import SurvivalInputError, check_number
 
 METHODS = ("fixed", "dersimonian-laird", "paule-mandel", "reml")
 
@@ -43,12 +41,12 @@ def pool_log_hazard_ratios(
     -------
     DataFrame
         ``study, log_hazard_ratio, std_error, hazard_ratio, lower, upper, p_value, weight``; one
-        row a study and last ``"pooled"``. ``.attrs``: ``method, hartung_knapp, tau_squared,
-        i_squared, q, q_df, q_p_value, prediction`` (limits for a new study).
+        row a study and last ``"pooled"``. ``.attrs``: ``method, hartung_knapp, confidence,
+        tau_squared, i_squared, q, q_df, q_p_value, prediction`` (limits for a new study).
 
     Raises
     ------
-    vlms.survival.arguments.SurvivalInputError
+    SurvivalInputError
         Unequal lengths, a missing value, an error that is not above 0, fewer than two studies.
 
     Notes
@@ -67,60 +65,44 @@ def pool_log_hazard_ratios(
         raise SurvivalInputError(f"std_error: {error.size} values for {effect.size} studies.")
     if not (error > 0).all():
         raise SurvivalInputError("std_error: not above 0 in every study; take it from the limits.")
-    pooled = _pool(effect, error**2, method, hartung_knapp, confidence)
-    table = pd.DataFrame(
-        {
-            "study": _names(study, effect.size),
-            "log_hazard_ratio": pooled["effect"],
-            "std_error": pooled["error"],
-            "hazard_ratio": np.exp(pooled["effect"]),
-            "lower": np.exp(pooled["lower"]),
-            "upper": np.exp(pooled["upper"]),
-            "p_value": pooled["p_value"],
-            "weight": pooled["weight"],
-        }
-    )
-    table.attrs = pooled["attrs"] | {
-        "prediction": [float(np.exp(limit)) for limit in pooled["prediction"]]
-    }
-    return table
+    pooled, attrs = _pool(effect, error**2, study, method, hartung_knapp, confidence)
+    pooled = pooled.rename(columns={"effect": "log_hazard_ratio"})
+    pooled.insert(3, "hazard_ratio", np.exp(pooled["log_hazard_ratio"]))
+    pooled[["lower", "upper"]] = np.exp(pooled[["lower", "upper"]])
+    pooled.attrs = attrs | {"prediction": np.exp(attrs["prediction"]).tolist()}
+    return pooled
 
 
 def pool_proportions(
-    events, total, *, study=None, scale="logit", method="reml", hartung_knapp=False, confidence=0.95
+    events, total, *, study=None, method="reml", hartung_knapp=False, confidence=0.95
 ):
-    """Pool shares on a scale where they are nearly normal, and turn them back.
+    """Pool shares on the scale of log odds, and turn them back.
 
     Parameters
     ----------
     events, total : array-like of int, shape (k,)
-        Patients with the characteristic, and patients, one a study.
-    study : array-like of str, shape (k,), optional
-        Names; by default 1, 2, …
-    scale : {"logit", "freeman-tukey"}
-        The logarithm of the odds (half an event added on either side in a study with none, or
-        with nothing else), or the double arcsine, which needs no such addition but has no exact
-        inverse for a pooled value: that of the harmonic mean of the totals is used.
-    method, hartung_knapp, confidence
+        Patients with the characteristic, and patients, one a study; in a study with none, or with
+        nothing else, half an event is added on either side.
+    study, method, hartung_knapp, confidence
         As `pool_log_hazard_ratios`.
 
     Returns
     -------
     DataFrame
         ``study, events, total, share, lower, upper, effect, std_error, weight``: effect and error
-        on the chosen scale, shares from 0 to 1; last row ``"pooled"``. ``.attrs`` as
-        `pool_log_hazard_ratios`, and ``scale``.
+        are log odds, shares from 0 to 1; last row ``"pooled"``. ``.attrs`` as
+        `pool_log_hazard_ratios`.
 
     Raises
     ------
-    vlms.survival.arguments.SurvivalInputError
+    SurvivalInputError
         More events than patients, no patients, counts that are not whole.
 
     Notes
     -----
     R: ``metafor::rma(measure = "PLO", xi = events, ni = total, method = "REML")`` with
-    ``transf.ilogit``; ``measure = "PFT"`` with ``transf.ipft.hm``. A share of a Kaplan-Meier curve
-    is not a share of patients: pool its logit or log-log with its own error instead.
+    ``transf.ilogit``. A share of a Kaplan-Meier curve is not a share of patients: pool its logit or
+    log-log with its own error instead.
 
     Examples
     --------
@@ -131,8 +113,6 @@ def pool_proportions(
     1       2  0.667
     2  pooled  0.626
     """
-    if scale not in ("logit", "freeman-tukey"):
-        raise SurvivalInputError(f"scale: {scale!r} is unknown. Use 'logit' or 'freeman-tukey'.")
     count, size = _numbers(events, "events"), _numbers(total, "total")
     if count.size != size.size:
         raise SurvivalInputError(f"total: {size.size} values for {count.size} studies.")
@@ -141,167 +121,110 @@ def pool_proportions(
     if bad.size:
         found = ", ".join(f"{count[i]:g} of {size[i]:g} (study {i + 1})" for i in bad[:5])
         raise SurvivalInputError(f"events: {found} is no count of patients out of a total.")
-    if scale == "logit":
-        added = np.where((count == 0) | (count == size), 0.5, 0.0)
-        with_it, without = count + added, size - count + added
-        effect, variance = np.log(with_it / without), 1 / with_it + 1 / without
-    else:
-        effect = _double_arcsine(count, size)
-        variance = 1 / (4 * size + 2)
-    pooled = _pool(effect, variance, method, hartung_knapp, confidence)
-    typical = 1 / np.mean(1 / size)
-
-    def back(values):
-        values = np.asarray(values, dtype=float)
-        if scale == "logit":
-            return 1 / (1 + np.exp(-values))
-        each = np.append(size, typical) if values.size == size.size + 1 else typical
-        return _undo_double_arcsine(values, each)
-
-    table = pd.DataFrame(
-        {
-            "study": _names(study, count.size),
-            "events": [*count.astype(int), int(count.sum())],
-            "total": [*size.astype(int), int(size.sum())],
-            "share": [*(count / size), back(pooled["effect"])[-1]],
-            "lower": back(pooled["lower"]),
-            "upper": back(pooled["upper"]),
-            "effect": pooled["effect"],
-            "std_error": pooled["error"],
-            "weight": pooled["weight"],
-        }
+    half = np.where((count == 0) | (count == size), 0.5, 0.0)
+    effect = logit((count + half) / (size + 2 * half))
+    variance = 1 / (count + half) + 1 / (size - count + half)
+    pooled, attrs = _pool(effect, variance, study, method, hartung_knapp, confidence)
+    pooled[["lower", "upper"]] = expit(pooled[["lower", "upper"]])
+    pooled = pooled.assign(
+        events=np.append(count, count.sum()).astype(int),
+        total=np.append(size, size.sum()).astype(int),
+        share=[*(count / size), expit(pooled["effect"].iloc[-1])],
     )
-    prediction = [float(limit) for limit in back(pooled["prediction"])]
-    table.attrs = pooled["attrs"] | {"scale": scale, "prediction": prediction}
-    return table
+    order = "study events total share lower upper effect std_error weight".split()
+    pooled = pooled[order]
+    pooled.attrs = attrs | {"prediction": expit(attrs["prediction"]).tolist()}
+    return pooled
 
 
-def _pool(effect, variance, method, hartung_knapp, confidence):
-    """Studies and pooled value on the working scale."""
+def _pool(effect, variance, study, method, hartung_knapp, confidence):
+    """Studies and pooled value on the working scale, and what goes with them."""
     if method not in METHODS:
         raise SurvivalInputError(f"method: {method!r} is unknown. Use one of {', '.join(METHODS)}.")
     check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
-    studies = effect.size
+    studies, df = effect.size, effect.size - 1
     if studies < 2:
         raise SurvivalInputError(f"study: {studies} of them. Pooling takes at least two.")
-    # Imported here: it brings scipy.stats along, which a notebook that pools nothing need not wait
-    # for.
+    names = list(range(1, studies + 1)) if study is None else list(study)
+    if len(names) != studies:
+        raise SurvivalInputError(f"study: {len(names)} names for {studies} studies.")
+    # Imported here: it is slow, and a notebook that pools nothing need not wait for it.
     from statsmodels.stats.meta_analysis import combine_effects
 
     with np.errstate(invalid="ignore"):
-        # Its own errors are roots of negative numbers where the variance between studies is cut at
-        # 0; they are not used.
         combined = combine_effects(effect, variance, method_re="dl")
-    between = 0.0
+    q, between = float(combined.q), 0.0
     if method == "dersimonian-laird":
         between = max(0.0, float(combined.tau2))
-    elif method == "paule-mandel":
-        between = _paule_mandel(effect, variance)
-    elif method == "reml":
-        between = _reml(effect, variance, max(0.0, float(combined.tau2)))
+    elif method != "fixed":
+        between = _between(effect, variance, method)
     weight = 1 / (variance + between)
-    centre = float(weight @ effect / weight.sum())
-    error = 1 / np.sqrt(weight.sum())
-    df = studies - 1
+    centre, error = weight @ effect / weight.sum(), 1 / np.sqrt(weight.sum())
+    single = ndtri((1 + confidence) / 2)
+    quantile, p_value = single, 2 * ndtr(-abs(centre / error))
     if hartung_knapp:
         error = np.sqrt(weight @ (effect - centre) ** 2 / df / weight.sum())
         quantile = stdtrit(df, (1 + confidence) / 2)
         p_value = 2 * stdtr(df, -abs(centre / error)) if error else np.nan
-    else:
-        quantile = ndtri((1 + confidence) / 2)
-        p_value = 2 * ndtr(-abs(centre / error))
-    single = ndtri((1 + confidence) / 2)
-    errors = np.sqrt(variance)
-    fixed = 1 / variance
     # I² after Higgins & Thompson: the between-study share of the variance of a typical study.
-    typical = df * fixed.sum() / (fixed.sum() ** 2 - (fixed**2).sum())
-    q = float(combined.q)
-    share = between / (between + typical)
+    fixed = 1 / variance
+    share = between / (between + df * fixed.sum() / (fixed.sum() ** 2 - (fixed**2).sum()))
     if method == "fixed":
         share = max(0.0, 1 - df / q) if q else 0.0
-    reach = quantile * np.sqrt(error**2 + between)
-    effects, all_errors = np.append(effect, centre), np.append(errors, error)
-    quantiles = np.append(np.full(studies, single), quantile)
-    return {
-        "effect": effects,
-        "error": all_errors,
-        "lower": effects - quantiles * all_errors,
-        "upper": effects + quantiles * all_errors,
-        "p_value": np.append(2 * ndtr(-np.abs(effect / errors)), p_value),
-        "weight": np.append(weight / weight.sum(), 1.0),
-        "prediction": (centre - reach, centre + reach),
-        "attrs": {
-            "method": method,
-            "hartung_knapp": hartung_knapp,
-            "confidence": confidence,
-            "tau_squared": between,
-            "i_squared": float(share),
-            "q": q,
-            "q_df": df,
-            "q_p_value": float(chdtrc(df, q)),
-        },
-    }
+    errors, effects = np.append(np.sqrt(variance), error), np.append(effect, centre)
+    reach = np.append(np.full(studies, single), quantile) * errors
+    p_values = np.append(2 * ndtr(-np.abs(effect / np.sqrt(variance))), p_value)
+    predicted = quantile * np.sqrt(error**2 + between)
+    table = pd.DataFrame(
+        {
+            "study": [*(str(name) for name in names), "pooled"],
+            "effect": effects,
+            "std_error": errors,
+            "lower": effects - reach,
+            "upper": effects + reach,
+            "p_value": p_values,
+            "weight": np.append(weight / weight.sum(), 1.0),
+        }
+    )
+    attrs = {"method": method, "hartung_knapp": hartung_knapp, "confidence": confidence}
+    attrs |= {"tau_squared": between, "i_squared": float(share), "q": q, "q_df": df}
+    attrs |= {"q_p_value": float(chdtrc(df, q))}
+    return table, attrs | {"prediction": [centre - predicted, centre + predicted]}
 
 
-def _paule_mandel(effect, variance):
-    """The between-study variance that brings the weighted spread down to its expectation."""
+def _between(effect, variance, method):
+    """The variance between studies: the root of Paule and Mandel's, or of REML's, equation."""
+    from scipy.optimize import brentq
+
+    def spread(between):
+        weight = 1 / (variance + between)
+        return weight, (effect - weight @ effect / weight.sum()) ** 2
 
     def excess(between):
-        weight = 1 / (variance + between)
-        centre = weight @ effect / weight.sum()
-        return weight @ (effect - centre) ** 2 - (effect.size - 1)
-
-    if excess(0.0) <= 0:
-        return 0.0
-    high = np.ptp(effect) ** 2 + variance.max()
-    while excess(high) > 0:
-        high *= 2
-    return float(brentq(excess, 0.0, high, xtol=1e-15, rtol=1e-14))
-
-
-def _reml(effect, variance, start):
-    """The between-study variance that maximises the restricted likelihood."""
+        weight, squares = spread(between)
+        if method == "paule-mandel":
+            return weight @ squares - (effect.size - 1)
+        return weight**2 @ squares - weight.sum() + (weight**2).sum() / weight.sum()
 
     def loss(between):
-        weight = 1 / (variance + between)
-        centre = weight @ effect / weight.sum()
-        spread = weight @ (effect - centre) ** 2
-        return np.log(variance + between).sum() + np.log(weight.sum()) + spread
+        weight, squares = spread(between)
+        return weight @ squares - np.log(weight).sum() + np.log(weight.sum())
 
-    def slope(between):
-        weight = 1 / (variance + between)
-        centre = weight @ effect / weight.sum()
-        square = weight**2
-        return weight.sum() - square.sum() / weight.sum() - square @ (effect - centre) ** 2
-
-    ceiling = 10 * (start + np.var(effect) + variance.max())
-    rough = minimize_scalar(loss, bounds=(0, ceiling), method="bounded").x
-    if loss(0.0) <= loss(rough):
-        return 0.0
-    # The minimum of a flat function is found to half the digits only; the root of its slope to all.
-    low, high = 0.5 * rough, 2 * rough
-    if slope(low) * slope(high) > 0:
-        return float(rough)
-    return float(brentq(slope, low, high, xtol=1e-15, rtol=1e-14))
-
-
-def _double_arcsine(count, size):
-    return (
-        np.arcsin(np.sqrt(count / (size + 1))) + np.arcsin(np.sqrt((count + 1) / (size + 1)))
-    ) / 2
-
-
-def _undo_double_arcsine(value, size):
-    """Miller's inverse; beyond what 0 and all of `size` patients give, it is 0 and 1."""
-    low = _double_arcsine(0 * size, size)
-    high = _double_arcsine(size, size)
-    angle = 2 * np.clip(value, low, high)
-    inner = np.sin(angle) + (np.sin(angle) - 1 / np.sin(angle)) / size
-    share = (1 - np.sign(np.cos(angle)) * np.sqrt(np.maximum(0, 1 - inner**2))) / 2
-    return np.where(value <= low, 0.0, np.where(value >= high, 1.0, share))
+    # The restricted likelihood may have a maximum at 0 and another above it.
+    highest = 10 * (np.ptp(effect) ** 2 + variance.max())
+    grid = np.append(0.0, highest * np.logspace(-8, 0, 200))
+    sign = np.array([excess(between) for between in grid]) > 0
+    tops = [
+        float(brentq(excess, grid[at], grid[at + 1], xtol=1e-15, rtol=1e-14))
+        for at in np.flatnonzero(sign[:-1] & ~sign[1:])
+    ]
+    if method == "reml":
+        tops = sorted([0.0, *tops], key=loss)
+    return tops[0] if tops else 0.0
 
 
 def _numbers(values, name):
+    """Values as finite floats."""
     array = np.asarray(pd.to_numeric(pd.Series(list(values), dtype=object), errors="coerce"), float)
     bad = np.flatnonzero(~np.isfinite(array))
     if bad.size:
@@ -309,10 +232,3 @@ def _numbers(values, name):
             f"{name}: not a finite number in study {', '.join(str(i + 1) for i in bad[:5])}."
         )
     return array
-
-
-def _names(study, studies):
-    names = list(range(1, studies + 1)) if study is None else list(study)
-    if len(names) != studies:
-        raise SurvivalInputError(f"study: {len(names)} names for {studies} studies.")
-    return [*(str(name) for name in names), "pooled"]

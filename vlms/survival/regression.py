@@ -1,33 +1,49 @@
-"""Cox regression as R's `coxph` gives it, with robust errors, and with Firth's penalty.
+"""Cox regression with R's answers: fits, Firth's penalty, proportional hazards, start/stop rows.
 
-A fit that has no finite answer says so: a coefficient that the likelihood would drive to infinity
-(separation), that is constant, or that repeats others is NA, with the reason in
-``.attrs["warnings"]``; ``penalty="firth"`` gives a finite answer to the first.
+lifelines fits the model and firthmodels its penalised form. Own, because they lack it: the risk
+sets and their weighted moments, from which follow the score test, `cox.zph` as R has had it since
+survival 3 (lifelines has the approximation of 1994), robust errors with delayed entry (those of
+lifelines 0.30 are wrong), Breslow's ties, fits from counts, and Newton's method, which finishes
+what the libraries leave unfinished and tells a likelihood without a maximum from one that has one:
+lifelines returns a hazard ratio of about 10¹² there, and none at all for some strong effects.
 
-Sources: Cox, J R Stat Soc B 1972;34:187; Lin & Wei, JASA 1989;84:1074 (robust errors);
-Heinze & Schemper, Biometrics 2001;57:114
-(Firth's penalty).
+Sources: Cox, J R Stat Soc B 1972;34:187; Breslow, Biometrics 1974;30:89; Efron, JASA 1977;72:557;
+Lin & Wei, JASA 1989;84:1074 (robust errors); Heinze & Schemper, Biometrics 2001;57:114 (Firth);
+Grambsch & Therneau, Biometrika 1994;81:515, section 3 (the exact score test); Therneau & Grambsch,
+Modeling Survival Data, 2000, sections 3.7 (start/stop rows) and 7.2 (robust errors).
 """
+
+import warnings
+from numbers import Real
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
-from vlms.survival.arguments import SurvivalInputError, check_number
-from vlms.survival.covariates import ModelFrame, model_frame
-from vlms.survival.cox_fit import FADED, fit_patterns, fit_rows, sets_from_counts
-from vlms.survival.event_table import parts_of_table
-from vlms.survival.firth import likelihood_ratio, profile
-
-COLUMNS = (
-    "term",
-    "log_hazard_ratio",
-    "std_error",
-    "hazard_ratio",
-    "lower",
-    "upper",
-    "p_value",
+from vlms.survival.counts import (
+    SurvivalInputError,
+    check_number,
+    checked_times,
+    observations,
+    refuse_rows,
+    require_column,
 )
+
+COLUMNS = ["log_hazard_ratio", "std_error", "hazard_ratio", "lower", "upper", "p_value"]
+TESTS = ("likelihood_ratio_test", "wald_test", "score_test")
+NO_TEST = {"statistic": np.nan, "df": 0, "p_value": np.nan}
+# A column whose information, given the columns before it, is a smaller share of its own than this
+# is a combination of them.
+COLLINEAR = 1e-11
+# Share of the information at no effect below which a direction counts as faded to nothing.
+FADED = 1e-7
+# Slope of the penalised likelihood, which always has a maximum, that is none.
+FLAT = 1e-5
+# With at most this many cells (event times × rows) who is at risk is kept as one table.
+MOST_CELLS = 1_000_000
 
 
 def cox(
@@ -38,8 +54,8 @@ def cox(
     event="event",
     entry=None,
     strata=None,
-    ties="efron",
     penalty=None,
+    ties=None,
     cluster=None,
     confidence=0.95,
 ):
@@ -53,16 +69,17 @@ def cox(
         Columns. Numbers enter as they are, True/False as 1/0; text and categories give a term a
         level, named ``sex[m]``, against the first level (alphabetical, or the category order).
     time, event : str
-        Columns with the end of observation in months and whether it ended with the event.
+        Columns with the end of observation and whether it ended with the event.
     entry : str, optional
         Column with the start of observation (delayed entry, time-dependent covariates).
     strata : str or list of str, optional
         Columns whose combinations each have a baseline hazard of their own.
-    ties : {"efron", "breslow"}
-        Approximation for tied event times.
     penalty : {None, "firth"}
         With ``"firth"``: penalised estimates, profile-likelihood limits, P values of the
         penalised likelihood-ratio test.
+    ties : {"efron", "breslow"}, optional
+        Approximation for tied event times: by default Efron's, and with the penalty Breslow's,
+        as R's `coxph` and `coxphf` have them.
     cluster : str, optional
         Column of patients (or pairs, centres): robust errors of the clusters' summed influence.
     confidence : float
@@ -72,10 +89,11 @@ def cox(
     -------
     DataFrame
         ``term, log_hazard_ratio, std_error, hazard_ratio, lower, upper, p_value``; limits are of
-        the hazard ratio. NA where there is no finite estimate. ``.attrs``: ``n, events, dropped,
-        log_likelihood, null_log_likelihood, likelihood_ratio_test, wald_test, score_test`` (each
-        ``statistic, df, p_value``), ``events_per_variable, covariance, ties, penalty, strata,
-        robust, naive_std_error, confidence, warnings``.
+        the hazard ratio. A term that has no finite estimate (constant, collinear, separated) is
+        NA, with the reason in ``.attrs["warnings"]``. ``.attrs``: ``n, events, dropped`` (rows
+        left out for a missing value), ``events_per_variable, warnings, log_likelihood,
+        null_log_likelihood, likelihood_ratio_test, wald_test, score_test`` (each ``statistic, df,
+        p_value``), ``covariance, ties, penalty, strata, robust, naive_std_error, confidence``.
 
     Raises
     ------
@@ -85,8 +103,8 @@ def cox(
 
     Notes
     -----
-    R: ``coxph(Surv(entry, time, event) ~ covariates + strata(s), ties = "efron", cluster = id)``;
-    ``coxphf(...)`` for the penalty (which has Breslow's ties only).
+    R: ``coxph(Surv(entry, time, event) ~ covariates + strata(s), cluster = id)``; with the
+    penalty ``coxphf(Surv(time, event) ~ covariates)``.
 
     Examples
     --------
@@ -101,19 +119,93 @@ def cox(
     >>> cox(separated, "high_grade", penalty="firth")["hazard_ratio"].round(2).tolist()
     [7.56]
     """
-    one_of("ties", ties, ("efron", "breslow"))
-    one_of("penalty", penalty, (None, "firth"))
+    _one_of("penalty", penalty, (None, "firth"))
+    ties = ties or ("breslow" if penalty else "efron")
+    _one_of("ties", ties, ("efron", "breslow"))
     check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
     if penalty and cluster is not None:
         raise SurvivalInputError(
             "cluster: robust errors are not defined for a penalised fit. Drop one of the two."
         )
-    data = model_frame(
-        frame, covariates, time=time, event=event, entry=entry, strata=strata, cluster=cluster
-    )
-    fit = fit_rows(data, ties=ties, penalty=penalty, collapse=cluster is None)
-    table = _table(fit, penalty=penalty, confidence=confidence)
-    table.attrs |= {"ties": ties, "strata": data.strata, "dropped": data.dropped}
+    rows = _rows(frame, covariates, time, event, entry, strata, cluster)
+    fit = _fit(rows, _risk_sets(rows), np.ones(len(rows.x)), ties, penalty, confidence)
+    return _table(fit, confidence)
+
+
+def proportional_hazards_test(
+    frame,
+    covariates,
+    *,
+    transform="km",
+    time="time",
+    event="event",
+    entry=None,
+    strata=None,
+    ties="efron",
+    cluster=None,
+):
+    """Test whether hazard ratios are constant over time, by the score test.
+
+    Each covariate is given a second coefficient that multiplies a function of time; the test is
+    the score test of that coefficient being 0, at the fit without it.
+
+    Parameters
+    ----------
+    frame, covariates, time, event, entry, strata, ties, cluster
+        As `cox`; clusters change nothing but who is left out for a missing value, as in R.
+    transform : {"km", "identity", "rank", "log"}
+        The function of time: 1 - Kaplan-Meier just before it, the time itself, the rank of the
+        event, or its logarithm.
+
+    Returns
+    -------
+    DataFrame
+        ``term, chi2, df, p_value``, one row a covariate (all levels of a category together), and
+        last the row ``GLOBAL``. NA for a covariate without a finite estimate, and where there are
+        too few event times for a second coefficient. ``.attrs``: ``n, events, dropped, transform,
+        ties, warnings``.
+
+    Raises
+    ------
+    SurvivalInputError
+        As `cox`, and for an unknown transform.
+
+    Notes
+    -----
+    R (survival 3.0 and later): ``cox.zph(coxph(...), transform = "km")``.
+
+    Examples
+    --------
+    >>> cohort = pd.DataFrame(
+    ...     {"time": [1, 2, 3, 4, 5], "event": True, "age_years": [70, 50, 64, 58, 66]}
+    ... )
+    >>> proportional_hazards_test(cohort, "age_years", transform="identity").round(3)
+            term   chi2  df  p_value
+    0  age_years  1.838   1    0.175
+    1     GLOBAL  1.838   1    0.175
+    """
+    _one_of("ties", ties, ("efron", "breslow"))
+    _one_of("transform", transform, ("km", "identity", "rank", "log"))
+    rows = _rows(frame, covariates, time, event, entry, strata, cluster)
+    fit = _fit(rows, _risk_sets(rows), np.ones(len(rows.x)), ties)
+    known = fit.peak is not None and fit.peak.converged
+    by = _time_function(rows, fit.sets, transform) if known else None
+    statistic = _score_statistic(fit, by) if known else None
+    owners = np.array(rows.owners, dtype=object)[fit.usable]
+    found = []
+    for term in [*dict.fromkeys(rows.owners), "GLOBAL"]:
+        tested = np.flatnonzero((owners == term) | (term == "GLOBAL"))
+        chi2 = statistic(tested) if known and tested.size else np.nan
+        found.append((term, chi2, tested.size, float(chdtrc(tested.size, chi2))))
+    table = pd.DataFrame(found, columns=["term", "chi2", "df", "p_value"])
+    table.attrs = {
+        "n": fit.n,
+        "events": fit.events,
+        "dropped": rows.dropped,
+        "transform": transform,
+        "ties": ties,
+        "warnings": fit.warnings,
+    }
     return table
 
 
@@ -126,8 +218,7 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     Parameters
     ----------
     table : DataFrame
-        As `vlms.survival.event_table.event_table` returns it without delayed entry:
-        ``group, time, at_risk, events, censored``.
+        As `event_table` returns it: ``group, time, at_risk, events, censored``.
     ties, confidence
         As `cox`.
 
@@ -136,91 +227,806 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     DataFrame
         As `cox`, with terms ``group[level]``; the first group of the table is the reference.
 
+    Raises
+    ------
+    SurvivalInputError
+        For a missing column or a table without rows.
+
     Examples
     --------
-    >>> from vlms.survival.event_table import event_table
+    >>> from vlms.survival import event_table
     >>> cox_from_table(event_table([1, 2, 3, 4], [1, 1, 1, 1], [1, 0, 1, 0]))["term"].tolist()
     ['group[1]']
     """
-    one_of("ties", ties, ("efron", "breslow"))
-    levels, parts = parts_of_table(table)
-    counts = np.array([int(events.sum() + censored.sum()) for _, _, events, censored in parts])
-    patterns = np.eye(len(levels))[:, 1:] if len(levels) > 1 else np.zeros((1, 1))
+    _one_of("ties", ties, ("efron", "breslow"))
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
+    needed = ["group", "time", "at_risk", "events", "censored"]
+    missing = [name for name in needed if name not in getattr(table, "columns", ())]
+    if missing or not len(table):
+        raise SurvivalInputError(
+            f"table: lacks {missing or 'any row'}. Pass what event_table returned."
+        )
+    levels = list(pd.unique(table["group"]))
+    wide = table.pivot(index="time", columns="group", values=["at_risk", "events"])
+    deaths = wide["events"][levels].fillna(0)
+    # At a time of others a group has at risk who is at risk at its own next time.
+    at_risk = wide["at_risk"][levels].bfill().fillna(0)[deaths.sum(axis=1) > 0].to_numpy(float)
+    deaths = deaths[deaths.sum(axis=1) > 0]
+    counts = (table["events"] + table["censored"]).groupby(table["group"], observed=True).sum()
     terms = [f"group[{level}]" for level in levels[1:]] or ["group"]
-    data = ModelFrame(None, patterns, terms, ["group"] * len(terms), None, None, 1, 0, [])
-    fit = fit_patterns(data, sets_from_counts(parts), patterns, counts, ties=ties)
-    fitted = _table(fit, penalty=None, confidence=confidence)
-    fitted.attrs |= {"ties": ties, "strata": 1, "dropped": 0}
-    return fitted
+    x = np.eye(len(levels))[:, 1:] if len(levels) > 1 else np.zeros((1, 1))
+    owners = ["group"] * len(terms)
+    rows = SimpleNamespace(
+        time=None, x=x, terms=terms, owners=owners, cluster=None, strata=1, dropped=0, notes=[]
+    )
+    sets = _RiskSets(deaths.index.to_numpy(), at_risk, deaths.to_numpy(float))
+    return _table(_fit(rows, sets, counts[levels].to_numpy(), ties), confidence)
 
 
-def one_of(name, value, allowed):
-    """Refuse an option that is none of those allowed.
+def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", event="event"):
+    """Cut each patient's follow-up where a covariate changes.
+
+    Whoever is to have a recurrence must first live until it: comparing those who ever recurred
+    with those who never did is biased by that (immortal time). In intervals a patient belongs to
+    those who recurred from the recurrence on.
 
     Parameters
     ----------
-    name : str
-        The option.
-    value : object
-        What was passed.
-    allowed : tuple
-        What may be passed.
+    frame : DataFrame
+        One row a patient.
+    changes : dict of str to str
+        For each new column the column with the time from which it is True (blank: never), for
+        example ``{"recurred": "local_recurrence_months"}``.
+    patient, time, event : str
+        Columns with the patient, the end of observation, and whether it ended with the event.
+
+    Returns
+    -------
+    DataFrame
+        One row an interval ``(entry, time]``: the patient's columns with `entry`, `time`, `event`
+        and the new columns. The event stands in the last interval only. Ready for
+        ``cox(intervals, ["recurred"], entry="entry", cluster="patient_id")``.
 
     Raises
     ------
     SurvivalInputError
+        A repeated patient, a change after the end of observation or before 0, a column name that
+        is taken.
+
+    Notes
+    -----
+    A change takes effect just after its time: an event at that time happened to a patient without
+    it. R: ``tmerge(..., recurred = tdc(month))``.
 
     Examples
     --------
-    >>> one_of("ties", "exact", ("efron", "breslow"))
+    >>> cohort = pd.DataFrame(
+    ...     {"patient_id": ["a", "b"], "time": [10, 7], "event": [1, 0], "recurrence": [4, np.nan]}
+    ... )
+    >>> follow_up_intervals(cohort, {"recurred": "recurrence"})[
+    ...     ["patient_id", "entry", "time", "event", "recurred"]
+    ... ]
+      patient_id  entry  time  event  recurred
+    0          a    0.0   4.0  False     False
+    1          a    4.0  10.0   True      True
+    2          b    0.0   7.0  False     False
+    """
+    for name, role in ((patient, "patient"), (time, "time"), (event, "event")):
+        require_column(frame, name, role)
+    if taken := [name for name in ("entry", *changes) if name in frame.columns]:
+        raise SurvivalInputError(
+            f"changes: the frame already has the column {', '.join(taken)}. Rename it first."
+        )
+    checked = observations(frame[time], frame[event])
+    end = checked.time
+    names = frame[patient]
+    _refuse_patients(names, names.duplicated(), patient, "repeated", "Pass one row a patient.")
+    remedy = "Nobody is at risk during no time; leave such patients out knowingly."
+    _refuse_patients(names, end <= 0, time, "0", remedy)
+    months = {}
+    for name, column in changes.items():
+        require_column(frame, column, "changes")
+        seen = frame[column].notna().to_numpy()
+        months[name] = np.full(len(frame), np.inf)
+        months[name][seen] = checked_times(frame.loc[seen, column], column)
+        after = seen & (months[name] > end)
+        remedy = "What is seen is seen under observation; correct one of the two."
+        _refuse_patients(names, after, column, "after the end of observation", remedy)
+    edges = np.sort(np.column_stack([*months.values(), np.zeros(len(frame)), end]), axis=1)
+    row, cut = np.nonzero((edges[:, 1:] > edges[:, :-1]) & (edges[:, 1:] <= end[:, None]))
+    start, stop = edges[row, cut], edges[row, cut + 1]
+    intervals = frame.iloc[row].reset_index(drop=True)
+    intervals[time] = stop
+    intervals[event] = checked.event[row] & (stop == end[row])
+    intervals.insert(intervals.columns.get_loc(time), "entry", start)
+    for name, month in months.items():
+        intervals[name] = month[row] <= start
+    return intervals
+
+
+def check_intervals(
+    frame,
+    *,
+    patient="patient_id",
+    entry="entry",
+    time="time",
+    event="event",
+    gaps=False,
+    repeated=False,
+):
+    """Refuse start/stop intervals that do not make up a patient's follow-up.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row an interval ``(entry, time]``; it is returned unchanged.
+    patient, entry, time, event : str
+        Columns.
+    gaps, repeated : bool
+        Allow time without observation between intervals; allow events that happen again.
+
+    Raises
+    ------
+    SurvivalInputError
+        Intervals that end before they begin, are out of order, overlap or leave a gap, or an
+        event before the last one; each names patient and rows.
+
+    Notes
+    -----
+    R: ``survcheck(Surv(entry, time, event) ~ 1, id = patient)``.
+
+    Examples
+    --------
+    >>> intervals = pd.DataFrame(
+    ...     {"patient_id": "a", "entry": [0, 3], "time": [4, 9], "event": [False, True]}
+    ... )
+    >>> check_intervals(intervals)
     Traceback (most recent call last):
         ...
-    vlms...SurvivalInputError: ties: 'exact' is not known; choose 'efron' or 'breslow'.
+    vlms...SurvivalInputError: entry: patient 'a', rows 0 and 1: (0, 4] and (3, ...
     """
+    for name, role in ((patient, "patient"), (entry, "entry"), (time, "time"), (event, "event")):
+        require_column(frame, name, role)
+    nameless = frame[patient].isna()
+    refuse_rows(frame[patient], nameless, patient, "missing", "Every interval has a patient.")
+    checked = observations(frame[time], frame[event], entry=frame[entry])
+    start, end = checked.entry, checked.time
+    code, names = pd.factorize(frame[patient])
+    order = np.argsort(code, kind="stable")
+    pairs = np.column_stack([order[:-1], order[1:]])
+    before, after = pairs[code[order[:-1]] == code[order[1:]]].T
+    watch = "Fill it, or pass gaps=True where nobody watched the patient then."
+    again = "Pass repeated=True for events that can happen again."
+    for bad, column, wrong, remedy in (
+        (start[after] < start[before], entry, "are out of order", "Sort by patient and entry."),
+        (start[after] < end[before], entry, "overlap", "A patient is at risk once at a time."),
+        ((start[after] > end[before]) & (not gaps), entry, "leave a gap", watch),
+        (checked.event[before] & (not repeated), event, "follow one another after an event", again),
+    ):
+        found = np.flatnonzero(bad)
+        said = [
+            f"patient {names[code[one]]!r}, rows {frame.index[one]} and {frame.index[two]}: "
+            f"({start[one]:g}, {end[one]:g}] and ({start[two]:g}, {end[two]:g}] {wrong}"
+            for one, two in zip(before[found[:3]], after[found[:3]], strict=True)
+        ]
+        if said:
+            more = f"; and {found.size - 3} more" if found.size > 3 else ""
+            raise SurvivalInputError(f"{column}: {'; '.join(said)}{more}. {remedy}")
+    return frame
+
+
+# From a frame to checked arrays
+
+
+def _rows(frame, covariates, time, event, entry, strata, cluster):
+    """Check a frame and bring it into the arrays of a regression."""
+    if not isinstance(frame, pd.DataFrame):
+        raise SurvivalInputError(f"frame: a {type(frame).__name__} is no DataFrame. Pass one.")
+    covariates = _as_columns(covariates, "covariates")
+    strata = [] if strata is None else _as_columns(strata, "strata")
+    cluster = [] if cluster is None else [cluster]
+    if not covariates:
+        raise SurvivalInputError("covariates: none given. Name at least one column.")
+    if repeated := sorted({name for name in covariates if covariates.count(name) > 1}):
+        raise SurvivalInputError(f"covariates: {', '.join(repeated)} given more than once.")
+    roles = [("time", [time]), ("event", [event]), ("entry", [entry] if entry else [])]
+    roles += [("cluster", cluster), ("covariates", covariates), ("strata", strata)]
+    for role, names in roles:
+        for name in names:
+            require_column(frame, name, role)
+    if outcome_too := [name for name in covariates if name in (time, event, entry)]:
+        raise SurvivalInputError(
+            f"covariates: {', '.join(outcome_too)} is the outcome. Name other columns."
+        )
+    late = None if entry is None else frame[entry]
+    checked = observations(frame[time], frame[event], entry=late)
+    outcome = {name: getattr(checked, name) for name in ("time", "event", "entry")}
+    needed = list(dict.fromkeys([*covariates, *strata, *cluster]))
+    missing = frame[needed].isna()
+    complete = ~missing.any(axis=1).to_numpy()
+    dropped = int((~complete).sum())
+    notes = []
+    if dropped:
+        gaps = ", ".join(str(name) for name in needed if missing[name].any())
+        notes.append(f"{dropped} of {complete.size} rows left out: no value for {gaps}")
+        frame = frame.loc[complete]
+        outcome = {n: None if part is None else part[complete] for n, part in outcome.items()}
+    columns, terms, owners = [], [], []
+    for name in covariates:
+        notes += _reference_note(frame[name], name)
+        for term, column in _columns(frame[name], name):
+            columns.append(column)
+            terms.append(term)
+            owners.append(name)
+    stratum, clusters = (
+        frame.groupby(names, sort=False, observed=True).ngroup().to_numpy() if names else None
+        for names in (strata, cluster)
+    )
+    return SimpleNamespace(
+        **outcome,
+        x=np.column_stack(columns),
+        terms=terms,
+        owners=owners,
+        stratum=stratum,
+        cluster=clusters,
+        strata=1 if stratum is None else np.unique(stratum).size,
+        dropped=dropped,
+        notes=notes,
+    )
+
+
+def _columns(values, name):
+    """The columns of one covariate: (term, numbers)."""
+    kind = values.dtype.kind if not isinstance(values.dtype, pd.CategoricalDtype) else "O"
+    if kind == "c":
+        raise SurvivalInputError(f"{name}: complex numbers cannot be a covariate.")
+    if kind in "mM":
+        raise SurvivalInputError(
+            f"{name}: dates cannot be a covariate. Turn them into a number, such as years."
+        )
+    if kind in "biuf":
+        numbers = values.to_numpy(dtype=float)
+        remedy = "Leave the cell blank if it is unknown."
+        refuse_rows(values, np.isinf(numbers), name, "infinite", remedy, numbers)
+        return [(name, numbers)]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels = list(values.cat.categories)
+    else:
+        flags = [isinstance(value, bool | np.bool_) for value in values]
+        if len(values) and (all(flags) or all(map(_is_number, values))):
+            # Numbers beside None arrive as objects; they are no levels.
+            return _columns(values.astype(float), name)
+        levels = list(dict.fromkeys(values))
+        try:
+            levels.sort()
+        except TypeError:
+            levels.sort(key=lambda level: (type(level).__name__, str(level)))
+    if len(levels) <= 1:
+        return [(name, np.zeros(len(values)))]
+    return [(f"{name}[{level}]", (values == level).to_numpy(float)) for level in levels[1:]]
+
+
+def _reference_note(values, name):
+    """Say that nobody has a category's first level, so that terms compare with another one."""
+    if not isinstance(values.dtype, pd.CategoricalDtype) or (values.cat.codes == 0).any():
+        return []
+    present = [level for level in values.cat.categories if (values == level).any()]
+    if not present:
+        return []
+    return [
+        f"{name}: no patient has the reference level {values.cat.categories[0]}; "
+        f"its terms are against {present[-1]}. Remove the empty level"
+    ]
+
+
+def _is_number(value):
+    """Whether a value is a real number, which True is not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _as_columns(names, role):
+    """Column names as a list; a single name stands for a list of one."""
+    if isinstance(names, str):
+        return [names]
+    try:
+        return list(names)
+    except TypeError:
+        raise SurvivalInputError(f"{role}: {names!r} is no column name or list of them.") from None
+
+
+def _one_of(name, value, allowed):
+    """Refuse an option that is none of those allowed."""
     if value not in allowed:
         raise SurvivalInputError(
             f"{name}: {value!r} is not known; choose {' or '.join(map(repr, allowed))}."
         )
 
 
-def _table(fit, *, penalty, confidence):
+def _refuse_patients(names, bad, column, wrong, remedy):
+    """Raise for the patients marked bad, naming the first five."""
+    rows = np.flatnonzero(bad)
+    if rows.size:
+        found = ", ".join(f"{names.iloc[row]!r} (row {names.index[row]})" for row in rows[:5])
+        more = f" and {rows.size - 5} more" if rows.size > 5 else ""
+        raise SurvivalInputError(f"{column}: {wrong} for patient {found}{more}. {remedy}")
+
+
+# Risk sets and the partial likelihood
+
+
+class _RiskSets(NamedTuple):
+    """Who is at risk (times × rows) and who has the event at each event time of each stratum."""
+
+    times: np.ndarray
+    at_risk: object
+    deaths: object
+    running: object = None
+
+
+class _Running(NamedTuple):
+    """Who is at risk where a table would be too large: rows are at risk from `first` to `last`."""
+
+    first: np.ndarray
+    last: np.ndarray
+    times: int
+
+    def __matmul__(self, values):
+        change = np.zeros((self.times + 1, values.shape[1]))
+        np.add.at(change, self.last, values)
+        np.add.at(change, self.first, -values)
+        return np.cumsum(change[::-1], axis=0)[::-1][1:]
+
+    def spread(self, values):
+        """Sum values of the times over the times at which each row is at risk."""
+        upto = np.vstack([np.zeros(values.shape[1]), np.cumsum(values, axis=0)])
+        return upto[self.last] - upto[self.first]
+
+
+def _risk_sets(rows):
+    """Sort rows into the risk sets of all strata."""
+    n = rows.time.size
+    every = rows.time if rows.entry is None else np.append(rows.time, rows.entry)
+    distinct, rank = np.unique(every, return_inverse=True)
+    # Times of the strata one after the other; each stratum begins before its first time.
+    begin = (np.zeros(n, int) if rows.stratum is None else rows.stratum) * (distinct.size + 1)
+    end = begin + rank[:n] + 1
+    start = begin if rows.entry is None else begin + rank[n:] + 1
+    events = np.unique(end[rows.event])
+    running = _Running(
+        np.searchsorted(events, start, "right"), np.searchsorted(events, end, "right"), events.size
+    )
+    died = np.flatnonzero(rows.event)
+    deaths = sparse.csr_array(
+        (np.ones(died.size), (running.last[died] - 1, died)), shape=(events.size, n)
+    )
+    at_risk = running
+    if n * events.size <= MOST_CELLS:
+        now = np.arange(events.size)[:, None]
+        at_risk = ((running.first <= now) & (now < running.last)).astype(float)
+        deaths = deaths.toarray()
+    return _RiskSets(distinct[events % (distinct.size + 1) - 1], at_risk, deaths, running)
+
+
+class _Likelihood:
+    """The partial likelihood of covariates x, one row a patient (or a level), and its moments."""
+
+    def __init__(self, sets, x, ties):
+        self.sets, self.x = sets, x
+        died = np.asarray(sets.deaths.sum(axis=1)).ravel().astype(int)
+        if ties == "efron":
+            # The j-th of d tied events sees j/d of the tied patients already gone.
+            self.at = np.repeat(np.arange(died.size), died)
+            order = np.arange(self.at.size) - np.repeat(np.cumsum(died) - died, died)
+            self.gone, self.weight = order / died[self.at], np.ones(self.at.size)
+        else:
+            self.at, self.gone = np.arange(died.size), np.zeros(died.size)
+            self.weight = died.astype(float)
+        self.died, self.events = died, np.asarray(sets.deaths.sum(axis=0)).ravel()
+
+    def sums(self, values):
+        """Sums of values of the rows over the risk set of each tied event."""
+        at_risk, dead = self.sets.at_risk @ values, self.sets.deaths @ values
+        return at_risk[self.at] - self.gone[:, None] * dead[self.at]
+
+    def moments(self, beta):
+        """Relative hazards, log-likelihood, and total, mean and covariance in each risk set."""
+        n, p = self.x.shape
+        eta = self.x @ beta
+        eta = eta - eta.max()
+        risk = np.exp(eta)
+        products = (self.x[:, :, None] * self.x[:, None, :]).reshape(n, p * p)
+        sums = self.sums(risk[:, None] * np.hstack([np.ones((n, 1)), self.x, products]))
+        with np.errstate(all="ignore"):
+            total, mean = sums[:, 0], sums[:, 1 : p + 1] / sums[:, :1]
+            spread = (sums[:, p + 1 :] / sums[:, :1]).reshape(-1, p, p)
+            spread = spread - mean[:, :, None] * mean[:, None, :]
+            value = float(self.events @ eta - self.weight @ np.log(total))
+        # Far out a whole risk set has no weight that numbers could hold.
+        if eta.min() < -500 or not np.isfinite(value):
+            value = -np.inf
+        return risk, value, total, mean, spread
+
+    def weighted(self, mean, spread, by=None):
+        """Score and information, each event time weighted by `by`."""
+        by = np.ones(self.died.size) if by is None else by
+        weight = self.weight * by[self.at]
+        information = (weight @ spread.reshape(len(spread), -1)).reshape(spread.shape[1:])
+        return (self.sets.deaths.T @ by) @ self.x - weight @ mean, information
+
+    def value(self, beta):
+        """Log-likelihood, score and information, as `_maximise` wants them."""
+        _, value, _, mean, spread = self.moments(beta)
+        if value == -np.inf:
+            return value, np.zeros(beta.size), np.eye(beta.size)
+        return value, *self.weighted(mean, spread)
+
+    def penalised_slope(self, beta):
+        """Log-likelihood with Firth's penalty, its slope, and the information without it."""
+        risk, value, total, mean, spread = self.moments(beta)
+        nowhere = -np.inf, np.zeros(beta.size), np.eye(beta.size)
+        if value == -np.inf:
+            return nowhere
+        score, information = self.weighted(mean, spread)
+        sign, log_determinant = np.linalg.slogdet(information)
+        if sign <= 0 or not np.isfinite(log_determinant):
+            return nowhere
+        # The slope of the log determinant is tr(I⁻¹ ∂I), a third central moment: of q (x - x̄)
+        # with q = (x - x̄)' I⁻¹ (x - x̄), expanded in powers of x̄.
+        inverse = np.linalg.inv(information)
+        q = ((self.x @ inverse) * self.x).sum(axis=1)
+        sums = self.sums((risk * q)[:, None] * np.hstack([np.ones((q.size, 1)), self.x]))
+        sums = sums / total[:, None]
+        third = sums[:, 1:] - sums[:, :1] * mean
+        third = third - 2 * np.einsum("tab,tb->ta", spread, mean @ inverse)
+        return value + log_determinant / 2, score + self.weight @ third / 2, information
+
+    def penalised(self, beta):
+        """Log-likelihood with Firth's penalty, its slope and its curvature.
+
+        The information is no stand-in for the curvature: in a cohort of a few patients the penalty
+        bends as much as the likelihood, and steps by the information go back and forth.
+        """
+        height, slope, information = self.penalised_slope(beta)
+        if height == -np.inf:
+            return height, slope, information
+        step = 1e-5 * np.maximum(1.0, np.abs(beta))
+        sides = [
+            self.penalised_slope(beta - move)[1] - self.penalised_slope(beta + move)[1]
+            for move in np.diag(step)
+        ]
+        curvature = np.array(sides) / (2 * step[:, None])
+        curvature = (curvature + curvature.T) / 2
+        if not np.isfinite(curvature).all() or np.linalg.eigvalsh(curvature)[0] <= 0:
+            curvature = information
+        return height, slope, curvature
+
+    def score_residuals(self, beta):
+        """Each row's part of the score, shape (n, p)."""
+        risk, _, total, mean, _ = self.moments(beta)
+        hazard = (self.weight / total)[:, None]
+        steps = np.hstack([hazard, hazard * mean])
+        met = self.sets.running.spread(self._by_time(steps))
+        met = met - self.sets.deaths.T @ self._by_time(self.gone[:, None] * steps)
+        tied_mean = self._by_time(self.weight[:, None] * mean) / self.died[:, None]
+        observed = self.events[:, None] * self.x - self.sets.deaths.T @ tied_mean
+        return observed - risk[:, None] * (self.x * met[:, :1] - met[:, 1:])
+
+    def _by_time(self, values):
+        """Sum values of tied events within each event time."""
+        summed = np.zeros((self.died.size, values.shape[1]))
+        np.add.at(summed, self.at, values)
+        return summed
+
+
+class _Maximum(NamedTuple):
+    """Where a likelihood ends up; `rising` are coefficients that grow though it rises no more."""
+
+    beta: np.ndarray
+    value: float
+    information: np.ndarray
+    rising: np.ndarray
+    converged: bool
+
+
+def _maximise(value, start, held=(), flat=0.0):
+    """Climb to the maximum by Newton's method with step halving, or see that there is none.
+
+    Where a likelihood has no maximum the steps settle at about one unit of the log hazard ratio
+    while it no longer rises; everywhere else they shrink quadratically. Of a likelihood that is
+    known to have one, a slope below `flat` will do.
+    """
+    beta = np.array(start, dtype=float)
+    free = np.setdiff1d(np.arange(beta.size), held)
+    rising = np.zeros(beta.size, dtype=bool)
+    now, score, information = value(beta)
+    for _ in range(100 if free.size else 0):
+        try:
+            step = np.linalg.solve(information[np.ix_(free, free)], score[free])
+        except np.linalg.LinAlgError:
+            break
+        if not np.isfinite(step).all():
+            break
+        size, trial = 1.0, beta.copy()
+        for _ in range(30):
+            trial[free] = beta[free] + size * step
+            new = value(trial)
+            if new[0] >= now - 1e-12 * (abs(now) + 1):
+                break
+            size /= 2
+        else:
+            arrived = np.abs(step).max() < 1e-6 or np.abs(score[free]).max() < flat
+            return _Maximum(beta, now, information, rising, bool(arrived))
+        gain, moved = new[0] - now, np.abs(size * step)
+        beta, (now, score, information) = trial, new
+        if moved.max() < 1e-9:
+            return _Maximum(beta, now, information, rising, True)
+        if gain < 1e-11 * (abs(now) + 1e-2) and moved.max() > 1e-3:
+            rising[free] = moved > 1e-4
+            break
+    arrived = np.isfinite(now) and np.abs(score[free]).max(initial=0) < flat
+    return _Maximum(beta, now, information, rising, bool(arrived or not free.size))
+
+
+# From the likelihood to a table
+
+
+def _fit(rows, sets, counts, ties, penalty=None, confidence=0.95):
+    """Fit what can be estimated, and say in words what cannot, and why.
+
+    Coefficients are of the usable columns, centred and scaled to range 1.
+    """
+    x, n, events, width = rows.x, int(counts.sum()), int(sets.deaths.sum()), rows.x.shape[1]
+    span = np.ptp(x, axis=0) if len(x) else np.zeros(width)
+    varies = span > 1e-12 * np.abs(x).max(axis=0, initial=0)
+    scale = np.where(varies, span, 1.0)
+    scaled = np.where(varies, (x - counts @ x / max(n, 1)) / scale, 0.0)
+    usable, notes = np.zeros(width, dtype=bool), list(rows.notes)
+    fit = SimpleNamespace(rows=rows, sets=sets, ties=ties, penalty=penalty, n=n, events=events)
+    fit.warnings, fit.null, fit.peak = notes, (0.0, None, None), None
+    if events:
+        fit.null = _Likelihood(sets, scaled, ties).value(np.zeros(width))
+        usable = _estimable(fit.null[2], events)
+        for column in np.flatnonzero(~usable):
+            notes.append(_why_unusable(rows, varies, fit.null[2], column))
+    else:
+        notes.append(f"no event among the {n} rows analysed: nothing can be estimated")
+    fit.usable, fit.scale, fit.finite = usable, scale[usable], usable.copy()
+    if not usable.any():
+        return fit
+    at_null = fit.null[2][np.ix_(usable, usable)]
+    fit.null = (fit.null[0], fit.null[1][usable], at_null)
+    likelihood = fit.likelihood = _Likelihood(sets, scaled[:, usable], ties)
+    start = np.zeros(fit.scale.size)
+    if penalty:
+        peak, fit.limits, fit.p_values = _firth(likelihood, rows, confidence)
+        fit.null = likelihood.penalised_slope(start)
+    else:
+        found = (
+            _lifelines(rows, likelihood.x) if ties == "efron" and rows.time is not None else None
+        )
+        peak = _maximise(likelihood.value, start if found is None else found)
+    fit.peak = peak
+    if not peak.converged:
+        # Where nothing is known to rise the whole fit is unsettled, and none of it is shown.
+        fit.finite[usable] = ~peak.rising & peak.rising.any()
+        for column in np.flatnonzero(usable & ~fit.finite):
+            notes.append(_why_infinite(rows, likelihood.events, column, peak, penalty))
+        # Along a direction in which the likelihood rises for ever information fades. A term with
+        # a part in it stopped wherever the search did, however small its error comes out.
+        values, directions = np.linalg.eigh(peak.information)
+        kept = directions[:, values > FADED * np.linalg.eigvalsh(at_null)[-1]]
+        left = (kept**2).sum(axis=1) > 1 - FADED
+        for column in np.flatnonzero(fit.finite)[~left[fit.finite[usable]]]:
+            fit.finite[column] = False
+            notes.append(
+                f"{rows.terms[column]}: the events say nothing of it once the terms without a "
+                f"finite estimate are in the model; no estimate{_remedy(penalty)}"
+            )
+    return fit
+
+
+def _lifelines(rows, x):
+    """Coefficients of lifelines' fit; None where it warns that it did not arrive, or stops."""
+    from lifelines import CoxPHFitter
+    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+
+    frame = pd.DataFrame(x, columns=[f"x{column}" for column in range(x.shape[1])])
+    frame = frame.assign(time=rows.time, event=rows.event)
+    options = {}
+    if rows.entry is not None:
+        frame, options["entry_col"] = frame.assign(entry=rows.entry), "entry"
+    if rows.stratum is not None:
+        frame, options["strata"] = frame.assign(stratum=rows.stratum), ["stratum"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            fitter = CoxPHFitter().fit(
+                frame,
+                "time",
+                "event",
+                fit_options={"precision": 1e-12, "r_precision": 1e-14, "max_steps": 200},
+                **options,
+            )
+        except (ConvergenceError, ConvergenceWarning):
+            return None
+    return fitter.params_.to_numpy()
+
+
+def _firth(likelihood, rows, confidence):
+    """The penalised maximum, profile limits and P values of the likelihood-ratio test.
+
+    firthmodels has Breslow's ties only, neither strata nor entry, and stops short in a few of the
+    smallest cohorts; there Newton's method does the same. Limits are its own where the profile
+    likelihood has the height there that it should have.
+    """
+    value, size = likelihood.penalised, likelihood.x.shape[1]
+    breslow = likelihood.weight.size == likelihood.died.size
+    found, limits, p_values = None, np.full((size, 2), np.nan), np.full(size, np.nan)
+    if breslow and rows.entry is None and rows.stratum is None:
+        found = _firthmodels(likelihood.x, rows, confidence)
+    if found is not None:
+        beta, height, limits, p_values = found
+        peak = _Maximum(beta, height, None, np.zeros(size, dtype=bool), True)
+    else:
+        peak = _maximise(value, np.zeros(size), flat=FLAT)
+        for column in range(size):
+            start = np.where(np.arange(size) == column, 0.0, peak.beta)
+            held = _maximise(value, start, [column], FLAT)
+            if held.converged:
+                p_values[column] = chdtrc(1, max(0.0, 2 * (peak.value - held.value)))
+    # Errors are of the likelihood itself, as Heinze and Schemper have them.
+    peak = peak._replace(information=likelihood.value(peak.beta)[2])
+    if peak.converged:
+        drop = chdtri(1, 1 - confidence) / 2
+        for column, side in np.ndindex(size, 2):
+            guess = limits[column, side]
+            limits[column, side] = _profile_limit(value, peak, column, side, drop, guess)
+    return peak, limits, p_values
+
+
+def _firthmodels(x, rows, confidence):
+    """Coefficients, log-likelihood, limits and P values of firthmodels; None if it stops short."""
+    from firthmodels import FirthCoxPH
+
+    fitter = FirthCoxPH(gtol=1e-6, xtol=1e-7, max_iter=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            fitter.fit(x, (rows.event, rows.time)).lrt()
+            limits = fitter.conf_int(1 - confidence, method="pl", tol=1e-7, max_iter=100)
+        except np.linalg.LinAlgError:
+            return None
+    known = fitter.converged_ and np.isfinite(fitter.lrt_pvalues_).all()
+    return (fitter.coef_, fitter.loglik_, limits, fitter.lrt_pvalues_) if known else None
+
+
+def _profile_limit(value, peak, which, side, drop, guess):
+    """Where the profile log-likelihood of one coefficient lies `drop` below the maximum.
+
+    The profile of a few patients can have several maxima, or none that a search reaches: what is
+    not at the right height in the end is NaN.
+    """
+    from scipy.optimize import brentq
+
+    centre, others = peak.beta[which], np.arange(peak.beta.size) != which
+    covariance = np.linalg.inv(peak.information)[which]
+
+    def height(at):
+        starts = [peak.beta + (at - centre) * covariance / covariance[which]]
+        if others.any():
+            starts.append(np.where(others, peak.beta, at))
+        tops = [_maximise(value, start, [which], FLAT) for start in starts]
+        best = max((top.value for top in tops if top.converged), default=np.nan)
+        return best - peak.value + drop
+
+    def settled(at):
+        return abs(height(at)) < 1e-5
+
+    if np.isfinite(guess) and settled(guess):
+        return guess
+    inner, step = centre, (-1, 1)[side] * np.sqrt(2 * drop * covariance[which])
+    for _ in range(12):
+        outer = centre + step
+        if np.isnan(reached := height(outer)):
+            break
+        if reached < 0:
+            try:
+                found = brentq(height, inner, outer, xtol=1e-11, rtol=1e-12)
+            except ValueError:  # of a height that is not known
+                break
+            return found if settled(found) else np.nan
+        inner, step = outer, 2 * step
+    return np.nan
+
+
+def _estimable(information, events):
+    """Take the columns in order; keep those that add information to the ones kept before."""
+    kept = []
+    for column in range(len(information)):
+        own = left = information[column, column]
+        if kept:
+            shared = information[kept, column]
+            left = own - shared @ np.linalg.solve(information[np.ix_(kept, kept)], shared)
+        if own > COLLINEAR * events * 1e-3 and left > max(COLLINEAR * own, 1e-14 * events):
+            kept.append(column)
+    return np.isin(np.arange(len(information)), kept)
+
+
+def _why_unusable(rows, varies, information, column):
+    """Why a column has no part in the fit."""
+    term, x = rows.terms[column], rows.x
+    if not varies[column]:
+        if "[" in term and not x[:, column].any():
+            return f"{term}: no patient has this level; no estimate"
+        return f"{term}: the same value in every row analysed; no estimate"
+    if information[column, column] <= 1e-14 * max(1.0, np.abs(information).max()):
+        return f"{term}: does not differ among those at risk at any event; no estimate"
+    return f"{term}: follows from the terms before it (collinear); no estimate"
+
+
+def _why_infinite(rows, events, column, peak, penalty):
+    """Why a coefficient has no finite estimate."""
+    term, x = rows.terms[column], rows.x
+    if not peak.rising.any():
+        return f"{term}: the fit did not converge; no estimate"
+    reason = "the likelihood rises for ever as the coefficient grows (monotone likelihood)"
+    alike = [other for other, owner in enumerate(rows.owners) if owner == rows.owners[column]]
+    if np.isin(x[:, column], (0, 1)).all():
+        if not events @ (x[:, column] == 1):
+            reason += f": no event among those with {term}"
+        elif not events @ (x[:, column] == 0):
+            reason += f": no event among those without {term}"
+        elif not events @ ~x[:, alike].any(axis=1):
+            reason += f": no event at the reference level of {rows.owners[column]}"
+    return f"{term}: {reason}; no estimate{_remedy(penalty)}"
+
+
+def _remedy(penalty):
+    """What to do about a coefficient without a finite estimate."""
+    return "" if penalty else '; penalty="firth" gives a finite estimate'
+
+
+def _table(fit, confidence):
+    """The table of a fit, in the units of the covariates."""
     p = fit.usable.size
-    numbers = {name: np.full(p, np.nan) for name in COLUMNS[1:]}
-    covariance = np.full((p, p), np.nan)
-    naive = np.full(p, np.nan)
-    shown = np.flatnonzero(fit.finite)
-    tests = dict.fromkeys(("likelihood_ratio_test", "wald_test", "score_test"), _NO_TEST)
-    value, warnings = fit.null[0], list(fit.warnings)
+    numbers = {name: np.full(p, np.nan) for name in COLUMNS}
+    covariance, naive, notes = np.full((p, p), np.nan), np.full(p, np.nan), list(fit.warnings)
+    tests, value = dict.fromkeys(TESTS, NO_TEST), fit.null[0]
+    cluster = fit.rows.cluster
     if fit.peak is not None:
-        value = fit.peak.value
+        shown = np.flatnonzero(fit.finite)
         within = np.flatnonzero(fit.finite[fit.usable])
-        scale = fit.scale[within]
+        scale, value = fit.scale[within], fit.peak.value
         beta = fit.peak.beta[within] / scale
-        inverse = _inverse(fit)
+        # Terms with no part in a direction that has faded keep their variance.
+        faded = 0 if fit.peak.converged else FADED
+        inverse = np.linalg.pinv(fit.peak.information, rcond=faded, hermitian=True)
         inner = inverse[np.ix_(within, within)]
         naive[shown] = np.sqrt(np.diag(inner)) / scale
-        if fit.data.cluster is not None:
+        if cluster is not None:
             inner, told = _robust(fit, inverse, within)
-            warnings += told
-        covariance[np.ix_(shown, shown)] = inner / np.outer(scale, scale)
-        error = np.sqrt(np.diag(covariance)[shown])
-        numbers["log_hazard_ratio"][shown] = beta
-        numbers["std_error"][shown] = error
-        numbers["hazard_ratio"][shown] = np.exp(beta)
-        if penalty == "firth":
-            limits, p_values = _profiled(fit, within, confidence)
-        else:
-            z = -ndtri((1 - confidence) / 2)
-            limits = beta - z * error, beta + z * error
-            p_values = 2 * ndtr(-np.abs(beta / error))
+            notes += told
+        inner = inner / np.outer(scale, scale)
+        covariance[np.ix_(shown, shown)] = inner
+        error = np.sqrt(np.diag(inner))
+        reach = -ndtri((1 - confidence) / 2) * error
+        limits, p_values = (beta - reach, beta + reach), 2 * ndtr(-np.abs(beta / error))
+        if fit.penalty:
+            limits, p_values = fit.limits[within].T / scale, fit.p_values[within]
+            notes += [
+                f"{fit.rows.terms[shown[row]]}: no {('lower', 'upper')[side]} profile limit found"
+                for side, row in np.argwhere(np.isnan(limits))
+            ]
         with np.errstate(over="ignore"):
-            numbers["lower"][shown], numbers["upper"][shown] = np.exp(limits)
-        numbers["p_value"][shown] = p_values
-        tests = _tests(fit, beta, covariance[np.ix_(shown, shown)], penalty)
-    table = pd.DataFrame({"term": fit.data.terms, **numbers}, columns=COLUMNS)
+            found = [beta, error, np.exp(beta), *np.exp(limits), p_values]
+        for name, values in zip(COLUMNS, found, strict=True):
+            numbers[name][shown] = values
+        tests = _tests(fit, beta, inner)
     # Firth's penalty depends on the unit of the covariates; told in their own units.
-    unit = np.log(fit.scale).sum() if penalty == "firth" else 0.0
+    unit = np.log(fit.scale).sum() if fit.penalty else 0.0
     estimated = int(fit.usable.sum())
+    table = pd.DataFrame({"term": fit.rows.terms, **numbers})
     table.attrs = {
         "n": fit.n,
         "events": fit.events,
@@ -229,25 +1035,16 @@ def _table(fit, *, penalty, confidence):
         **tests,
         "events_per_variable": fit.events / estimated if estimated else float("nan"),
         "covariance": covariance.tolist(),
-        "penalty": penalty,
-        "robust": fit.data.cluster is not None,
+        "penalty": fit.penalty,
+        "robust": cluster is not None,
         "naive_std_error": naive.tolist(),
         "confidence": confidence,
-        "warnings": warnings,
+        "warnings": notes,
+        "ties": fit.ties,
+        "strata": fit.rows.strata,
+        "dropped": fit.rows.dropped,
     }
     return table
-
-
-def _inverse(fit):
-    """Inverse of the information, leaving out directions in which it has faded to nothing.
-
-    Along a direction in which the likelihood rises for ever no information is left; terms with no
-    part in that direction keep their variance, whatever else they share with the others.
-    """
-    information = fit.peak.information
-    if fit.peak.converged:
-        return np.linalg.inv(information)
-    return np.linalg.pinv(information, rcond=FADED, hermitian=True)
 
 
 def _robust(fit, inverse, within):
@@ -256,24 +1053,23 @@ def _robust(fit, inverse, within):
     The influences add up to nothing over all patients, so too few clusters have no spread to
     speak of: an error of 0 would print as P = 0, and is left out with a warning.
     """
-    residuals = fit.likelihood.evaluate(fit.peak.beta).score_residuals()
-    summed = np.array([np.bincount(fit.data.cluster, row) for row in residuals]).T
+    residuals = fit.likelihood.score_residuals(fit.peak.beta)
+    summed = pd.DataFrame(residuals).groupby(fit.rows.cluster).sum().to_numpy()
     influence = (summed @ inverse)[:, within]
     covariance = influence.T @ influence
-    clusters = len(np.unique(fit.data.cluster))
-    terms = [np.array(fit.data.terms)[fit.usable][column] for column in within]
     empty = np.diag(covariance) < 1e-12 * np.diag(inverse)[within]
     covariance[empty] = covariance[:, empty] = np.nan
-    warnings = [
-        f"{term}: no robust error, since influences cancel within clusters ({clusters} in all)."
-        for term in np.array(terms)[empty]
+    terms = np.array(fit.rows.terms)[fit.finite]
+    notes = [
+        f"{term}: no robust error, since influences cancel within clusters ({len(summed)} in all)."
+        for term in terms[empty]
     ]
     if not empty.any() and _rank(covariance) < len(within):
-        warnings.append(
-            f"cluster: {clusters} clusters are too few for a robust Wald test of {len(within)} "
+        notes.append(
+            f"cluster: {len(summed)} clusters are too few for a robust Wald test of {len(within)} "
             "terms together; the errors of the single terms are rough too."
         )
-    return covariance, warnings
+    return covariance, notes
 
 
 def _rank(covariance):
@@ -284,29 +1080,69 @@ def _rank(covariance):
     return int(np.linalg.matrix_rank(covariance / np.outer(error, error), 1e-9, hermitian=True))
 
 
-def _profiled(fit, within, confidence):
-    drop = chdtri(1, 1 - confidence) / 2
-    limits, p_values = [], []
-    for column in within:
-        limits.append(profile(fit.objective, fit.peak, column, drop=drop))
-        p_values.append(chdtrc(1, likelihood_ratio(fit.objective, fit.peak, column)))
-    return np.reshape(limits, (-1, 2)).T / fit.scale[within], np.array(p_values)
-
-
-_NO_TEST = {"statistic": float("nan"), "df": 0, "p_value": float("nan")}
-
-
-def _tests(fit, beta, covariance, penalty):
+def _tests(fit, beta, covariance):
+    """Likelihood-ratio, Wald and score test of all terms together."""
     value, score, information = fit.null
-    statistics = {"likelihood_ratio_test": (2 * (fit.peak.value - value), fit.scale.size)}
+    size = fit.scale.size
     # A coefficient without a finite estimate has no Wald test, so neither has the model; nor has
     # a robust covariance of fewer clusters than terms.
-    whole = 0 < beta.size == fit.scale.size and _rank(covariance) == beta.size
-    wald = float(beta @ np.linalg.solve(covariance, beta)) if whole else float("nan")
-    statistics["wald_test"] = (wald, beta.size)
-    at_null = float("nan") if penalty else float(score @ np.linalg.solve(information, score))
-    statistics["score_test"] = (at_null, fit.scale.size)
+    whole = 0 < beta.size == size and _rank(covariance) == size
+    wald = beta @ np.linalg.solve(covariance, beta) if whole else np.nan
+    at_null = np.nan if fit.penalty else score @ np.linalg.solve(information, score)
+    statistics = [(2 * (fit.peak.value - value), size), (wald, beta.size), (at_null, size)]
     return {
-        name: {"statistic": float(s), "df": int(df), "p_value": float(chdtrc(df, s))}
-        for name, (s, df) in statistics.items()
+        name: {"statistic": float(found), "df": int(df), "p_value": float(chdtrc(df, found))}
+        for name, (found, df) in zip(TESTS, statistics, strict=True)
     }
+
+
+# Proportional hazards
+
+
+def _score_statistic(fit, by):
+    """A function from columns to the score statistic of their interaction with time."""
+    likelihood = fit.likelihood
+    by = by - np.average(by, weights=likelihood.died)
+    _, _, _, mean, spread = likelihood.moments(fit.peak.beta)
+    score = likelihood.weighted(mean, spread, by)[0]
+    plain, once, twice = (likelihood.weighted(mean, spread, by**k)[1] for k in (0, 1, 2))
+    information = np.block([[plain, once], [once, twice]])
+    size = score.size
+
+    def statistic(columns):
+        keep = np.append(np.arange(size), size + columns)
+        gain = np.append(np.zeros(size), score[columns])
+        part = information[np.ix_(keep, keep)]
+        unit = np.sqrt(np.maximum(np.diag(part), 0))
+        if not (unit > 0).all() or np.linalg.cond(part / np.outer(unit, unit)) > 1e13:
+            return np.nan
+        return float(gain @ np.linalg.solve(part, gain))
+
+    return statistic
+
+
+def _time_function(rows, sets, transform):
+    """Value of the transform at each event time, strata taken together as R does."""
+    times = sets.times
+    if transform == "identity":
+        return times
+    if transform == "log":
+        if (times <= 0).any():
+            raise SurvivalInputError(
+                'transform: "log" of an event at time 0 does not exist; choose "km" or "rank".'
+            )
+        return np.log(times)
+    if transform == "rank":
+        every = np.sort(rows.time)
+        below = np.searchsorted(every, times, side="left")
+        return (below + np.searchsorted(every, times, side="right") + 1) / 2
+    distinct = np.unique(rows.time[rows.event])
+    late = np.zeros(0) if rows.entry is None else rows.entry
+    at_risk = (
+        rows.time.size
+        - np.searchsorted(np.sort(rows.time), distinct, "left")
+        - (late.size - np.searchsorted(np.sort(late), distinct, "left"))
+    )
+    died = np.bincount(np.searchsorted(distinct, rows.time[rows.event]), minlength=distinct.size)
+    survival = np.append(1.0, np.cumprod(1 - died / at_risk))
+    return 1 - survival[np.searchsorted(distinct, times, side="left")]
