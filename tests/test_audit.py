@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from vlms.__main__ import main
-from vlms.rounding import print_number, print_p
+from vlms.printed import print_number, print_p
 
 
 def run(*arguments):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vlms.render import render
+from vlms.pages import render
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 

@@ -7,6 +7,7 @@ whose numbers are known. Sections are asked one by one for the rest.
 
 import base64
 import csv
+import hashlib
 import html
 import io
 import json
@@ -22,9 +23,9 @@ import pytest
 from click.testing import CliRunner
 
 import vlms.cohort_report
+from vlms.cli import main
 from vlms.cohort import CohortError
 from vlms.cohort_report import Order, ReportError, report
-from vlms.commands import cohorts
 from vlms.disclosure import DisclosureError, ReleaseError, Releases
 from vlms.own_cohort import (
     ChoiceError,
@@ -45,9 +46,8 @@ from vlms.own_cohort import (
     show_table_one,
 )
 from vlms.own_cohort.opening import FILES_MIME
-from vlms.rendering.parameters import RenderError
-from vlms.rendering.processes import fixed_environment
-from vlms.rendering.publishing import sha256
+from vlms.pages import RenderError
+from vlms.provenance import FIXED_ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "data" / "example_cohort" / "patients.csv"
@@ -147,7 +147,7 @@ def test_no_byte_of_a_safe_report_or_of_its_ledger_holds_a_patient(private):
             assert [f for f in found if not re.fullmatch(r"\d+\.\d", f)] == [], path.name
     page = private["page"].read_text("utf-8")
     assert str(private["source"].parent) not in page
-    assert sha256(private["source"].read_bytes()) not in page
+    assert hashlib.sha256(private["source"].read_bytes()).hexdigest() not in page
 
 
 def test_figures_of_a_safe_report_are_pixels_without_a_word_beside_them(private):
@@ -222,11 +222,11 @@ def lung_report(tmp_path_factory):
     """What `vlms report lung.csv --group ecog …` writes: the words of the page, and its tables."""
     folder = tmp_path_factory.mktemp("lung")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in fixed_environment().items():
+        for name, value in FIXED_ENVIRONMENT.items():
             patch.setenv(name, value)
         patch.setattr(vlms.cohort_report, "Releases", lambda _: Releases(folder / "ledger"))
         arguments = [str(lung(folder)), *OPTIONS, "--output", str(folder / "out")]
-        found = CliRunner().invoke(cohorts.report, arguments)
+        found = CliRunner().invoke(main, ["report", *arguments])
     assert found.exit_code == 0, found.output
     page = (folder / "out" / "cohort-lung.html").read_text("utf-8")
     words = re.sub(r"\s+", " ", html.unescape(re.sub("<[^>]+>", " ", page)))
@@ -550,10 +550,10 @@ def test_a_report_that_cannot_be_made_is_refused_and_nothing_is_written(
 ):
     rows = [["ZEBRA-1", "-3", "alive"], ["ZEBRA-2", "12", "perhaps"]]
     source = write(tmp_path / "bad.csv", rows, PLAIN)
-    for name, value in fixed_environment().items():
+    for name, value in FIXED_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     arguments = [str(source), *option, "--output", str(tmp_path / "out")]
-    found = CliRunner().invoke(cohorts.report, arguments)
+    found = CliRunner().invoke(main, ["report", *arguments])
     assert found.exit_code in (1, 2)
     assert all(said in found.output for said in says)
     assert not (tmp_path / "out").exists()

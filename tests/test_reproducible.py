@@ -19,7 +19,7 @@ def twice(tmp_path_factory):
                 code(
                     "import os\nimport pandas as pd\nfrom matplotlib import pyplot as plt\n"
                     "from vlms.claims import Ledger\n"
-                    "from vlms.presentation import card, show_figure, show_table"
+                    "from vlms.showing import card, show_figure, show_table"
                 ),
                 code("figure, ax = plt.subplots()\nax.plot([0, 1], [1, 0.5], marker='o')"),
                 code("show_figure(ax, label='fig-km', caption='A.', alt='B.')"),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from vlms.pages import render
 from vlms.printed import VERDICTS
-from vlms.render import render
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = {path.stem: path for path in sorted((ROOT / "notebooks").rglob("*.ipynb"))}

@@ -18,9 +18,7 @@ from pathlib import Path
 
 from vlms.disclosure import Disclosure, Releases
 from vlms.own_cohort import open_cohort
-from vlms.render import render
-from vlms.rendering.parameters import RenderError, read_notebook
-from vlms.rendering.publishing import publish, sha256
+from vlms.pages import RenderError, publish, read_notebook, render
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "cohort.ipynb"
@@ -67,7 +65,7 @@ def report(
     root : path-like
         The project's folder.
     on_cell : callable, optional
-        As `vlms.render.render` takes it.
+        As `vlms.pages.render` takes it.
 
     Returns
     -------
@@ -150,7 +148,7 @@ def _render(order, name, stem, rules, root, on_cell):
         path = folder / "cohort.ipynb"
         path.write_text(json.dumps(notebook), encoding="utf-8")
         # The checksum of a private file would let others test whether they hold the same file.
-        inputs = {"notebooks/cohort.ipynb": sha256(NOTEBOOK.read_bytes())}
+        inputs = {"notebooks/cohort.ipynb": hashlib.sha256(NOTEBOOK.read_bytes()).hexdigest()}
         if not rules.safe:
             inputs["cohort"] = _digest(order.cohort)
         try:

@@ -12,8 +12,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from vlms.rounding import print_number, print_share
-from vlms.variables import (
+from vlms.cohort import (
     EVERYONE,
     holds_numbers,
     level_name,
@@ -22,6 +21,7 @@ from vlms.variables import (
     readable,
     split_groups,
 )
+from vlms.printed import print_number, print_share
 
 # Numbers that are codes: counted by level, not averaged.
 _CODES = ("grade",)

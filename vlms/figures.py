@@ -22,7 +22,7 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
-from vlms.rounding import Printed, print_interval, print_number
+from vlms.printed import Printed, print_interval, print_number
 
 _SEABORN = sns.color_palette("colorblind").as_hex()
 _PALETTE = [_SEABORN[k] for k in (0, 3, 2, 4, 5, 9, 1, 7)]  # the darker hues first

@@ -10,11 +10,16 @@ from dataclasses import replace
 
 import pandas as pd
 
-from vlms.cohort import DATA, Cohort, paper_folder
-from vlms.reading.codebook import CANONICAL
-from vlms.reading.coherence import incoherences
-from vlms.reading.problems import Findings
-from vlms.reading.tables import plain_name, read_table
+from vlms.cohort import (
+    CANONICAL,
+    DATA,
+    Cohort,
+    Problems,
+    incoherences,
+    paper_folder,
+    plain_name,
+    read_table,
+)
 
 _COLUMNS = ["patient_id", "name", "reading", "value", "where"]
 _MOST_ROWS = 1_000_000
@@ -45,7 +50,7 @@ def read_readings(stem: str, *, data=DATA) -> pd.DataFrame:
     ['15', '6', '5']
     """
     path = paper_folder(stem, data=data) / "readings.csv"
-    findings = Findings(str(path))
+    findings = Problems(str(path))
     table = read_table(path, findings, wanted=_COLUMNS)
     columns = dict(zip(map(plain_name, table.header), table.columns, strict=True))
     for _ in set(_COLUMNS) - columns.keys():
@@ -157,7 +162,7 @@ def with_readings(cohort: Cohort, choices) -> Cohort:
     >>> other.patients.set_index("patient_id").loc["11", "m_stage"]
     'M0'
     """
-    findings, patients = Findings(cohort.source), cohort.patients.copy()
+    findings, patients = Problems(cohort.source), cohort.patients.copy()
     for (patient, name), text in dict(choices).items():
         _apply(patients, cohort, str(patient), name, text, findings)
     for row, problem, remedy, name in _errors(patients):
@@ -200,7 +205,7 @@ def under_each_reading(cohort: Cohort, readings: pd.DataFrame) -> pd.DataFrame:
     combinations, size = combine_readings(readings), len(cohort.patients)
     if len(combinations) * size > _MOST_ROWS:
         raise ValueError(f"{len(combinations)} combinations; choose fewer rows of the readings")
-    findings = Findings(cohort.source)
+    findings = Problems(cohort.source)
     stacked = pd.concat([cohort.patients] * len(combinations), ignore_index=True)
     stacked.insert(0, "combination", combinations.index.repeat(size))
     for (patient, name), texts in combinations.items():

@@ -29,8 +29,8 @@ from operator import itemgetter
 import numpy as np
 import pandas as pd
 
-from vlms.rounding import print_number, print_p
-from vlms.variables import readable
+from vlms.cohort import readable
+from vlms.printed import print_number, print_p
 
 TABLE_MIME = "application/vnd.vlms.table+json"
 CARD_MIME = "application/vnd.vlms.card+json"

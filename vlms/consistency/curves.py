@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 
 from vlms.consistency.finding import Finding, printed_box, printed_ratio, printed_share, whole
-from vlms.rounding import Printed, agreement
+from vlms.printed import Printed, agreement
 
 # Ties are decided to this precision; the open end of a box is drawn in by it.
 _TIE = 1e-10

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from vlms.rounding import Printed
+from vlms.printed import Printed
 
 VERDICTS = ("consistent", "rounding", "undetermined", "contradictory")
 

@@ -50,7 +50,7 @@ from vlms.consistency.finding import (
     together,
     whole,
 )
-from vlms.rounding import Printed, print_p
+from vlms.printed import Printed, print_p
 
 _WALD = "the interval is a Wald interval (symmetric for the log hazard ratio)"
 _PROFILE = "the limits are those of a profile likelihood"

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from vlms.consistency.finding import Finding, graded, printed_box, printed_share, whole
-from vlms.rounding import Printed, agreement, print_number, print_share
+from vlms.printed import Printed, agreement, print_number, print_share
 
 _RULES = {"half up": "consistent", "inequality": "consistent", None: "contradictory"}
 _INTEGERS = ("every value is a whole number", "no value is missing")

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from vlms.descriptive import table_one
-from vlms.rounding import print_number
+from vlms.cohort import holds_numbers, level_name, levels_of
+from vlms.describing import table_one
+from vlms.printed import print_number
 from vlms.survival import cumulative_incidence, kaplan_meier
-from vlms.variables import holds_numbers, level_name, levels_of
 
 BASE = 5  # counts are rounded to it
 FLOOR = 5  # the lowest threshold that can be asked for
@@ -250,7 +250,7 @@ def suppress(counts: pd.DataFrame, min_count: int, *, withheld=(), free=()) -> p
 
 
 def safe_table_one(patients: pd.DataFrame, rules: Disclosure, *, columns, by=None, labels=None):
-    """Describe a cohort as `vlms.descriptive.table_one` does, as far as it may be shown.
+    """Describe a cohort as `vlms.describing.table_one` does, as far as it may be shown.
 
     Parameters
     ----------

@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from vlms.cohort import Cohort, read_cohort
+from vlms.cohort import CANONICAL, Cohort, holds_numbers, read_cohort, readable
 from vlms.disclosure import Disclosure, Withheld
 from vlms.endpoints import ENDPOINTS, RECURRENCE_COLUMNS, time_to_event
-from vlms.reading.codebook import CANONICAL
 from vlms.showing import TABLE_MIME, Shown, image_format, one_line, say, show_figure, show_table
-from vlms.variables import holds_numbers, readable
 
 FILES_MIME = "application/vnd.vlms.files+json"
 COVARIATES = (

@@ -11,8 +11,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from vlms.cohort import DATA, read_paper
-from vlms.descriptive import spread_groups
+from vlms.cohort import CANONICAL, DATA, read_paper, readable
+from vlms.describing import spread_groups
 from vlms.disclosure import (
     GRID_MONTHS,
     RULES,
@@ -30,9 +30,8 @@ from vlms.disclosure import (
 from vlms.endpoints import ENDPOINTS, RECURRENCE_COLUMNS, time_to_cause
 from vlms.figures import plot_cumulative_incidence, plot_forest, plot_survival
 from vlms.own_cohort.opening import OwnCohort, endpoint_name, files, slug, text
-from vlms.reading.codebook import CANONICAL
-from vlms.rendering.publishing import versions
-from vlms.rounding import print_p
+from vlms.printed import print_p
+from vlms.provenance import versions
 from vlms.showing import card, say, together
 from vlms.survival import (
     at_landmark,
@@ -45,7 +44,6 @@ from vlms.survival import (
     survival_at,
     survival_quantile,
 )
-from vlms.variables import readable
 
 FEWEST_EVENTS = 10  # for a coefficient; Peduzzi et al., J Clin Epidemiol 1995;48:1503
 FEWEST_IN_LEVEL = 5  # events, for Cox's fit and for the chi-square of a log-rank test

@@ -25,7 +25,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from vlms.verdicts import VERDICTS
+from vlms.printed import VERDICTS
 
 TEMPLATE = Path(__file__).with_name("template")
 CAPTION_MIME, CARD_MIME, FILES_MIME, LEDGER_MIME, TABLE_MIME = (

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from vlms.cohort import read_paper
+from vlms.course import Exercise, check_answer, mistaken_survival
 from vlms.endpoints import time_to_event
-from vlms.exercises import Exercise, check_answer, mistaken_survival
 
 SHARE = Exercise("Which <share>?", 25 / 44, "10/11 × 7/8", {"You ignored": 8 / 12, "Lost": 5 / 9})
 

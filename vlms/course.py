@@ -7,8 +7,9 @@ feedback stays true when a lesson runs on another cohort.
 import html
 from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Real
 
-from vlms.presentation.shown import Shown, is_real
+from vlms.showing import Shown
 from vlms.survival import kaplan_meier
 
 
@@ -72,7 +73,7 @@ def _feedback(exercise, answer):
         kinds = isinstance(exercise.value, bool), isinstance(answer, bool)
         if not all(kinds):
             return f"Not yet. Answer with {'True or False' if kinds[0] else 'a number'}."
-    elif not is_real(answer) or not isfinite(answer):
+    elif isinstance(answer, bool) or not isinstance(answer, Real) or not isfinite(answer):
         return "Not yet. Answer with a number; Python may work it out, as in 3 / 4 * 1 / 2."
     if abs(answer - exercise.value) <= exercise.tolerance:
         return "Right."

@@ -1,2 +1,0 @@
-# shim: removed at integration
-"""`vlms.pages` under its earlier name."""
