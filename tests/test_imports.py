@@ -18,7 +18,7 @@ PACKAGE = ROOT / "vlms"
 # A room, file or folder, imports only from those before it; CONTRIBUTING draws the same.
 ROOMS = """
     provenance printed study cohort endpoints readings survival describing markers consistency
-    rebuild ledger figures showing pages disclosure own_cohort course cli __main__
+    rebuild ledger figures showing disclosure own_cohort course pages cohort_report cli __main__
 """.split()
 
 # Run, or loaded by others, without being imported.
