@@ -40,7 +40,7 @@ NO_TEST = {"statistic": np.nan, "df": 0, "p_value": np.nan}
 COLLINEAR = 1e-11
 # Share of the information at no effect below which a direction counts as faded to nothing.
 FADED = 1e-7
-# Slope of the penalised likelihood, which always has a maximum, that is none.
+# Slope of the penalised likelihood that counts as none where no step leads higher.
 FLAT = 1e-5
 # With at most this many cells (event times × rows) who is at risk is kept as one table.
 MOST_CELLS = 1_000_000
@@ -732,14 +732,16 @@ def _maximise(value, start, held=(), flat=0.0):
     """Climb to the maximum by Newton's method with step halving, or see that there is none.
 
     Where a likelihood has no maximum the steps settle at about one unit of the log hazard ratio
-    while it no longer rises; everywhere else they shrink quadratically. Of a likelihood that is
-    known to have one, a slope below `flat` will do.
+    while it no longer rises; everywhere else they shrink quadratically. Where a likelihood is
+    known to have one the search ends at a slope below `flat`.
     """
     beta = np.array(start, dtype=float)
     free = np.setdiff1d(np.arange(beta.size), held)
     rising = np.zeros(beta.size, dtype=bool)
     now, score, information = value(beta)
     for _ in range(100 if free.size else 0):
+        if np.abs(score[free]).max() < flat and now > -np.inf:
+            return _Maximum(beta, now, information, rising, True)
         try:
             step = np.linalg.solve(information[np.ix_(free, free)], score[free])
         except np.linalg.LinAlgError:
@@ -754,7 +756,7 @@ def _maximise(value, start, held=(), flat=0.0):
                 break
             size /= 2
         else:
-            arrived = np.abs(step).max() < 1e-6 or np.abs(score[free]).max() < flat
+            arrived = np.abs(step).max() < 1e-6 or (flat and np.abs(score[free]).max() < FLAT)
             return _Maximum(beta, now, information, rising, bool(arrived))
         gain, moved = new[0] - now, np.abs(size * step)
         beta, (now, score, information) = trial, new
@@ -763,8 +765,7 @@ def _maximise(value, start, held=(), flat=0.0):
         if gain < 1e-11 * (abs(now) + 1e-2) and moved.max() > 1e-3:
             rising[free] = moved > 1e-4
             break
-    arrived = np.isfinite(now) and np.abs(score[free]).max(initial=0) < flat
-    return _Maximum(beta, now, information, rising, bool(arrived or not free.size))
+    return _Maximum(beta, now, information, rising, not free.size)
 
 
 # From the likelihood to a table
@@ -869,10 +870,10 @@ def _firth(likelihood, rows, confidence):
         beta, height, limits, p_values = found
         peak = _Maximum(beta, height, None, np.zeros(size, dtype=bool), True)
     else:
-        peak = _maximise(value, np.zeros(size), flat=FLAT)
+        peak = _maximise(value, np.zeros(size), flat=1e-9)
         for column in range(size):
             start = np.where(np.arange(size) == column, 0.0, peak.beta)
-            held = _maximise(value, start, [column], FLAT)
+            held = _maximise(value, start, [column], 1e-6)
             if held.converged:
                 p_values[column] = chdtrc(1, max(0.0, 2 * (peak.value - held.value)))
     # Errors are of the likelihood itself, as Heinze and Schemper have them.
@@ -911,17 +912,24 @@ def _profile_limit(value, peak, which, side, drop, guess):
 
     centre, others = peak.beta[which], np.arange(peak.beta.size) != which
     covariance = np.linalg.inv(peak.information)[which]
+    near = {centre: peak.beta}
 
-    def height(at):
-        starts = [peak.beta + (at - centre) * covariance / covariance[which]]
-        if others.any():
-            starts.append(np.where(others, peak.beta, at))
-        tops = [_maximise(value, start, [which], FLAT) for start in starts]
-        best = max((top.value for top in tops if top.converged), default=np.nan)
-        return best - peak.value + drop
+    def height(at, anew=False):
+        # From the nearest place known, or anew: along the tangent, and from the maximum.
+        starts = [near[min(near, key=lambda known: abs(known - at))]]
+        if anew:
+            starts = [peak.beta + (at - centre) * covariance / covariance[which], peak.beta]
+        starts = [np.where(others, start, at) for start in starts]
+        tops = [_maximise(value, start, [which], 1e-6) for start in starts[: 1 + others.any()]]
+        tops = [top for top in tops if top.converged]
+        if not tops:
+            return np.nan
+        best = max(tops, key=lambda top: top.value)
+        near[at] = best.beta
+        return best.value - peak.value + drop
 
     def settled(at):
-        return abs(height(at)) < 1e-5
+        return abs(height(at, anew=True)) < 1e-5
 
     if np.isfinite(guess) and settled(guess):
         return guess
@@ -932,7 +940,7 @@ def _profile_limit(value, peak, which, side, drop, guess):
             break
         if reached < 0:
             try:
-                found = brentq(height, inner, outer, xtol=1e-11, rtol=1e-12)
+                found = brentq(height, inner, outer, xtol=1e-9, rtol=1e-10)
             except ValueError:  # of a height that is not known
                 break
             return found if settled(found) else np.nan
