@@ -119,9 +119,10 @@ def test_no_cell_can_send_control_characters_to_the_terminal(table):
 
 def test_what_to_do_is_never_cut(table):
     header = ",".join(f"column_{number}" for number in range(40))
-    output = told(table(header + "\n" + "1," * 39 + "1\n"))
-    assert "rename a column, or map it in a codebook; the table has column_0" in output
-    assert "column_39" in output.split("status")[-1]
+    for option in ([], ["--all"]):
+        output = told(table(header + "\n" + "1," * 39 + "1\n"), *option)
+        assert "rename a column, or map it in a codebook; the table has column_0" in output
+        assert "column_39" in output.split("no column status")[-1]
 
 
 def test_json_is_for_programs(table):

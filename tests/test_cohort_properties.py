@@ -14,7 +14,7 @@ from vlms.cohort import CohortError, read_cohort
 
 MONTH_DAYS = 365.25 / 12
 quick = settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

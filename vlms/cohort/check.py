@@ -93,7 +93,8 @@ class Check:
             nothing = ", so nothing is computed" if title == "problem" else ""
             lines += ["", counted(len(found), title) + nothing]
             if every_cell:
-                shown = found.astype(object).where(found.notna(), "").map(printable)
+                shown = found.astype(object).where(found.notna(), "")
+                shown = shown.map(lambda cell: printable(cell, 1000))  # what to do is never cut
                 lines.append(shown.to_string(index=False))
             else:
                 lines += _kinds(found)

@@ -78,7 +78,7 @@ def _recurrences(patients):
     """A recurrence lies after time zero, and not after the end of follow-up."""
     time, dead = patients["time_months"], pd.Series(False, index=patients.index)
     if "status" in patients:
-        dead = patients["status"].str.startswith("dead").fillna(False).astype(bool)
+        dead = _begins(patients["status"], "dead")
     for column in RECURRENCES:
         if column not in patients:
             continue
@@ -141,7 +141,7 @@ def _unlikely(patients):
         yield "warning", row, "time_months", "no follow-up at all", "kept as 0 months"
     if {"m_stage", "distant_recurrence_months"} <= set(patients):
         later = patients["distant_recurrence_months"].notna()
-        spread = patients["m_stage"].str.startswith("M1").fillna(False).astype(bool)
+        spread = _begins(patients["m_stage"], "M1")
         for row in patients.index[spread & later]:
             problem = "M1 at diagnosis, and yet a first distant recurrence later"
             action = "kept; not at risk of a distant recurrence, so left out of that endpoint"
@@ -157,3 +157,8 @@ def _unlikely(patients):
         for row in patients.index[patients.duplicated(subset=list(others))]:
             problem = "but for the identifier the same as an earlier patient"
             yield "warning", row, "patient_id", problem, "kept as two patients"
+
+
+def _begins(column: pd.Series, start: str) -> pd.Series:
+    """Whether each cell begins with a text; looked up among the distinct ones."""
+    return column.isin([text for text in column.dropna().unique() if text.startswith(start)])

@@ -12,6 +12,8 @@ import csv
 import functools
 import gc
 import io
+import itertools
+import operator
 import os
 import re
 import stat
@@ -191,14 +193,8 @@ def _lines(text, problems) -> list[str]:
     try:
         for line in iter(functools.partial(text.readline, LONGEST_LINE + 1), ""):
             lines.append(line)
-            if "\0" in line[:LONGEST_LINE]:
-                problem = "a NUL byte: damaged, or UTF-16 without its mark"
-                problems.stop(problem, "save the sheet as CSV (UTF-8)", line=len(lines))
-            if len(line) > LONGEST_LINE:
-                problem = f"a line of more than {LONGEST_LINE} characters"
-                problems.stop(problem, "is this a table?", line=len(lines))
-            if len(lines) > MOST_ROWS:
-                problems.stop(f"more than {MOST_ROWS} lines", "is this a cohort?")
+            if len(line) > LONGEST_LINE or "\0" in line or len(lines) > MOST_ROWS:
+                break
     except UnicodeError as error:
         read, start = getattr(error, "object", b""), getattr(error, "start", 0)
         # Text is decoded in blocks: the lines before the fault were not read yet.
@@ -208,6 +204,15 @@ def _lines(text, problems) -> list[str]:
             "save the file as CSV (UTF-8), or say --encoding latin-1 if that is what it is",
             line=len(lines) + len(_LINE_BREAK.findall(sound)) + 1,
         )
+    last = lines[-1] if lines else ""
+    if "\0" in last[:LONGEST_LINE]:
+        problem = "a NUL byte: damaged, or UTF-16 without its mark"
+        problems.stop(problem, "save the sheet as CSV (UTF-8)", line=len(lines))
+    if len(last) > LONGEST_LINE:
+        problem = f"a line of more than {LONGEST_LINE} characters"
+        problems.stop(problem, "is this a table?", line=len(lines))
+    if len(lines) > MOST_ROWS:
+        problems.stop(f"more than {MOST_ROWS} lines", "is this a cohort?")
     return lines
 
 
@@ -224,7 +229,7 @@ def _read(lines, wanted, encoding, problems) -> TextTable:
         problems.stop("the file holds no header", _WRITES_ONE)
     problems.header_line = first + 1
     separator = separator or _choose_separator(lines[first], wanted)
-    quoted = any('"' in line for line in lines) or max(map(len, lines)) > LONGEST_CELL
+    quoted = '"' in "".join(lines) or max(map(len, lines)) > LONGEST_CELL
     split = _split_quoted if quoted else _split_plain
     header, columns, starts = split(lines, first, separator, problems)
     table = TextTable(header, columns, starts, separator, encoding)
@@ -252,11 +257,9 @@ def _split_plain(lines, first, separator, problems):
     _check_width(header, first + 1, problems)
     kept, starts = lines[first + 1 :], np.arange(first + 2, len(lines) + 1)
     # Only a line that begins with a blank or a separator can be blank, and is then no row.
-    odd = [
-        place
-        for place, line in enumerate(kept)
-        if line.count(separator) != len(header) - 1 or not line[0].isalnum()
-    ]
+    widths = np.fromiter(map(str.count, kept, itertools.repeat(separator)), int, len(kept))
+    filled = np.fromiter(map(str.isalnum, map(operator.itemgetter(0), kept)), bool, len(kept))
+    odd = np.flatnonzero((widths != len(header) - 1) | ~filled)
     dropped = [
         place
         for place in odd
@@ -273,7 +276,6 @@ def _split_plain(lines, first, separator, problems):
         header=None,
         index_col=False,
         dtype=str,
-        keep_default_na=False,
         na_filter=False,
         quoting=csv.QUOTE_NONE,
         skip_blank_lines=False,
