@@ -359,6 +359,13 @@ def test_a_recurrence_after_the_landmark_had_not_happened(tmp_path):
     assert (curve["group"] == "recurrence until then").sum() == 4  # month 0, and p1, p3, p4
 
 
+def test_the_ratio_after_a_landmark_is_withheld_where_few_of_a_group_lived():
+    # Of the 26 with a recurrence until month 12, 21 died later and 5 live; of the others 61 died.
+    shown = texts(show_landmark(open_cohort(EXAMPLE, landmark_months=[12])))
+    assert "Log-rank test of all 2 levels as recorded" in shown
+    assert "Hazard ratio: Survival after month 12 by recurrence until then* is not shown" in shown
+
+
 # Where events are few
 
 

@@ -331,8 +331,7 @@ def show_hazard_ratios(own: OwnCohort, label="fig-hazard"):
             shown.append(own.skipped(title, "no covariate has enough patients and events"))
             continue
         hidden = found["p_value"] == WITHHELD
-        columns = {"events": "Events", "p_value": "P"}
-        drawn = plot_forest(found[~hidden], columns=columns)
+        drawn = plot_forest(found[~hidden], columns={"p_value": "P"})
         caption = (
             f"{title}. Each covariate alone. Reference levels and numbers are in the table that "
             f"follows.{' Those withheld are not drawn.' if hidden.any() else ''}"
