@@ -62,7 +62,7 @@ def read_readings(stem: str, *, data=DATA) -> pd.DataFrame:
 
 
 def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
-    """List every combination of readings: one column a contested fact, one row a combination.
+    """List every combination of readings, up to a million: one column a fact, one row each.
 
     Parameters
     ----------
@@ -75,18 +75,11 @@ def combine_readings(readings: pd.DataFrame) -> pd.DataFrame:
         Columns (patient_id, name), values as text, index ``combination``; row 0 holds the first
         reading of everything.
 
-    Raises
-    ------
-    ValueError
-        If they are more than a million.
-
     Examples
     --------
-    >>> import pandas as pd
-    >>> readings = pd.DataFrame({"patient_id": ["2", "2"], "name": "time_months",
-    ...                          "reading": ["1", "2"], "value": ["15", "6"], "where": ""})
+    >>> readings = read_readings("tilkorn2010").query("name == 'time_months'")
     >>> combine_readings(readings)["2", "time_months"].tolist()
-    ['15', '6']
+    ['15', '6', '5']
     """
     of_fact = readings.groupby(["patient_id", "name"], sort=False)["value"]
     facts = {fact: list(dict.fromkeys(values)) for fact, values in of_fact}
@@ -193,7 +186,7 @@ def under_each_reading(cohort: Cohort, readings: pd.DataFrame) -> pd.DataFrame:
     CohortError
         As `with_readings`.
     ValueError
-        If the combinations are too many: more than a million rows.
+        If they are more than a million rows.
 
     Examples
     --------
