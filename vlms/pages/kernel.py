@@ -323,6 +323,8 @@ def _be_a_kernel(connection_file):
     # What was imported before the fork looked for a shell, or for MPLBACKEND, and found none.
     if "matplotlib" in sys.modules:
         app.shell.enable_matplotlib("inline")
+    if "matplotlib.pyplot" in sys.modules:  # a figure open before the fork is not this notebook's
+        sys.modules["matplotlib.pyplot"].close("all")
     if "vlms.showing" in sys.modules:
         sys.modules["vlms.showing"].connect(app.shell)
     record_imports()
