@@ -86,10 +86,6 @@ def with_r(seconds):
     return {} if seconds is None else {"R": seconds}
 
 
-def each(seconds, times=3000):
-    return None if seconds is None else seconds / times
-
-
 def rival(what, ours, theirs, r=None, *, unit="time", seconds=2.0, parts=(1, 1)):
     """Time both in turn, each doing so many parts of the work, and R where it is installed."""
     mine, other = best_of([ours, theirs], seconds=seconds)
@@ -182,87 +178,57 @@ def large_cox(n):
 
 def resampling():
     """Draws per second; lifelines and R refit each resample."""
-    time_, event, group = cohort(63, months=False, seed=5)
     rng = np.random.default_rng(1)
+    time_, event, group = cohort(63, months=False, seed=5)
+    few, shorter, _ = cohort(26, months=False, seed=7)
+    halves = np.arange(26) % 2
 
-    def resampled(fit, times):
-        for _ in range(times):
-            rows = rng.integers(0, 63, 63)
-            fit(time_[rows], event[rows], group[rows])
+    def survival():
+        return bootstrap_survival(time_, event, 36, resamples=400_000)["survival"].item()
 
-    def ours():
-        return bootstrap_survival(time_, event, 36, resamples=400_000)
-
-    point = survival_at(kaplan_meier(time_, event), 36)["survival"].item()
-    assert abs(ours()["survival"].item() - point) < 0.002, "bootstrap mean is off the estimate"
-    code = """
-        x <- factor(rep(1, 63)); y <- Surv(time, event)
-        run <- function() for (i in 1:3000) { k <- sample.int(63, 63, TRUE)
-          survival:::survfitKM(x, y[k], se.fit = FALSE) }
-    """
-    rival(
-        "bootstrap S(36), 63 patients",
-        ours,
-        lambda: resampled(lambda t, e, g: KaplanMeierFitter().fit(t, e).predict(36), 60),
-        each(r_seconds(time_, event, group, code)),
-        unit="rate",
-        seconds=1,
-        parts=(400_000, 60),
-    )
-
-    def fit_cox(t, e, g):
-        return CoxPHFitter().fit(pd.DataFrame({"t": t, "e": e, "g": g}), "t", "e")
-
-    def ours_cox():
-        return bootstrap_hazard_ratio(time_, event, group, resamples=100_000)
-
-    whole = fit_cox(time_, event, group).params_["g"]
-    assert abs(np.log(ours_cox()["hazard_ratio"].item()) - whole) < 0.05, "Cox is off the estimate"
-    code = """
-        y <- Surv(time, event); x <- matrix(group)
-        run <- function() for (i in 1:3000) { k <- sample.int(63, 63, TRUE)
-          survival:::coxph.fit(x[k, , drop = FALSE], y[k], NULL, NULL, NULL,
-                               coxph.control(), NULL, "efron", NULL) }
-    """
-    rival(
-        "bootstrap Cox (Efron), 63 patients",
-        ours_cox,
-        lambda: resampled(fit_cox, 20),
-        each(r_seconds(time_, event, group, code)),
-        unit="rate",
-        seconds=1,
-        parts=(100_000, 20),
-    )
-
-    time_26, event_26, _ = cohort(26, months=False, seed=7)
-    group_26 = np.arange(26) % 2
+    def hazard_ratio():
+        return bootstrap_hazard_ratio(time_, event, group, resamples=100_000)["hazard_ratio"].item()
 
     def permuted(method="permutation"):
-        return log_rank(time_26, event_26, group_26, method=method, resamples=2_000_000)
+        return log_rank(few, shorter, halves, method=method, resamples=2_000_000)
 
-    def theirs_permuted():
-        for _ in range(60):
-            first = rng.permutation(group_26) == 0
-            logrank_test(time_26[first], time_26[~first], event_26[first], event_26[~first])
+    def their_survival(rows):
+        return KaplanMeierFitter().fit(time_[rows], event[rows]).predict(36)
 
-    exact = permuted("exact")
+    def their_ratio(rows):
+        frame = pd.DataFrame({"t": time_[rows], "e": event[rows], "g": group[rows]})
+        return CoxPHFitter().fit(frame, "t", "e").params_["g"]
+
+    def their_test():
+        one = rng.permutation(halves) == 0
+        return logrank_test(few[one], few[~one], shorter[one], shorter[~one])
+
+    everybody, exact = np.arange(63), permuted("exact")
+    assert abs(survival() - their_survival(everybody)) < 0.005, "bootstrap mean is off the estimate"
+    assert abs(np.log(hazard_ratio()) - their_ratio(everybody)) < 0.05, "bootstrap Cox is off"
     assert abs(permuted().p_value - exact.p_value) < 0.002, "permutation P is off exact P"
-    code = """
-        y <- Surv(time, event)
-        run <- function() for (i in 1:3000) survival:::survdiff.fit(y, sample(group))
-    """
-    rival(
-        "permutation log-rank, 26 patients",
-        permuted,
-        theirs_permuted,
-        each(r_seconds(time_26, event_26, group_26, code)),
-        unit="rate",
-        seconds=1,
-        parts=(2_000_000, 60),
-    )
+    sample = "k <- sample.int(63, 63, TRUE);"
+    for what, ours, draws, theirs, code, data in (
+        ("bootstrap S(36), 63 patients", survival, 400_000,
+         lambda: their_survival(rng.integers(0, 63, 63)),
+         f"{sample} survival:::survfitKM(factor(rep(1, 63)), y[k], se.fit = FALSE)",
+         (time_, event, group)),
+        ("bootstrap Cox (Efron), 63 patients", hazard_ratio, 100_000,
+         lambda: their_ratio(rng.integers(0, 63, 63)),
+         f"""{sample} survival:::coxph.fit(matrix(group)[k, , drop = FALSE], y[k], NULL, NULL, NULL,
+                                           coxph.control(), NULL, "efron", NULL)""",
+         (time_, event, group)),
+        ("permutation log-rank, 26 patients", permuted, 2_000_000, their_test,
+         "survival:::survdiff.fit(y, sample(group))", (few, shorter, halves)),
+    ):  # fmt: skip
+        loop = f"y <- Surv(time, event); run <- function() for (i in 1:3000) {{ {code} }}"
+        r = r_seconds(*data, loop)
+        mine, other = best_of([ours, lambda theirs=theirs: [theirs() for _ in range(20)]], 1)
+        others = {"lifelines": other / 20, **with_r(None if r is None else r / 3000)}
+        report(what, "rate", mine / draws, **others)
     (mine,) = best_of([lambda: permuted("exact")], seconds=0.5)
-    print(f"{'exact log-rank, 26 patients':<48}{mine * 1000:>13,.2f} ms   "
-          f"{exact.allocations:,} allocations")  # fmt: skip
+    ways = f"{exact.allocations:,} allocations"
+    print(f"{'exact log-rank, 26 patients':<48}{mine * 1000:>13,.2f} ms   {ways}")
 
 
 def registry(n):

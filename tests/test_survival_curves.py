@@ -22,11 +22,6 @@ from vlms.survival import (
 )
 
 PATIENTS = st.lists(st.tuples(st.integers(0, 15), st.booleans()), min_size=1, max_size=30)
-AML = data_set("aml")[0]
-
-
-def aml_curve():
-    return kaplan_meier(AML["time"], AML["event"], AML["group"])
 
 
 # Kaplan-Meier
@@ -254,8 +249,9 @@ def test_a_difference_subtracts_means_and_adds_variances():
 def test_a_difference_needs_two_groups_and_a_reference_among_them():
     with pytest.raises(SurvivalInputError, match="one group only"):
         restricted_mean_difference(kaplan_meier([1, 2], [1, 1]), 1)
+    curve = kaplan_meier([1, 2], [1, 1], ["a", "b"])
     with pytest.raises(SurvivalInputError, match="reference: no group 'c'"):
-        restricted_mean_difference(aml_curve(), 1, reference="c")
+        restricted_mean_difference(curve, 1, reference="c")
 
 
 # Landmark
