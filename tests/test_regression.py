@@ -110,6 +110,18 @@ def test_firth_of_firthmodels_and_of_the_own_search_are_one(covariates, monkeypa
     assert theirs.attrs["log_likelihood"] == pytest.approx(ours.attrs["log_likelihood"], rel=1e-10)
 
 
+def test_a_limit_that_the_profile_does_not_bear_out_is_searched_for_anew(monkeypatch):
+    few, arrived = LUNG.sample(40, random_state=2), regression._firthmodels
+    right = cox(few, "sex", penalty="firth")
+
+    def astray(x, rows, confidence):
+        beta, value, limits, p_values = arrived(x, rows, confidence)
+        return beta, value, limits * 1.001, p_values
+
+    monkeypatch.setattr(regression, "_firthmodels", astray)
+    np.testing.assert_allclose(numbers(cox(few, "sex", penalty="firth")), numbers(right), rtol=1e-6)
+
+
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 def test_firth_with_strata_entry_and_ties_is_where_a_blind_search_ends(ties):
     # The slope of the penalty is the one thing not in the unpenalised fit, which R confirms; a

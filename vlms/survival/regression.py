@@ -956,7 +956,7 @@ def _estimable(information, events):
         if kept:
             shared = information[kept, column]
             left = own - shared @ np.linalg.solve(information[np.ix_(kept, kept)], shared)
-        if own > COLLINEAR * events * 1e-3 and left > max(COLLINEAR * own, 1e-14 * events):
+        if left > max(COLLINEAR * own, 1e-14 * events):
             kept.append(column)
     return np.isin(np.arange(len(information)), kept)
 
@@ -1110,7 +1110,7 @@ def _tests(fit, beta, covariance):
 def _score_statistic(fit, by):
     """A function from columns to the score statistic of their interaction with time."""
     likelihood = fit.likelihood
-    by = by - np.average(by, weights=likelihood.died)
+    by = by - by.mean()  # for the sake of the arithmetic only
     _, _, _, mean, spread = likelihood.moments(fit.peak.beta)
     score = likelihood.weighted(mean, spread, by)[0]
     plain, once, twice = (likelihood.weighted(mean, spread, by**k)[1] for k in (0, 1, 2))
