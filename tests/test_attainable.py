@@ -89,6 +89,9 @@ def test_every_history_found_prints_as_given_with_the_fewest_censored_first():
         cuts = np.cumsum([sum(count for _, count in segment) for segment in runs])
         assert [shown(curve[cut], 0) for cut in cuts] == printed
     assert frame.groupby("history")["censored"].max().is_monotonic_increasing
+    # Who is censored after the last event shows in no printed value, and is left out.
+    same = attainable_survival(6, ["50%", "50%"], limit=50)
+    assert not same["steps"].str.endswith("c").any()
 
 
 def test_the_steps_of_a_history_give_the_survival_that_r_gives():
@@ -262,6 +265,9 @@ def test_a_median_can_be_told_to_be_among_those_with_the_event():
     assert (values["among_all"], values["among_events"]) == (False, True)
     # 80% at 60 is above both 50% and 66.7%.
     assert median_reading_check("24", {60: "80%"}, 63, 42).contradictory
+    # 20 events in 63 of whom nobody was censored leave 68%: half is never reached.
+    values = median_reading_check("24", {12: "90%"}, 63, 20, most_censored=0).values
+    assert (values["among_all"], values["among_events"]) == (False, True)
     with pytest.raises(ValueError, match="more than 10 patients"):
         median_reading_check("24", {60: "80%"}, 10, 42)
 

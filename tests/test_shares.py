@@ -164,6 +164,8 @@ def test_a_mean_names_the_sums_that_give_it():
         # Σ(x − 3)² = 3 × 0.04 = 0.12 lies between 0 and 2, the next that an equal sum allows.
         ("3.00", "0.20", 4, {"integers": True}, "contradictory"),
         ("3.00", "0.20", 4, {}, "undetermined"),
+        # Three whole numbers that sum to 3 have Σ(x − 1)² of 0, 2, 6 …, never 2 × 0.71² = 1.
+        ("1.00", "0.71", 3, {"integers": True}, "contradictory"),
         # Mean 5 of 4 values from 4 to 6: at most two at each end, SD = √(4/3) = 1.15.
         ("5.00", "1.15", 4, {"smallest": 4, "largest": 6}, "consistent"),
         ("5.00", "1.50", 4, {"smallest": 4, "largest": 6, "integers": True}, "contradictory"),

