@@ -280,6 +280,7 @@ def test_hazard_ratios_are_of_all_levels_and_withheld_where_few_lived(lung_repor
     safe = lung_report[1]["tbl-hazard-overall-survival"]
     assert safe["level"].tolist() == ["ecog 0", "ecog 2", "rarer levels"]
     assert safe["p_value"].tolist()[1:] == ["withheld", "withheld"]
+    assert lung_report[1]["tbl-hazards"]["overall survival"].tolist() == ["withheld"]
     assert set(safe["events"]) == {"withheld"}  # with those who live they would tell of the 6
     assert float(safe["hazard_ratio"][0]) == pytest.approx(0.6915, abs=0.01)
     full = csv_of(show_hazard_ratios(lung_in_full), "tbl-hazard-overall-survival")
