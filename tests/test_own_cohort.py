@@ -516,6 +516,13 @@ def test_a_hazard_ratio_needs_a_threshold_of_events_in_each_group(tmp_path):
     assert f"Radiotherapy* is not shown: {why}" in texts(shown)
 
 
+def test_a_ratio_of_a_number_needs_a_threshold_of_events(tmp_path):
+    status = ["dead_other"] * 9 + ["alive"] * 40
+    rows = [[f"p{i}", 10 + i % 20, word, 50 + i] for i, word in enumerate(status)]
+    own = open_cohort(write(tmp_path / "c.csv", rows, [*PLAIN, "age_years"]))
+    assert "Age (years)* is not shown: fewer than 10" in texts(show_hazard_ratios(own))
+
+
 # What is refused, and how
 
 
