@@ -280,6 +280,7 @@ def test_hazard_ratios_are_of_all_levels_and_withheld_where_few_lived(lung_repor
     safe = lung_report[1]["tbl-hazard-overall-survival"]
     assert safe["level"].tolist() == ["ecog 0", "ecog 2", "rarer levels"]
     assert safe["p_value"].tolist()[1:] == ["withheld", "withheld"]
+    assert lung_report[1]["tbl-hazards"]["overall survival"].tolist() == ["withheld"]
     assert set(safe["events"]) == {"withheld"}  # with those who live they would tell of the 6
     assert float(safe["hazard_ratio"][0]) == pytest.approx(0.6915, abs=0.01)
     full = csv_of(show_hazard_ratios(lung_in_full), "tbl-hazard-overall-survival")
@@ -513,6 +514,13 @@ def test_a_hazard_ratio_needs_a_threshold_of_events_in_each_group(tmp_path):
     assert csv_of(shown, "tbl-hazard-overall-survival")["covariate"].tolist() == ["Sex"]
     why = "fewer than 10 patients with the event or without it"
     assert f"Radiotherapy* is not shown: {why}" in texts(shown)
+
+
+def test_a_ratio_of_a_number_needs_a_threshold_of_events(tmp_path):
+    status = ["dead_other"] * 9 + ["alive"] * 40
+    rows = [[f"p{i}", 10 + i % 20, word, 50 + i] for i, word in enumerate(status)]
+    own = open_cohort(write(tmp_path / "c.csv", rows, [*PLAIN, "age_years"]))
+    assert "Age (years)* is not shown: fewer than 10" in texts(show_hazard_ratios(own))
 
 
 # What is refused, and how
