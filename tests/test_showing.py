@@ -137,6 +137,7 @@ def test_a_frame_is_shown_rounded_and_handed_over_whole(notebook):
 def test_a_long_frame_is_left_to_pandas_and_one_that_cannot_be_shown_is_an_error(notebook):
     assert TABLE not in notebook["long"][0].data
     assert "201 rows" in notebook["long"][0].data["text/html"]
+    assert showing._frame_bundle(pd.DataFrame({"x": range(200)}))
     errors = [out for out in notebook["unfit"] if out.output_type == "error"]
     assert "two columns have one name" in errors[0].evalue
 
