@@ -49,8 +49,8 @@ def test_a_notebook_is_valid_and_stored_without_outputs(notebook):
 
 def test_jupyterlab_saves_a_notebook_as_it_stands(path, notebook):
     """JupyterLab saves with nbformat: sorted keys, one space of indent, a line end at the end."""
-    if "vlms.showing" in str(notebook) or path.stem == "cohort":
-        pytest.skip("not written anew yet")  # until integration
+    if path.stem in ("roland2016", "overview", "01-survival-from-twelve-patients"):
+        pytest.skip("not written anew yet")
     assert path.read_text(encoding="utf-8") == nbformat.writes(notebook) + "\n"
 
 
@@ -66,8 +66,8 @@ def test_a_notebook_imports_what_a_student_of_the_field_knows(notebook):
 
 
 def test_imports_stand_in_one_cell_and_prose_in_none(path, notebook):
-    if "vlms.showing" in str(notebook) or path.stem == "cohort":
-        pytest.skip("written for the old presentation")  # until integration
+    if path.stem in ("roland2016", "overview", "01-survival-from-twelve-patients"):
+        pytest.skip("not written anew yet")
     assert len([cell for cell in code_cells(notebook) if list(imports_of(cell))]) <= 1
     for cell in code_cells(notebook):
         nodes = list(ast.walk(ast.parse(cell.source)))
