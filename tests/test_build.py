@@ -85,6 +85,13 @@ def test_a_new_and_a_lost_input_are_named(project):
     assert status(project.root)["one"] == [new, gone]
 
 
+def test_a_page_that_is_not_as_it_was_built_is_stale(project):
+    project.file("reports/one.html", "<html>half")
+    (project.root / "reports/two.html").unlink()
+    harmed, lost = "reports/one.html is not as it was built", "reports/two.html is missing"
+    assert status(project.root) == {"one": [harmed], "two": [lost]}
+
+
 def test_make_sees_what_the_build_saw(project):
     if not shutil.which("sha256sum"):
         pytest.skip("sha256sum is not there; make takes shasum -a 256 instead")
