@@ -215,9 +215,6 @@ def test_a_plot_draws_where_it_is_told_and_leaves_the_settings_alone(curve):
     assert figures.plot_survival(curve, ax=ax) is ax
     figures.plot_survival(curve)
     assert dict(plt.rcParams) == before
-    with plt.rc_context():
-        figures.use_theme()
-        assert not plt.rcParams["axes.spines.top"]
 
 
 def test_an_incidence_has_a_line_for_each_cause_and_group():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines.datasets import load_gbsg2, load_lung, load_waltons
 from scipy.stats import beta, binom
-from survival_reference import agree, data_set
+from survival_reference import agree
 
 from vlms.survival import (
     SurvivalInputError,
@@ -16,7 +16,6 @@ from vlms.survival import (
     kaplan_meier,
     median_follow_up,
     restricted_mean,
-    restricted_mean_difference,
     survival_at,
     survival_quantile,
 )
@@ -231,27 +230,6 @@ def test_a_horizon_beyond_follow_up_is_missing_and_said():
     # Both dead by 4: mean (1 + 4) / 2, whatever the horizon.
     assert restricted_mean(kaplan_meier([1, 4], [1, 1]), 100)["rmst"].item() == 2.5
     assert restricted_mean(kaplan_meier([5, 6], [1, 1]), 2)["rmst"].item() == 2
-
-
-def test_a_difference_subtracts_means_and_adds_variances():
-    # R: f <- summary(survfit(Surv(futime, fustat) ~ rx, ovarian), rmean = 500)$table[, 5:6]
-    #    f[2, 1] - f[1, 1] = 98.88034188   sqrt(sum(f[, 2]^2)) = 47.06050138
-    frame, _ = data_set("ovarian")
-    curve = kaplan_meier(frame["time"], frame["event"], frame["group"])
-    found = restricted_mean_difference(curve, 500).iloc[0]
-    agree(found[["difference", "std_error"]], [98.88034188, 47.06050138])
-    # 2 * (1 - Phi(98.88034188 / 47.06050138)) = 2 * (1 - Phi(2.101132)) = 0.035630
-    assert found["p_value"] == pytest.approx(0.035630, abs=1e-5)
-    other = restricted_mean_difference(curve, 500, reference=found["group"]).iloc[0]
-    assert (other["group"], other["difference"]) == (found["reference"], -found["difference"])
-
-
-def test_a_difference_needs_two_groups_and_a_reference_among_them():
-    with pytest.raises(SurvivalInputError, match="one group only"):
-        restricted_mean_difference(kaplan_meier([1, 2], [1, 1]), 1)
-    curve = kaplan_meier([1, 2], [1, 1], ["a", "b"])
-    with pytest.raises(SurvivalInputError, match="reference: no group 'c'"):
-        restricted_mean_difference(curve, 1, reference="c")
 
 
 # Landmark

@@ -101,7 +101,7 @@ def test_a_resampled_survival_is_that_of_the_resampled_patients(name):
     frame, _ = data_set(name)
     time, event = frame["time"].to_numpy(), frame["event"].to_numpy()
     at = np.quantile(time, [0.0, 0.2, 0.5, 0.5, 0.8]).tolist()[::-1]
-    draws = small.survival_draws(time, event, at, resamples=30, seed=4)
+    draws = small._survival_draws(time, event, at, resamples=30, seed=4)
     for rows, found in zip(picked(4, time.size, 30), draws, strict=True):
         curve = kaplan_meier(time[rows], event[rows])
         expected = survival_at(curve, np.minimum(at, time[rows].max()))["survival"]
@@ -112,7 +112,7 @@ def test_a_resampled_hazard_ratio_is_that_of_a_cox_model_of_the_resampled_patien
     frame, _ = data_set("aml")
     frame["second"] = (frame["group"] == frame["group"].max()).astype(int)
     columns = frame["time"], frame["event"], frame["group"]
-    draws = small.log_hazard_ratio_draws(*columns, resamples=6, seed=9)
+    draws = small._log_hazard_ratio_draws(*columns, resamples=6, seed=9)
     for rows, found in zip(picked(9, len(frame), 6), draws, strict=True):
         resample = frame.iloc[rows][["time", "event", "second"]]
         expected = CoxPHFitter().fit(resample, "time", "event").params_["second"]

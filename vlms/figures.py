@@ -6,7 +6,7 @@ Curves are drawn from the frames of `vlms.survival` or from fitted estimators of
 
 Figures are five inches wide with letters of ten points, so that they can be read on a telephone.
 Colours are those of seaborn's palette for colour-blind readers; what differs by colour differs by
-shape or dashes too. The look holds inside these functions; `use_theme` gives it to further plots.
+shape or dashes too. The look holds inside these functions.
 """
 
 import functools
@@ -68,24 +68,6 @@ _STATUS = {
     "alive": ("alive at last contact", ">", _FIRST),
 }
 _EVENT_MARKS = list(zip("s^Dv", [_PALETTE[k] for k in (6, 3, 2, 4)], strict=True))
-
-
-def use_theme():
-    """Give every further figure of this notebook the look of the plot functions.
-
-    Returns
-    -------
-    None
-        It changes matplotlib's settings, and so those of seaborn and lifelines.
-
-    Examples
-    --------
-    >>> with mpl.rc_context():
-    ...     use_theme()
-    ...     mpl.rcParams["axes.spines.top"]
-    False
-    """
-    mpl.rcParams.update(_THEME)
 
 
 def _themed(plot):

@@ -8,7 +8,6 @@ from vlms.survival.curves import (
     kaplan_meier,
     median_follow_up,
     restricted_mean,
-    restricted_mean_difference,
     survival_at,
     survival_quantile,
 )
@@ -48,7 +47,6 @@ __all__ = [
     "pool_proportions",
     "proportional_hazards_test",
     "restricted_mean",
-    "restricted_mean_difference",
     "survival_at",
     "survival_quantile",
 ]

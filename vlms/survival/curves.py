@@ -17,7 +17,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from vlms.survival.counts import (
     TIE_TOLERANCE,
@@ -300,67 +300,6 @@ def restricted_mean(curve, horizon):
             mean, error = _area(curve.iloc[mine], float(end), label)
             rows.append((label, end, mean, error, mean - z * error, mean + z * error))
     return pd.DataFrame(rows, columns=["group", "horizon", "rmst", "std_error", "lower", "upper"])
-
-
-def restricted_mean_difference(curve, horizon, *, reference=None):
-    """Compare restricted means: each other group minus the reference.
-
-    Parameters
-    ----------
-    curve : DataFrame
-        From `kaplan_meier`, of two groups or more.
-    horizon : float
-        Horizon, in the unit of the curve.
-    reference : label, optional
-        Group that is subtracted; the first one unless named.
-
-    Returns
-    -------
-    DataFrame
-        ``group, reference, horizon, difference, std_error, lower, upper, p_value``. The groups
-        are independent, so the variances add; the P value is two-sided, from the normal.
-
-    Raises
-    ------
-    SurvivalInputError
-        For fewer than two groups or an unknown reference.
-
-    Notes
-    -----
-    R: ``survRM2::rmst2(time, event, arm, tau = horizon)``, its difference (whose variance has no
-    d / (n (n - d)) term where n = d, as here).
-
-    Examples
-    --------
-    >>> curve = kaplan_meier([1, 2, 3, 4], [1, 1, 1, 1], ["a", "a", "b", "b"])
-    >>> restricted_mean_difference(curve, 3)[["difference", "std_error"]].round(4)
-       difference  std_error
-    0         1.5     0.3536
-    """
-    means = restricted_mean(curve, horizon).set_index("group")
-    if len(means) < 2:
-        raise SurvivalInputError("curve: has one group only. A difference needs two.")
-    reference = means.index[0] if reference is None else reference
-    if reference not in means.index:
-        raise SurvivalInputError(
-            f"reference: no group {reference!r}. The groups are {list(means.index)}."
-        )
-    base, others = means.loc[reference], means.drop(index=reference)
-    difference = (others["rmst"] - base["rmst"]).to_numpy()
-    error = np.hypot(others["std_error"], base["std_error"]).to_numpy()
-    z = _normal_quantile(curve)
-    return pd.DataFrame(
-        {
-            "group": others.index,
-            "reference": reference,
-            "horizon": horizon,
-            "difference": difference,
-            "std_error": error,
-            "lower": difference - z * error,
-            "upper": difference + z * error,
-            "p_value": 2 * ndtr(-np.abs(difference / np.where(error > 0, error, np.nan))),
-        }
-    )
 
 
 def at_landmark(frame, landmark, *, time="time", event="event", happened=None):

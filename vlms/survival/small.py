@@ -107,7 +107,7 @@ def bootstrap_survival(
     for code, label in enumerate(checked.labels):
         mine = checked.code == code
         last = checked.time[mine].max() + noise_of(checked.times)
-        draws = survival_draws(
+        draws = _survival_draws(
             checked.time[mine], checked.event[mine], wanted,
             resamples=resamples, seed=[seed, code], jobs=jobs,
         )  # fmt: skip
@@ -162,7 +162,7 @@ def bootstrap_hazard_ratio(
     0     b         a        500
     """
     checked = observations(time, event, group)
-    draws = log_hazard_ratio_draws(
+    draws = _log_hazard_ratio_draws(
         time, event, group, ties=ties, resamples=resamples, seed=seed, jobs=jobs
     )
     known, finite = draws[~np.isnan(draws)], draws[np.isfinite(draws)]
@@ -516,7 +516,7 @@ def _mixture_quantile(share, low, high):
 # Bootstrap
 
 
-def survival_draws(time, event, at, *, resamples=10_000, seed=1, jobs=None):
+def _survival_draws(time, event, at, *, resamples=10_000, seed=1, jobs=None):
     """Bootstrap estimates of survival in one group: one row a resample, one column a time."""
     checked = observations(time, event)
     wanted = checked_times(np.atleast_1d(np.asarray(at)), "at")
@@ -527,7 +527,7 @@ def survival_draws(time, event, at, *, resamples=10_000, seed=1, jobs=None):
     return drawn[:, np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]
 
 
-def log_hazard_ratio_draws(
+def _log_hazard_ratio_draws(
     time, event, group, *, ties="efron", resamples=10_000, seed=1, jobs=None
 ):
     """Bootstrap estimates of the log hazard ratio of two groups.
