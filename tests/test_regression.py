@@ -99,7 +99,7 @@ def test_firth_with_a_single_event_by_hand(ties):
 # By a second route
 
 
-@pytest.mark.parametrize("covariates", [["age", "sex"], ["age", "sex", "ph_karno", "wt_loss"]])
+@pytest.mark.parametrize("covariates", [["age"], ["age", "sex", "wt_loss"]])
 def test_firth_of_firthmodels_and_of_the_own_search_are_one(covariates, monkeypatch):
     few = LUNG.dropna(subset=covariates).sample(40, random_state=2)
     theirs = cox(few, covariates, penalty="firth")
@@ -158,6 +158,7 @@ def test_what_lifelines_leaves_unfinished_is_finished():
 
 @pytest.mark.parametrize("options", [{}, {"strata": "inst"}, {"entry": "born", "time": "end"}])
 def test_many_rows_are_summed_as_few_are(options, monkeypatch):
+    monkeypatch.setattr(regression, "_lifelines", lambda rows, x: None)
     few = cox(LUNG, ["sex", "ph_ecog"], **options)
     monkeypatch.setattr(regression, "MOST_CELLS", 0)
     many = cox(LUNG, ["sex", "ph_ecog"], **options)
