@@ -177,6 +177,7 @@ def test_the_separator_line_of_a_spreadsheet_is_followed(read, refused):
     cohort = read("sep=;\r\n" + with_cell("status", "NED").replace(",", ";"))
     assert cohort.patients["time_months"].tolist() == [20, 30, 40]
     assert cohort.issues["line"].tolist() == [4]
+    assert read("sep=,\n" + GOOD.replace("alive", "NED")).issues["line"].tolist() == [3]
     assert "no column status" in refused("sep=;\n" + GOOD)
 
 
@@ -257,6 +258,7 @@ def test_a_broken_file_is_refused_with_its_reason(refused, content, problem):
     [
         (GOOD.replace("P3", '"P3') + "P4,60,arm,3,alive,\n", 4),
         (GOOD.replace("arm, left", "arm\nleft").replace("dead_other", '"dead_other'), 5),
+        (PLAIN.replace("arm", '"arm\nleft"').replace("dead_of", '"dead_of'), 4),
         (PLAIN.replace("thigh", '"thigh', 1) + 'P4,60,"arm",3,alive,\n', 2),
     ],
 )

@@ -32,6 +32,7 @@ _DAY = re.compile(
 _YEAR = re.compile(r"(1[89]\d\d|20\d\d)(?:\.0)?()", re.ASCII)
 _LONG_AGO = 1975  # patients of today were born before it; what is recorded of them came later
 _TWO_NAMES = re.compile(r"[^\W\d_][^\W\d_'-]+,? [^\W\d_][^\W\d_'.-]*( [^\W\d_][^\W\d_'-]+)?")
+_SHORTEST_NUMBER = 10  # digits
 _SAMPLE = 2_000  # distinct texts of a column that are looked at one by one
 
 
@@ -63,7 +64,8 @@ def personal_columns(table: TextTable, canonical=()) -> list[tuple[str, str, str
 
 def _shape(texts: list[str], *, is_identifier: bool) -> tuple[str, str] | None:
     """Say as what the cells of a column look, and why."""
-    for whose, (pattern, valid, alone) in _NATIONAL_NUMBERS.items():
+    long = max(map(len, texts), default=0) >= _SHORTEST_NUMBER
+    for whose, (pattern, valid, alone) in _NATIONAL_NUMBERS.items() if long else ():
         some = texts if alone else texts[:_SAMPLE]
         found = re.findall(rf"(?<![\d.-]){pattern}(?![\d.-])", "\n".join(some), re.ASCII)
         cells = [number for number in found if valid(re.sub(r"\D", "", number))]

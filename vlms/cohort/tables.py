@@ -304,7 +304,7 @@ def _split_quoted(lines, first, separator, problems):
         problems.stop(
             f"cannot be split into cells: {what}",
             "check the quotation marks, and the length of the cells",
-            line=_opening_line(lines, begins, first + reader.line_num),
+            line=_opening_line(lines, begins, first + reader.line_num, separator),
         )
     finally:
         csv.field_size_limit(previous)
@@ -343,14 +343,15 @@ def _is_row(row, header, line, problems) -> bool:
     return False
 
 
-def _opening_line(lines, begins, ends) -> int:
+def _opening_line(lines, begins, ends, separator) -> int:
     """Find the line on which the quotation mark opens that was left open, or was misplaced."""
-    opened, inside = begins, False
-    for number in range(begins, ends + 1):
-        if lines[number - 1].count('"') % 2:
-            inside = not inside
-            opened = number if inside else opened
-    return opened
+    text, mark = "".join(lines[begins - 1 : ends]), re.escape(separator)
+    quoted, bare = r'"[^"]*(?:""[^"]*)*"', rf'[^"{mark}\r\n][^{mark}\r\n]*'
+    cell = re.compile(rf"(?:{quoted}|{bare})?(?:{mark}|\r\n|\r|\n)")
+    place = 0
+    while match := cell.match(text, place):
+        place = match.end()
+    return begins + (len(_LINE_BREAK.findall(text[:place])) if place < len(text) else 0)
 
 
 def _refuse_swallowed_rows(table: TextTable, problems):
