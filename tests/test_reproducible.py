@@ -10,7 +10,7 @@ def twice(tmp_path_factory):
     found = []
     for name in ("first", "second/somewhere else"):
         project = Project(tmp_path_factory.mktemp("twice") / name)
-        project.file("notebooks/claims.csv", "id,section,statement,printed,unit,kind\n"
+        project.file("notebooks/claims.csv", "id,place,statement,printed,unit,kind\n"
                      "patients,abstract,Patients,12,patients,count\n")  # fmt: skip
         project.write(
             "paper",
@@ -18,7 +18,7 @@ def twice(tmp_path_factory):
                 prose("# Paper\n\nSee @fig-km. The sites are @tbl-sites."),
                 code(
                     "import os\nimport pandas as pd\nfrom matplotlib import pyplot as plt\n"
-                    "from vlms.claims import Ledger\n"
+                    "from vlms.ledger import Ledger\n"
                     "from vlms.showing import card, show_figure, show_table"
                 ),
                 code("figure, ax = plt.subplots()\nax.plot([0, 1], [1, 0.5], marker='o')"),
@@ -32,7 +32,7 @@ def twice(tmp_path_factory):
                 code("object()"),
                 code("plt.hist([1, 2, 2])\nplt.show()"),
                 code("ledger = Ledger.open('paper', path='claims.csv')"),
-                code("ledger.check('patients', 12)\nledger.show()"),
+                code("ledger.check({'patients': 12})\nledger.show()"),
                 code("ledger.publish()"),
                 code("card(patients=12, figure='fig-km', findings=['F.'])"),
             ),
