@@ -11,10 +11,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = """\
-id,section,statement,printed,unit,kind
-patients,abstract,Patients,12,patients,count
-women,results,Share of women,75%,,share
-deaths,results,Deaths,5,patients,count
+id,place,statement,printed,unit,kind,against,assuming,because
+patients,abstract,Patients,12,patients,count,,,
+women,results,Share of women,75%,,share,,,
+deaths,results,Deaths,5,patients,count,patients,,12 − 8 = 4
 """
 
 
@@ -54,7 +54,7 @@ def paper(*more):
         prose(f"## Patients\n\n{words}\n\n$$\\hat S(t)=\\prod_i(1-d_i/n_i)$$"),
         code(
             "import pandas as pd\nfrom matplotlib import pyplot as plt\n"
-            "from vlms.claims import Ledger\n"
+            "from vlms.ledger import Ledger\n"
             "from vlms.showing import card, show_table"
         ),
         code(
@@ -69,8 +69,7 @@ def paper(*more):
         code("plt.plot([1, 2])\nplt.show()"),
         code(
             "ledger = Ledger.open('paper', path='claims.csv')\n"
-            "ledger.check('patients', 12)\nledger.check('women', 0.75)\n"
-            "ledger.check('deaths', 4, against='patients', because='12 − 8 = 4')\nledger.show()"
+            "ledger.check({'patients': 12, 'women': 0.75, 'deaths': 4})\nledger.show()"
         ),
         prose(f"## All claims\n\n{words}"),
         code("ledger.publish()"),

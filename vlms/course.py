@@ -1,7 +1,7 @@
-"""Exercises of the lessons: a question, the learner's answer, and what a wrong answer gives away.
+"""Exercises of the lessons: what a learner's answer gives away, and the solution.
 
-Right answers and the answers that common mistakes lead to are computed from the data, so that
-feedback stays true when a lesson runs on another cohort.
+A question stands in the lesson itself. Right answers, and those that common mistakes lead to, are
+computed from the data, so that the feedback stays true when a lesson runs on another cohort.
 """
 
 import html
@@ -15,21 +15,20 @@ from vlms.survival import kaplan_meier
 
 @dataclass(frozen=True)
 class Exercise:
-    """One question.
+    """The right answer to one question, and the wrong ones that tell what went wrong.
 
     Attributes
     ----------
-    question, solution : str
-        Text; the solution is shown folded.
     value : float or bool
         The right answer; shares are 0–1.
+    solution : str
+        How to get there; shown folded.
     mistakes : dict of str to float
         What to say of a mistake → the answer that this mistake leads to.
     tolerance : float
         How far an answer may be off.
     """
 
-    question: str
     value: float
     solution: str
     mistakes: dict = field(default_factory=dict)
@@ -48,25 +47,25 @@ def check_answer(exercise, answer):
     Returns
     -------
     Shown
-        The question, the feedback and, folded, the solution.
+        The feedback and, folded, the solution.
 
     Examples
     --------
-    >>> half = Exercise("Half of 3?", 1.5, "3 / 2 = 1.5", {"You doubled.": 6})
+    >>> half = Exercise(1.5, "3 / 2 = 1.5", {"You doubled.": 6})
     >>> print(check_answer(half, 6))
     Not yet. You doubled.
     >>> print(check_answer(half, None))
     Not answered yet.
     """
     said = _feedback(exercise, answer)
-    parts = (exercise.question, said, exercise.solution)
-    question, told, solution = map(html.escape, parts)
-    page = f'<div class="vlms-exercise"><p>{question}</p><p role="status"><strong>{told}</strong>'
-    page += f"</p><details><summary>Solution</summary><p>{solution}</p></details></div>"
+    told, solution = map(html.escape, (said, exercise.solution))
+    page = f'<div class="vlms-exercise"><p role="status"><strong>{told}</strong></p>'
+    page += f"<details><summary>Solution</summary><p>{solution}</p></details></div>"
     return Shown({"text/html": page, "text/plain": said})
 
 
 def _feedback(exercise, answer):
+    """Say in words what an answer gives away."""
     if answer is None:
         return "Not answered yet."
     if isinstance(exercise.value, bool) or isinstance(answer, bool):

@@ -305,9 +305,6 @@ def _read_claims(path):
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LedgerError(f"{path}: cannot be read as a UTF-8 CSV file: {error}") from error
     header = reader.fieldnames or []
-    if "section" in header:  # until integration
-        header = [name.replace("section", "place") for name in header]
-        rows = [(line, {"place": row.pop("section"), **row}) for line, row in rows]
     if missing := [column for column in _COLUMNS if column not in header]:
         raise LedgerError(f"{path}, line 1: column {', '.join(missing)} is missing")
     ids = [row["id"] for _, row in rows]
