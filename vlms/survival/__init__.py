@@ -13,7 +13,6 @@ from vlms.survival.curves import (
 )
 from vlms.survival.pooling import pool_log_hazard_ratios, pool_proportions
 from vlms.survival.regression import (
-    check_intervals,
     cox,
     cox_from_table,
     follow_up_intervals,
@@ -31,7 +30,6 @@ __all__ = [
     "at_landmark",
     "bootstrap_hazard_ratio",
     "bootstrap_survival",
-    "check_intervals",
     "cox",
     "cox_from_table",
     "cumulative_incidence",

@@ -236,15 +236,20 @@ def counts_of(table, **others):
         raise SurvivalInputError(
             f"{given[0]}: an event table is counted already. Pass {given[0]} to event_table."
         )
+    check_table(table)
+    slices = group_slices(table)
+    sizes = np.array([rows.stop - rows.start for _, rows in slices])
+    columns = (table[name].to_numpy() for name in TABLE_COLUMNS[1:])
+    return Counts(tuple(label for label, _ in slices), sizes, *columns)
+
+
+def check_table(table):
+    """Refuse what is no event table."""
     missing = [name for name in TABLE_COLUMNS if name not in getattr(table, "columns", ())]
     if missing or not len(table):
         raise SurvivalInputError(
             f"table: lacks {missing or 'any row'}. Pass what event_table returned."
         )
-    slices = group_slices(table)
-    sizes = np.array([rows.stop - rows.start for _, rows in slices])
-    columns = (table[name].to_numpy() for name in TABLE_COLUMNS[1:])
-    return Counts(tuple(label for label, _ in slices), sizes, *columns)
 
 
 def group_slices(frame):
@@ -359,12 +364,24 @@ def sorted_positions(labels):
         return sorted(positions, key=lambda i: (type(labels[i]).__name__, str(labels[i])))
 
 
+def check_confidence(confidence):
+    """Refuse what is no confidence level."""
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
+
+
 def check_number(value, name, low, high, remedy):
     """Refuse an option that is no number strictly between two others."""
     if not isinstance(value, _NUMBER) or isinstance(value, bool) or not low < value < high:
         raise SurvivalInputError(
             f"{name}: {value!r} is not a number between {low:g} and {high:g}. {remedy}"
         )
+
+
+def check_choice(value, name, allowed):
+    """Refuse an option that is none of those allowed."""
+    if value not in allowed:
+        choices = ", ".join(map(repr, allowed))
+        raise SurvivalInputError(f"{name}: {value!r} is unknown. Use one of {choices}.")
 
 
 def require_column(frame, name, role):
