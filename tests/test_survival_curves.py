@@ -305,9 +305,6 @@ def test_incidence_of_four_patients_by_hand():
     assert at(curve, 1, 1)["std_error"] == pytest.approx(np.sqrt(0.25 * 0.75 / 4))
     # No limits before the first event of a cause.
     assert np.isnan(at(curve, 2, 1)["lower"])
-    named = cumulative_incidence([1, 2, 3, 4], ["a", "b", "alive", "a"], censored="alive")
-    assert named["cause"].unique().tolist() == ["a", "b"]
-    assert named["incidence"].tolist() == curve["incidence"].tolist()
 
 
 def test_causes_at_one_time_share_it_exactly():

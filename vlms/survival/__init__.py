@@ -1,4 +1,7 @@
-"""Survival of one cohort or many: counts, curves, comparisons, small cohorts and regression."""
+"""Survival of one cohort or many: counts, curves, comparisons, small cohorts and regression.
+
+What has no meaning is refused with a `SurvivalInputError` that names argument, rows and remedy.
+"""
 
 from vlms.survival.comparisons import LogRank, gray_test, log_rank, pairwise_log_rank
 from vlms.survival.counts import SurvivalInputError, event_table

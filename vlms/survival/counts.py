@@ -159,12 +159,12 @@ def observations(time, event, group=None, *, entry=None):
     if event is None or isinstance(event, str):
         raise SurvivalInputError("event: missing. Pass one 0/1 or True/False for each time.")
     happened = checked_event(event)
-    _same_length(happened, end, "event")
+    same_length(happened, end, "event")
     code, labels = group_codes(group, end.size)
     if entry is None:
         return Observations(*distinct_times(end), happened, code, labels)
     start = checked_times(entry, "entry")
-    _same_length(start, end, "entry")
+    same_length(start, end, "entry")
     times, row = distinct_times(np.concatenate([end, start]))
     row, entered = row[: end.size], row[end.size :]
     for late, wrong in (
@@ -336,7 +336,7 @@ def group_codes(group, n, name="group"):
         return np.zeros(n, dtype=np.intp), (NO_GROUP,)
     categorical = isinstance(getattr(group, "dtype", None), pd.CategoricalDtype)
     values = pd.Categorical(group) if categorical else one_dimensional(group, name)
-    _same_length(values, range(n), name, group)
+    same_length(values, range(n), name, group)
     try:
         code, labels = (values.codes, values.categories) if categorical else pd.factorize(values)
     except TypeError:
@@ -456,7 +456,7 @@ def _plain(value):
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
-def _same_length(values, times, name, column=None):
+def same_length(values, times, name, column=None):
     """Refuse an argument that has more or fewer rows than there are times."""
     if len(values) != len(times):
         raise SurvivalInputError(
