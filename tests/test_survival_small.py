@@ -100,9 +100,10 @@ def picked(seed, n, resamples):
 @pytest.mark.parametrize("name", ["lung_months", "flat_at_half", "event_and_censoring_together"])
 def test_a_resampled_survival_is_that_of_the_resampled_patients(name):
     frame, _ = data_set(name)
-    time, event = frame["time"].to_numpy(), frame["event"].to_numpy()
-    at = np.quantile(time, [0.0, 0.2, 0.5, 0.5, 0.8]).tolist()[::-1]
-    draws = small._survival_draws(time, event, at, resamples=30, seed=4)
+    checked = observations(frame["time"], frame["event"])
+    time, event = checked.time, checked.event
+    at = np.quantile(time, [0.0, 0.2, 0.5, 0.5, 0.8])[::-1]
+    draws = small._survival_draws(time, event, at, 30, seed=4)
     for rows, found in zip(picked(4, time.size, 30), draws, strict=True):
         curve = kaplan_meier(time[rows], event[rows])
         expected = survival_at(curve, np.minimum(at, time[rows].max()))["survival"]

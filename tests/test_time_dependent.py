@@ -1,4 +1,4 @@
-"""Landmarks and start/stop intervals: whom they keep, where they cut, what they refuse."""
+"""Start/stop intervals: where they cut, what they refuse."""
 
 import numpy as np
 import pandas as pd
@@ -6,11 +6,8 @@ import pytest
 
 from vlms.survival import (
     SurvivalInputError,
-    at_landmark,
     cox,
     follow_up_intervals,
-    kaplan_meier,
-    survival_at,
 )
 
 COHORT = pd.DataFrame(
@@ -22,31 +19,6 @@ COHORT = pd.DataFrame(
         "age_years": [70, 61, 55, 48, 66, 59, 73, 51],
     }
 )
-
-
-def test_who_ends_at_the_landmark_is_out_and_the_clock_restarts():
-    before = COHORT.copy()
-    later = at_landmark(COHORT, 6, happened={"recurred": "recurrence_months"})
-    assert later["patient_id"].tolist() == list("cdefgh")
-    assert later["time"].tolist() == [2, 6, 9, 14, 18, 24]
-    # Recurrences in months 4 and 6 are known by month 6; those in 11 and 25 are not.
-    assert later["recurred"].tolist() == [True, False, True, False, False, False]
-    assert (later.attrs["events_before"], later.attrs["censored_before"]) == (1, 1)
-    pd.testing.assert_frame_equal(COHORT, before)
-
-
-def test_survival_from_a_landmark_is_conditional_survival():
-    # S(t) = S(6) · S(t | 6), here at month 20.
-    whole = survival_at(kaplan_meier(COHORT["time"], COHORT["event"]), [6, 20])["survival"]
-    later = at_landmark(COHORT, 6)
-    rest = survival_at(kaplan_meier(later["time"], later["event"]), [14])["survival"]
-    assert whole[1] == pytest.approx(whole[0] * rest[0])
-
-
-@pytest.mark.parametrize("landmark", [-1, np.nan])
-def test_a_landmark_is_a_time(landmark):
-    with pytest.raises(SurvivalInputError, match="landmark"):
-        at_landmark(COHORT, landmark)
 
 
 def test_changes_cut_the_follow_up_and_lose_neither_time_nor_event():

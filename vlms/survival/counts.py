@@ -1,11 +1,10 @@
 """Checked patients and their event table: who is at risk, dies or leaves at each time.
 
-Kaplan-Meier, the log-rank test and their relatives need nothing of a cohort but, group by group
-and time by time, the number at risk, of events and of censorings. `event_table` counts them from
-arrays and pandas frames, and from what is too large for memory: Parquet files and relations by
-DuckDB, frames of a Dask cluster by its workers.
+Kaplan-Meier, the log-rank test and their relatives need only counts, group by group and time by
+time: from arrays and pandas frames and, where a table is too large for memory, from Parquet files
+and relations by DuckDB or frames of a Dask cluster by its workers.
 
-Times that differ by rounding noise only are one time. The rule is that of R's `aeqSurv` (package
+Times that differ by rounding noise only are one time, by the rule of R's `aeqSurv` (package
 survival): neighbours among the sorted distinct times are tied when their difference, or their
 difference over the mean time, is at most the square root of the machine epsilon.
 
@@ -60,9 +59,8 @@ def event_table(source, event="event", group=None, *, time="time", entry=None):
     -------
     DataFrame
         ``group, time, at_risk, events, censored``, one row each distinct time of each group;
-        ``at_risk`` is the number just before the time. Groups are sorted (categories keep their
-        order, which Parquet does not store), times ascend. `kaplan_meier` and `log_rank` take it
-        in place of patients.
+        ``at_risk`` is just before the time. Groups are sorted (categories keep their order, which
+        Parquet does not store). `kaplan_meier` and `log_rank` take it in place of patients.
 
     Raises
     ------
@@ -78,22 +76,18 @@ def event_table(source, event="event", group=None, *, time="time", entry=None):
 
     Examples
     --------
-    >>> event_table([2, 3, 3, 5], [True, True, False, False])
-      group  time  at_risk  events  censored
-    0   all   2.0        4       1         0
-    1   all   3.0        3       1         1
-    2   all   5.0        1       0         1
     >>> patients = pd.DataFrame({"months": [2, 3, 3], "died": [1, 1, 0]})
-    >>> event_table(patients, "died", time="months")["at_risk"].tolist()
-    [3, 2]
+    >>> event_table(patients, "died", time="months")
+      group  time  at_risk  events  censored
+    0   all   2.0        3       1         0
+    1   all   3.0        2       1         1
     """
     columns = {"time": time, "event": event, "group": group, "entry": entry}
     if isinstance(source, pd.DataFrame):
         for role, name in columns.items():
             if name is not None:
                 require_column(source, name, role)
-        taken = {role: None if name is None else source[name] for role, name in columns.items()}
-        return count(observations(**taken)).frame()
+        return count(observations(**_taken(source, columns))).frame()
     if type(source).__name__ == "DuckDBPyRelation":
         return _count_relation(source, columns)
     if hasattr(source, "to_delayed"):
@@ -167,12 +161,10 @@ def observations(time, event, group=None, *, entry=None):
     same_length(start, end, "entry")
     times, row = distinct_times(np.concatenate([end, start]))
     row, entered = row[: end.size], row[end.size :]
-    for late, wrong in (
-        (start >= end, "not before the time of that row"),
-        (entered >= row, "not before the time but for rounding noise"),
-    ):
-        remedy = "A patient must enter before the observation ends; check for swapped columns."
-        refuse_rows(entry, late, "entry", wrong, remedy, start)
+    wrong = "not before the time of that row", "not before the time but for rounding noise"
+    remedy = "A patient must enter before the observation ends; check for swapped columns."
+    for late, said in zip((start >= end, entered >= row), wrong, strict=True):
+        refuse_rows(entry, late, "entry", said, remedy, start)
     return Observations(times, row, happened, code, labels, entered)
 
 
@@ -255,12 +247,9 @@ def check_table(table):
 def group_slices(frame):
     """Label and rows of each group of a frame that is sorted by group."""
     labels = frame["group"].to_numpy()
-    if not len(labels):
-        return []
-    edges = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1], [True]])).tolist()
+    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])[: len(labels)]).tolist()
     return [
-        (labels[start], slice(start, stop))
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        (labels[a], slice(a, b)) for a, b in zip(starts, [*starts[1:], len(labels)], strict=True)
     ]
 
 
@@ -314,19 +303,11 @@ def checked_event(values, name="event"):
         happened = array == 1
         bad = ~(happened | (array == 0))
     else:
-        flags = [isinstance(value, _NUMBER | np.bool_) and value in (0, 1) for value in array]
-        bad = ~np.array(flags, dtype=bool)
-        happened = ~bad & np.array(
-            [ok and value == 1 for ok, value in zip(flags, array, strict=True)]
-        )
-    refuse_rows(
-        values,
-        bad,
-        name,
-        "neither 0/1 nor True/False",
-        "Code the event yourself, e.g. event = status == 2; 1/2 and text are not guessed.",
-        array,
-    )
+        known = [isinstance(value, _NUMBER | np.bool_) and value in (0, 1) for value in array]
+        happened = np.array([ok and value == 1 for ok, value in zip(known, array, strict=True)])
+        happened, bad = happened.astype(bool), ~np.array(known, dtype=bool)
+    remedy = "Code the event yourself, e.g. event = status == 2; 1/2 and text are not guessed."
+    refuse_rows(values, bad, name, "neither 0/1 nor True/False", remedy, array)
     return happened
 
 
@@ -575,10 +556,10 @@ def _count_dask(frame, columns):
 
 def _count_partition(part, columns):
     """Count one partition: who leaves and who enters, by label and time."""
-    taken = {role: None if name is None else part[name] for role, name in columns.items()}
-    checked = observations(**taken) if len(part) else None
-    if checked is None:
+    if not len(part):
         return pd.DataFrame()
+    taken = _taken(part, columns)
+    checked = observations(**taken)
     label = np.array(checked.labels, dtype=object)[checked.code]
     # The times as they are: noise is judged when all partitions are together.
     at = checked_times(taken["time"], "time")
@@ -606,13 +587,17 @@ def _assemble(counted, order=None):
     code, labels = group_codes(known, len(counted))
     times, row = distinct_times(counted["at"].to_numpy() + 0.0)
     events, leaving = counted["events"].to_numpy(float), counted["leaving"].to_numpy(float)
-    entering = None
-    if "entering" in counted:
-        entering = code, row, counted["entering"].to_numpy(float)
+    late = "entering" in counted
+    entering = (code, row, counted["entering"].to_numpy(float)) if late else None
     counts = _count(labels, times, (code, row, leaving), events, entering)
     if (counts.at_risk < counts.events + counts.censored).any():
         raise SurvivalInputError("entry: not before the time but for rounding noise in some rows.")
     return counts.frame()
+
+
+def _taken(frame, columns):
+    """The columns of a frame by what they are."""
+    return {role: None if name is None else frame[name] for role, name in columns.items()}
 
 
 def _quoted(column):
@@ -632,10 +617,9 @@ def _check_types(types, columns, where):
     for role in ("time", "event", "entry"):
         kind = types.get(columns[role], "DOUBLE")
         if kind.split("(")[0] not in [*NUMBERS, "DECIMAL", *["BOOLEAN"] * (role == "event")]:
-            remedy = (
-                "Code the event as boolean or 0/1." if role == "event"
-                else "Times are numbers, all in one unit."
-            )  # fmt: skip
+            remedy = "Times are numbers, all in one unit."
+            if role == "event":
+                remedy = "Code the event as boolean or 0/1."
             raise SurvivalInputError(
                 f'{role} (column "{columns[role]}"): is {kind}, not numbers, in {where}. {remedy}'
             )

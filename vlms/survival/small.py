@@ -92,8 +92,8 @@ def bootstrap_survival(
     for code, label in enumerate(checked.labels):
         mine = checked.code == code
         last = checked.time[mine].max() + noise_of(checked.times)
-        options = {"resamples": resamples, "seed": [seed, code], "jobs": jobs}
-        draws = _survival_draws(checked.time[mine], checked.event[mine], wanted, **options)
+        patients = checked.time[mine], checked.event[mine]
+        draws = _survival_draws(*patients, wanted, resamples, [seed, code], jobs)
         error = draws.std(axis=0, ddof=1) if resamples > 1 else np.full(wanted.size, np.nan)
         found = draws.mean(axis=0), error, *np.quantile(draws, [tail, 1 - tail], axis=0)
         found = np.where(wanted <= last, found, np.nan).T
@@ -372,11 +372,10 @@ def _count_two(tables, scores, codes, groups, draws, rng):
 def _count_more(_, scores, codes, groups, draws, rng):
     """How many random allocations to three groups or more are as extreme."""
     distance = _distances(scores, codes, groups)
-    reach = distance(_seen(scores, codes, groups)) * (1 - NOISE)
-    sums = sum(
-        _shuffle_sums(score, code, groups, draws, rng)
-        for score, code in zip(scores, codes, strict=True)
-    )
+    reach, sums = distance(_seen(scores, codes, groups)) * (1 - NOISE), 0
+    for score, code in zip(scores, codes, strict=True):
+        dealt = rng.permuted(np.broadcast_to(code, (draws, code.size)), axis=1)
+        sums = sums + np.stack([(dealt == group) @ score for group in range(groups)], axis=1)
     return int(np.count_nonzero(distance(sums) >= reach))
 
 
@@ -411,12 +410,6 @@ def _draw_sums(tables, size, draws, rng):
         total += sums[first + (rng.random(draws) * ways[taken]).astype(np.int64)]
         wanted = wanted - taken
     return total
-
-
-def _shuffle_sums(score, code, groups, draws, rng):
-    """Sums over each group of patients dealt out at random, one row a draw."""
-    dealt = rng.permuted(np.broadcast_to(code, (draws, code.size)), axis=1)
-    return np.stack([(dealt == group) @ score for group in range(groups)], axis=1)
 
 
 # Beta product limits
@@ -473,11 +466,9 @@ def _mixture_quantile(share, low, high):
 # Bootstrap
 
 
-def _survival_draws(time, event, at, *, resamples=10_000, seed=1, jobs=None):
+def _survival_draws(time, event, wanted, resamples, seed, jobs=None):
     """Bootstrap estimates of survival in one group: one row a resample, one column a time."""
-    checked = observations(time, event)
-    wanted = checked_times(np.atleast_1d(np.asarray(at)), "at")
-    cell, kinds = _cells(checked.time, checked.event, wanted)
+    cell, kinds = _cells(time, event, wanted)
     draw = partial(_draw_survival, cell, kinds, wanted.size)
     drawn = np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK))
     # Drawn in ascending order of the times, returned in the order asked for.
