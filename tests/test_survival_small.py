@@ -155,17 +155,6 @@ def test_a_batch_of_fits_by_hand():
     assert np.isnan(found[3])
 
 
-def test_the_bootstrap_error_of_survival_is_near_greenwoods():
-    frame, _ = data_set("lung_sex")
-    found = bootstrap_survival(frame["time"], frame["event"], [180, 365], resamples=4000)
-    curve = kaplan_meier(frame["time"], frame["event"]).set_index("time")
-    for _, row in found.iterrows():
-        last = curve.loc[: row["time"]].iloc[-1]
-        assert row["survival"] == pytest.approx(last["survival"], abs=0.003)
-        assert row["std_error"] == pytest.approx(last["std_error"], rel=0.06)
-        assert row["lower"] == pytest.approx(last["lower"], abs=0.015)
-
-
 def test_patients_are_drawn_within_their_group_and_beyond_follow_up_is_missing():
     frame, _ = data_set("aml")
     found = bootstrap_survival(frame["time"], frame["event"], [20, 100], frame["group"])

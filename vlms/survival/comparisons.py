@@ -116,7 +116,7 @@ def log_rank(
     if isinstance(time, pd.DataFrame):
         return _log_rank_of_table(time, rho, method, event=event, group=group, strata=strata)
     checked = observations(time, event, group)
-    _refuse_one_group(checked)
+    _refuse_one_group(checked.labels)
     parts = _by_stratum(checked, strata)
     groups = len(checked.labels)
     test = _asymptotic([_at_event_times(part, groups) for part in parts], checked.labels, rho)
@@ -167,7 +167,7 @@ def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
 
     _check_rho(rho)
     checked = observations(time, event, group)
-    _refuse_one_group(checked)
+    _refuse_one_group(checked.labels)
     parts = _by_stratum(checked, strata)
     strata_counts = [_at_event_times(part, len(checked.labels)) for part in parts]
     rows = []
@@ -213,11 +213,8 @@ def gray_test(time, cause, group, *, strata=None):
     0      1     3.1813   1   0.0745
     """
     checked, kind, causes = coded_causes(time, cause, group)
+    _refuse_one_group(checked.labels)
     groups = len(checked.labels)
-    if groups < 2:
-        raise SurvivalInputError(
-            f"group: only {list(checked.labels)}. A test compares at least two groups."
-        )
     stratum, labels = group_codes(strata, checked.row.size, "strata")
     rows = []
     for number, name in enumerate(causes):
@@ -239,11 +236,11 @@ def _check_rho(rho):
     check_number(rho, "rho", -np.inf, np.inf, "0 weights all events alike, 1 early ones more.")
 
 
-def _refuse_one_group(checked):
+def _refuse_one_group(labels):
     """Refuse a comparison of one group."""
-    if len(checked.labels) < 2:
+    if len(labels) < 2:
         raise SurvivalInputError(
-            f"group: there is one group only, {checked.labels[0]!r}. A comparison needs two."
+            f"group: there is one group only, {labels[0]!r}. A comparison needs two."
         )
 
 
@@ -255,10 +252,8 @@ def _by_stratum(checked, strata):
     parts = []
     for mine in (stratum == code for code in range(len(names))):
         times, row = np.unique(checked.row[mine], return_inverse=True)
-        part = Observations(
-            checked.times[times], row, checked.event[mine], checked.code[mine], checked.labels
-        )
-        parts.append(part)
+        patients = checked.times[times], row, checked.event[mine], checked.code[mine]
+        parts.append(Observations(*patients, checked.labels))
     return parts
 
 
@@ -287,10 +282,7 @@ def _of_pair(pair, n, at_risk, died):
 def _log_rank_of_table(table, rho, method, **others):
     """The asymptotic test from counts: each row stands for those who leave at its time."""
     counts = counts_of(table, **others)
-    if len(counts.labels) < 2:
-        raise SurvivalInputError(
-            f"table: holds the groups {list(counts.labels)}. A comparison needs two."
-        )
+    _refuse_one_group(counts.labels)
     if method != "asymptotic" or counts.delayed():
         what = f"method {method!r}" if method != "asymptotic" else "delayed entry"
         raise SurvivalInputError(f"table: a log-rank test with {what} needs the patients.")
@@ -306,18 +298,12 @@ def _asymptotic(strata, labels, rho):
     sums = [_observed_expected(at_risk, died, rho) for _, at_risk, died in strata]
     observed, expected, variance = (sum(part) for part in zip(*sums, strict=True))
     statistic, df = _chi_square(observed - expected, variance, expected > 0)
-    table = pd.DataFrame(
-        {
-            "group": list(labels),
-            "n": sum(n for n, _, _ in strata).astype(np.int64),
-            "observed": observed,
-            "expected": expected,
-        }
-    )
+    n = sum(n for n, _, _ in strata).astype(np.int64)
+    table = {"group": list(labels), "n": n, "observed": observed, "expected": expected}
     p_value = float(chdtrc(df, statistic)) if df else np.nan
     if df == 0 and statistic == 0 and (expected > 0).any():
         p_value = 1.0
-    return LogRank(statistic, df, p_value, table, "asymptotic", 0, p_value, p_value)
+    return LogRank(statistic, df, p_value, pd.DataFrame(table), "asymptotic", 0, p_value, p_value)
 
 
 def _observed_expected(at_risk, died, rho):

@@ -294,9 +294,17 @@ def checked_times(values, name):
     return times
 
 
-def checked_event(values, name="event"):
+def times_or_never(frame, column, role):
+    """Times of a column, infinite where it is blank."""
+    require_column(frame, column, role)
+    seen, when = frame[column].notna().to_numpy(), np.full(len(frame), np.inf)
+    when[seen] = checked_times(frame.loc[seen, column], column)
+    return when
+
+
+def checked_event(values):
     """Events as booleans, or an error that says which rows are neither 0/1 nor True/False."""
-    array = one_dimensional(values, name)
+    array = one_dimensional(values, "event")
     if array.dtype.kind == "b":
         return array
     if array.dtype.kind in "iuf":
@@ -307,7 +315,7 @@ def checked_event(values, name="event"):
         happened = np.array([ok and value == 1 for ok, value in zip(known, array, strict=True)])
         happened, bad = happened.astype(bool), ~np.array(known, dtype=bool)
     remedy = "Code the event yourself, e.g. event = status == 2; 1/2 and text are not guessed."
-    refuse_rows(values, bad, name, "neither 0/1 nor True/False", remedy, array)
+    refuse_rows(values, bad, "event", "neither 0/1 nor True/False", remedy, array)
     return happened
 
 

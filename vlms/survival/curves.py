@@ -34,6 +34,7 @@ from vlms.survival.counts import (
     repeated,
     require_column,
     same_length,
+    times_or_never,
     within_groups,
 )
 from vlms.survival.small import beta_product_limits
@@ -317,11 +318,7 @@ def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
     later = frame.loc[kept].copy()
     later[time] = checked.time[kept] - landmark
     for name, column in (happened or {}).items():
-        require_column(frame, column, "happened")
-        seen = frame[column].notna().to_numpy()
-        when = np.full(len(frame), np.inf)
-        when[seen] = checked_times(frame[column][seen], column)
-        later[name] = when[kept] <= landmark + noise
+        later[name] = times_or_never(frame, column, "happened")[kept] <= landmark + noise
     later.attrs = {
         **frame.attrs,
         "landmark": landmark,

@@ -25,11 +25,11 @@ from vlms.survival.counts import (
     check_choice,
     check_confidence,
     check_table,
-    checked_times,
     observations,
     refuse_rows,
     require_column,
     sorted_positions,
+    times_or_never,
 )
 
 COLUMNS = ["log_hazard_ratio", "std_error", "hazard_ratio", "lower", "upper", "p_value"]
@@ -279,11 +279,8 @@ def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", ev
     _refuse_patients(names, end <= 0, time, "0", remedy)
     months = {}
     for name, column in changes.items():
-        require_column(frame, column, "changes")
-        seen = frame[column].notna().to_numpy()
-        months[name] = np.full(len(frame), np.inf)
-        months[name][seen] = checked_times(frame.loc[seen, column], column)
-        after = seen & (months[name] > end)
+        months[name] = times_or_never(frame, column, "changes")
+        after = (months[name] > end) & (months[name] < np.inf)
         remedy = "What is seen is seen under observation; correct one of the two."
         _refuse_patients(names, after, column, "after the end of observation", remedy)
     edges = np.sort(np.column_stack([*months.values(), np.zeros(len(frame)), end]), axis=1)
@@ -391,12 +388,9 @@ def _reference_note(values, name):
 
 def _as_columns(names, role):
     """Column names as a list; a single name stands for a list of one."""
-    if isinstance(names, str):
-        return [names]
-    try:
-        return list(names)
-    except TypeError:
-        raise SurvivalInputError(f"{role}: {names!r} is no column name or list of them.") from None
+    if not isinstance(names, str) and not hasattr(names, "__iter__"):
+        raise SurvivalInputError(f"{role}: {names!r} is no column name or list of them.")
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _refuse_patients(names, bad, column, wrong, remedy):
@@ -786,14 +780,14 @@ def _estimable(information, events):
 
 def _why_unusable(rows, varies, information, column):
     """Why a column has no part in the fit."""
-    term, x = rows.terms[column], rows.x
+    term = rows.terms[column]
+    why = "follows from the terms before it (collinear)"
     if not varies[column]:
-        if "[" in term and not x[:, column].any():
-            return f"{term}: no patient has this level; no estimate"
-        return f"{term}: the same value in every row analysed; no estimate"
-    if information[column, column] <= 1e-14 * max(1.0, np.abs(information).max()):
-        return f"{term}: does not differ among those at risk at any event; no estimate"
-    return f"{term}: follows from the terms before it (collinear); no estimate"
+        empty = "[" in term and not rows.x[:, column].any()
+        why = "no patient has this level" if empty else "the same value in every row analysed"
+    elif information[column, column] <= 1e-14 * max(1.0, np.abs(information).max()):
+        why = "does not differ among those at risk at any event"
+    return f"{term}: {why}; no estimate"
 
 
 def _why_infinite(rows, events, column, peak, penalty):
