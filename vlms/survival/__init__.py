@@ -28,26 +28,9 @@ from vlms.survival.small import (
 )
 
 __all__ = [
-    "LogRank",
-    "SurvivalInputError",
-    "at_landmark",
-    "bootstrap_hazard_ratio",
-    "bootstrap_survival",
-    "cox",
-    "cox_from_table",
-    "cumulative_incidence",
-    "event_table",
-    "follow_up_intervals",
-    "gray_test",
-    "kaplan_meier",
-    "log_hazard_ratios",
-    "log_rank",
-    "median_follow_up",
-    "pairwise_log_rank",
-    "pool_log_hazard_ratios",
-    "pool_proportions",
-    "proportional_hazards_test",
-    "restricted_mean",
-    "survival_at",
-    "survival_quantile",
-]
+    "LogRank", "SurvivalInputError", "at_landmark", "bootstrap_hazard_ratio",
+    "bootstrap_survival", "cox", "cox_from_table", "cumulative_incidence", "event_table",
+    "follow_up_intervals", "gray_test", "kaplan_meier", "log_hazard_ratios", "log_rank",
+    "median_follow_up", "pairwise_log_rank", "pool_log_hazard_ratios", "pool_proportions",
+    "proportional_hazards_test", "restricted_mean", "survival_at", "survival_quantile",
+]  # fmt: skip

@@ -511,34 +511,28 @@ def _count_relation(relation, columns, where="relation", located=None):
 
 def _refuse_relation(relation, columns, quoted):
     """Find what is wrong with the rows of a relation and name the first of them."""
-    time, event = quoted["time"], quoted["event"]
+    time, event, group, entry = (quoted.get(role) for role in columns)
     rules = [
         ("time", "missing", f"{time} IS NULL OR isnan(CAST({time} AS DOUBLE))"),
         ("time", "negative or infinite", f"{time} < 0 OR isinf(CAST({time} AS DOUBLE))"),
         ("event", "neither 0/1 nor True/False",
          f"{event} IS NULL OR CAST({event} AS DOUBLE) NOT IN (0, 1)"),
+        ("group", "missing", f"{group} IS NULL"),
+        ("entry", "missing, negative or infinite",
+         f"{entry} IS NULL OR {entry} < 0 OR NOT isfinite(CAST({entry} AS DOUBLE))"),
+        ("entry", "not before the time of that row", f"{entry} >= {time}"),
     ]  # fmt: skip
-    if "group" in quoted:
-        rules.append(("group", "missing", f"{quoted['group']} IS NULL"))
-    if "entry" in quoted:
-        entry = quoted["entry"]
-        rules += [
-            ("entry", "missing, negative or infinite",
-             f"{entry} IS NULL OR {entry} < 0 OR NOT isfinite(CAST({entry} AS DOUBLE))"),
-            ("entry", "not before the time of that row", f"{entry} >= {time}"),
-        ]  # fmt: skip
     place = ["filename", "file_row_number"] if "file_row_number" in relation.columns else []
     for role, wrong, rule in rules:
+        if role not in quoted:
+            continue
         bad = relation.filter(rule)
-        number = bad.aggregate("count(*)").fetchall()[0][0]
-        if number:
+        if number := bad.aggregate("count(*)").fetchall()[0][0]:
             rows = bad.project(", ".join([*place, quoted[role]])).limit(5).fetchall()
-            shown = "; ".join(
-                "{} row {} ({})".format(*row) if place else f"({row[0]})" for row in rows
-            )
+            form = "{} row {} ({})" if place else "({})"
             raise SurvivalInputError(
                 f'{role} (column "{columns[role]}"): {wrong} in {number:,} '
-                f"row{'s' * (number > 1)}, first {shown}. "
+                f"row{'s' * (number > 1)}, first {'; '.join(form.format(*row) for row in rows)}. "
                 "Correct or leave out such rows knowingly."
             )
 

@@ -909,7 +909,7 @@ def _score_statistic(fit, by):
 
 def _time_function(rows, sets, transform):
     """Value of the transform at each event time, strata taken together as R does."""
-    times = sets.times
+    times, ends = sets.times, np.sort(rows.time)
     if transform == "identity":
         return times
     if transform == "log":
@@ -919,16 +919,10 @@ def _time_function(rows, sets, transform):
             )
         return np.log(times)
     if transform == "rank":
-        every = np.sort(rows.time)
-        below = np.searchsorted(every, times, side="left")
-        return (below + np.searchsorted(every, times, side="right") + 1) / 2
-    distinct = np.unique(rows.time[rows.event])
-    late = np.zeros(0) if rows.entry is None else rows.entry
-    at_risk = (
-        rows.time.size
-        - np.searchsorted(np.sort(rows.time), distinct, "left")
-        - (late.size - np.searchsorted(np.sort(late), distinct, "left"))
-    )
-    died = np.bincount(np.searchsorted(distinct, rows.time[rows.event]), minlength=distinct.size)
+        return (np.searchsorted(ends, times) + np.searchsorted(ends, times, "right") + 1) / 2
+    distinct, died = np.unique(rows.time[rows.event], return_counts=True)
+    at_risk = ends.size - np.searchsorted(ends, distinct)
+    if rows.entry is not None:
+        at_risk = at_risk - (ends.size - np.searchsorted(np.sort(rows.entry), distinct))
     survival = np.append(1.0, np.cumprod(1 - died / at_risk))
-    return 1 - survival[np.searchsorted(distinct, times, side="left")]
+    return 1 - survival[np.searchsorted(distinct, times)]
