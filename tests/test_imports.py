@@ -34,7 +34,7 @@ CONTRACT = set(
 # What the next rooms will reach: models of start/stop rows and of counts, many small cohorts at
 # once, pooled studies.
 AWAITED = set(
-    "check_intervals follow_up_intervals cox_from_table bootstrap_survival bootstrap_hazard_ratio"
+    "follow_up_intervals cox_from_table bootstrap_survival bootstrap_hazard_ratio"
     " log_hazard_ratios pool_proportions pool_log_hazard_ratios".split()
 )
 

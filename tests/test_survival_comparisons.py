@@ -5,7 +5,6 @@ from itertools import permutations, product
 import numpy as np
 import pandas as pd
 import pytest
-from lifelines.datasets import load_gbsg2, load_waltons
 from survival_reference import agree, data_set
 
 from vlms.survival import SurvivalInputError, event_table, gray_test, log_rank, pairwise_log_rank
@@ -24,17 +23,6 @@ def test_observed_and_expected_by_hand():
     agree(found.table["expected"], [4 / 3, 8 / 3])
     assert found.statistic == pytest.approx(8 / 13)
     assert found.df == 1
-
-
-def test_public_cohorts_that_nobody_here_made_are_those_of_r():
-    # R: survdiff(Surv(T, E) ~ group, waltons)$chisq
-    flies = load_waltons()
-    agree(log_rank(flies["T"], flies["E"], flies["group"]).statistic, 122.249125573)
-    # R: survdiff(Surv(time, cens) ~ tgrade + strata(menostat), gbsg2, rho = rho)$chisq
-    breast = load_gbsg2()
-    for rho, chisq in ((0, 20.6210809398), (1, 25.0768643785)):
-        grades = breast["time"], breast["cens"], breast["tgrade"]
-        agree(log_rank(*grades, strata=breast["menostat"], rho=rho).statistic, chisq)
 
 
 def test_without_any_event_there_is_nothing_to_test():
@@ -207,5 +195,5 @@ def test_groups_without_the_cause_in_common_follow_up_give_no_statistic():
     # Group b is gone before the only event of cause 1: nobody is compared with anybody.
     table = gray_test([1, 2, 3, 4], [0, 2, 1, 0], ["b", "b", "a", "a"])
     assert np.isnan(table.loc[table["cause"] == 1, "p_value"]).all()
-    with pytest.raises(SurvivalInputError, match="at least two groups"):
+    with pytest.raises(SurvivalInputError, match="one group only"):
         gray_test([1, 2], [1, 2], ["a", "a"])

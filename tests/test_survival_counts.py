@@ -179,23 +179,6 @@ def test_merging_is_the_rule_of_aeqsurv_step_by_step(pieces, scale):
 # Counts
 
 
-def test_counts_by_hand():
-    # 5 patients. At 2: all 5 at risk, one dies. At 3: 4 at risk, one dies, one leaves.
-    # At 5: 5 - 1 - 2 = 2 at risk, both leave.
-    table = event_table([2, 3, 3, 5, 5], [1, 1, 0, 0, 0])
-    assert table.to_numpy().tolist() == [
-        ["all", 2.0, 5, 1, 0],
-        ["all", 3.0, 4, 1, 1],
-        ["all", 5.0, 2, 0, 2],
-    ]
-
-
-def test_delayed_entry_counts_those_who_entered_before_the_time():
-    # Entry 0, 2, 3: at 2 only the first has entered before; at 4 the second and third are there.
-    frame = pd.DataFrame({"time": [2, 4, 4], "event": [1, 1, 0], "from": [0, 2, 3]})
-    assert event_table(frame, entry="from")["at_risk"].tolist() == [1, 2]
-
-
 @given(
     st.lists(
         st.tuples(st.integers(0, 12), st.booleans(), st.integers(0, 40)), min_size=1, max_size=30

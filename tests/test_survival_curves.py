@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lifelines.datasets import load_gbsg2, load_lung, load_waltons
 from scipy.stats import beta, binom
 from survival_reference import agree
 
@@ -14,7 +13,6 @@ from vlms.survival import (
     at_landmark,
     cumulative_incidence,
     kaplan_meier,
-    median_follow_up,
     restricted_mean,
     survival_at,
     survival_quantile,
@@ -40,41 +38,6 @@ def test_a_curve_by_hand():
     assert set(curve["group"]) == {"all"}
 
 
-def test_public_cohorts_that_nobody_here_made_are_those_of_r():
-    # R: quantile(survfit(Surv(T, E) ~ group, waltons, conf.type = "log-log"), 0.5)
-    flies = load_waltons()
-    found = survival_quantile(kaplan_meier(flies["T"], flies["E"], flies["group"]))
-    assert found[["time", "lower", "upper"]].to_numpy().tolist() == [[58, 56, 60], [26, 19, 29]]
-    # R: summary(survfit(Surv(ceiling(time / 30.4375), status) ~ 1, lung), times = c(6, 12, 24))
-    lung = load_lung()
-    months = np.ceil(lung["time"] / 30.4375)
-    found = survival_at(kaplan_meier(months, lung["status"], interval="log"), [6, 12, 24])
-    assert found["at_risk"].tolist() == [179, 79, 16]
-    agree(found["survival"], [0.709180358303, 0.414715098597, 0.118745621073])
-    agree(found["lower"], [0.6524643517729, 0.3502562965017, 0.0738019790055])
-    agree(found["upper"], [0.770826450880, 0.491036463077, 0.191058867446])
-    # R: summary(survfit(Surv(time, cens) ~ 1, gbsg2), rmean = 1800)$table
-    breast = load_gbsg2()
-    found = restricted_mean(kaplan_meier(breast["time"], breast["cens"]), 1800).iloc[0]
-    agree(found[["rmst", "std_error"]], [1305.9676495468, 23.6288584991])
-
-
-@pytest.mark.parametrize("make", [list, tuple, np.array, pd.Series])
-def test_lists_arrays_and_series_give_one_answer(make):
-    time, event, group = [1.5, 3.0, 2.0], [True, False, True], ["b", "a", "b"]
-    expected = kaplan_meier(np.array(time), np.array(event), np.array(group))
-    pd.testing.assert_frame_equal(kaplan_meier(make(time), make(event), make(group)), expected)
-
-
-def test_a_patient_split_in_two_by_delayed_entry_counts_once():
-    # The first patient is seen 0-2 and, as another row, 2-5.
-    whole = kaplan_meier([5, 3, 4], [1, 1, 0])
-    split = kaplan_meier([2, 5, 3, 4], [0, 1, 1, 0], entry=[0, 2, 0, 0])
-    at_events = split["time"].isin(whole["time"])
-    agree(split.loc[at_events, "survival"], whole["survival"])
-    agree(split.loc[at_events, "at_risk"], whole["at_risk"])
-
-
 @given(PATIENTS, st.randoms())
 @settings(max_examples=40, deadline=None)
 def test_survival_falls_between_its_limits_whatever_the_order_of_patients(patients, random):
@@ -92,12 +55,6 @@ def test_survival_falls_between_its_limits_whatever_the_order_of_patients(patien
 
 
 # Limits
-
-
-def test_limits_are_one_before_the_first_event_and_missing_once_the_curve_is_at_zero():
-    curve = kaplan_meier([1, 2], [1, 1])
-    assert curve[["lower", "upper"]].iloc[0].tolist() == [1, 1]
-    assert curve.iloc[-1][["std_error", "lower", "upper"]].isna().all()
 
 
 def test_plain_limits_are_cut_off_at_zero_and_one():
@@ -181,12 +138,6 @@ def test_nobody_has_died_at_time_zero_and_everybody_at_the_last_death():
     agree(found["time"], [0, 4])
     agree(found["lower"], [0, np.nan])
     agree(found["upper"], [0, np.nan])
-
-
-def test_follow_up_by_hand():
-    # Deaths at 1 and 3, alive at 2, 4, 5. Reverse curve: 1 to 2, then 3/4, at 4 3/4 * 1/2 = 3/8.
-    assert median_follow_up([1, 2, 3, 4, 5], [1, 0, 1, 0, 0])["time"].item() == 4
-    assert np.isnan(median_follow_up([1, 2, 3], [1, 1, 1])["time"].item())
 
 
 @pytest.mark.parametrize(
@@ -305,9 +256,6 @@ def test_incidence_of_four_patients_by_hand():
     assert at(curve, 1, 1)["std_error"] == pytest.approx(np.sqrt(0.25 * 0.75 / 4))
     # No limits before the first event of a cause.
     assert np.isnan(at(curve, 2, 1)["lower"])
-    named = cumulative_incidence([1, 2, 3, 4], ["a", "b", "alive", "a"], censored="alive")
-    assert named["cause"].unique().tolist() == ["a", "b"]
-    assert named["incidence"].tolist() == curve["incidence"].tolist()
 
 
 def test_causes_at_one_time_share_it_exactly():

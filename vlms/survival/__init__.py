@@ -1,4 +1,7 @@
-"""Survival of one cohort or many: counts, curves, comparisons, small cohorts and regression."""
+"""Survival of one cohort or many: counts, curves, comparisons, small cohorts and regression.
+
+What has no meaning is refused with a `SurvivalInputError` that names argument, rows and remedy.
+"""
 
 from vlms.survival.comparisons import LogRank, gray_test, log_rank, pairwise_log_rank
 from vlms.survival.counts import SurvivalInputError, event_table
@@ -13,7 +16,6 @@ from vlms.survival.curves import (
 )
 from vlms.survival.pooling import pool_log_hazard_ratios, pool_proportions
 from vlms.survival.regression import (
-    check_intervals,
     cox,
     cox_from_table,
     follow_up_intervals,
@@ -26,27 +28,9 @@ from vlms.survival.small import (
 )
 
 __all__ = [
-    "LogRank",
-    "SurvivalInputError",
-    "at_landmark",
-    "bootstrap_hazard_ratio",
-    "bootstrap_survival",
-    "check_intervals",
-    "cox",
-    "cox_from_table",
-    "cumulative_incidence",
-    "event_table",
-    "follow_up_intervals",
-    "gray_test",
-    "kaplan_meier",
-    "log_hazard_ratios",
-    "log_rank",
-    "median_follow_up",
-    "pairwise_log_rank",
-    "pool_log_hazard_ratios",
-    "pool_proportions",
-    "proportional_hazards_test",
-    "restricted_mean",
-    "survival_at",
-    "survival_quantile",
-]
+    "LogRank", "SurvivalInputError", "at_landmark", "bootstrap_hazard_ratio",
+    "bootstrap_survival", "cox", "cox_from_table", "cumulative_incidence", "event_table",
+    "follow_up_intervals", "gray_test", "kaplan_meier", "log_hazard_ratios", "log_rank",
+    "median_follow_up", "pairwise_log_rank", "pool_log_hazard_ratios", "pool_proportions",
+    "proportional_hazards_test", "restricted_mean", "survival_at", "survival_quantile",
+]  # fmt: skip

@@ -1,20 +1,15 @@
 """Tests of survival and of cumulative incidence between groups: log-rank and Gray.
 
-Log-rank: at each event time the events are shared out among those at risk; a group's observed
-events minus its expected ones, summed, tell how it differs. `rho` weights each event time by
-S(t-)^rho: 0 is the log-rank test, 1 Peto and Peto's version of Wilcoxon's. For small groups the
-chi-square distribution is a poor guide. There the P value comes from the permutation distribution:
-the observed minus expected events of a group are a sum of its patients' log-rank scores, event
-weight minus cumulative weighted hazard, and the scores stay as they are when the group labels are
-dealt out anew.
+Log-rank: observed minus expected events of a group, each event time weighted by S(t-)^rho (0: the
+log-rank test, 1: Peto and Peto's version of Wilcoxon's). For small groups the chi-square
+distribution is a poor guide: observed minus expected are a sum of the patients' log-rank scores,
+which stay as they are when the group labels are dealt out anew.
 
 Gray: the same comparison of the cumulative incidence of one cause, where those who had another
-event stay at risk. The log-rank test is no stand-in: it compares cause-specific hazards, which can
-be equal while the shares that have the event differ.
+event stay at risk. The log-rank test compares cause-specific hazards, which can be equal while the
+shares that have the event differ.
 
 Own code: lifelines has neither strata nor Gray's test, and its "peto" weights are not R's rho = 1.
-The numbers are those of R's `survdiff` (package survival) and `cuminc` (cmprsk).
-
 Sources: Harrington and Fleming 1982 (rho); Gray 1988, sections 2 and 3, with its rho = 0.
 """
 
@@ -28,6 +23,7 @@ from scipy.special import chdtrc
 from vlms.survival.counts import (
     Observations,
     SurvivalInputError,
+    check_choice,
     check_number,
     counts_of,
     distinct_times,
@@ -43,26 +39,13 @@ ADJUSTMENTS = {"holm": "holm", "bonferroni": "bonferroni", "BH": "fdr_bh", "none
 
 @dataclass(frozen=True)
 class LogRank:
-    """Result of a log-rank test.
+    """Result of a log-rank test: chi-square (asymptotic, whatever the method), P value and counts.
 
-    Attributes
-    ----------
-    statistic : float
-        Chi-square, that of the asymptotic test whatever the method. NaN when every event time
-        takes all who are left, so that nothing varies; 0 when there is nothing to compare.
-    df : int
-        Degrees of freedom: groups with an expected event, less one.
-    p_value : float
-        Two-sided P value. Where only one group was at risk when events happened there is no
-        degree of freedom and, as in R, P is 1; NaN without any event or a statistic.
-    table : DataFrame
-        ``group, n, observed, expected``; weighted sums when rho is not 0.
-    method : str
-        How the P value was found.
-    allocations : int
-        Allocations that were counted (exact) or drawn (permutation); 0 otherwise.
-    p_lower, p_upper : float
-        95% Monte-Carlo limits of a permutation P value; the P value itself otherwise.
+    `statistic` is NaN when every event time takes all who are left; 0 when there is nothing to
+    compare. `df`: groups with an expected event, less one. `p_value`: as in R 1 where one group
+    alone was at risk at the events; NaN without any event. `table`: ``group, n, observed,
+    expected``, weighted by rho. `allocations`: counted (exact) or drawn (permutation). `p_lower,
+    p_upper`: 95% Monte-Carlo limits of a drawn P value, else the P value itself.
     """
 
     statistic: float
@@ -91,11 +74,8 @@ def log_rank(
 
     Parameters
     ----------
-    time : array-like of float, shape (n,), or DataFrame
-        End of observation, in any unit; or what `event_table` returned (without delayed entry),
-        in place of all patients, for the asymptotic test.
-    event : array-like of bool, shape (n,)
-        True where the observation ended with the event.
+    time, event
+        As `kaplan_meier`; an event table (without delayed entry) for the asymptotic test only.
     group : array-like, shape (n,)
         Groups to compare.
     strata : array-like, shape (n,), optional
@@ -103,29 +83,19 @@ def log_rank(
     rho : float
         Weight S(t-)^rho of an event time.
     method : {"asymptotic", "exact", "permutation"}
-        Where the P value comes from. Asymptotic: chi-square distribution. Exact: all ways of
-        dealing the patients to groups of these sizes (within strata) are counted; P is the share
-        whose distance between observed and expected is at least the one seen. Permutation: as
-        exact, from random allocations; P is (extreme + 1) / (resamples + 1). The distance is
-        \\|O - E\\| for two groups, and for more the quadratic form of O - E in its covariance under
-        permutation.
-    resamples : int
-        Random allocations, for the permutation method.
-    seed : int
-        Seed of the random allocations: the same seed gives the same P value.
+        Where the P value comes from. Asymptotic: chi-square distribution. Exact (up to about 40
+        patients, more with ties): the share of all ways of dealing the patients to groups of these
+        sizes, within strata, whose distance of observed from expected is at least the one seen: the
+        difference of two groups, of more the quadratic form of O - E in its covariance under
+        permutation. Permutation: from random allocations; P is (extreme + 1) / (resamples + 1).
+    resamples, seed : int
+        Random allocations; the same seed gives the same P value.
     jobs : int, optional
-        Workers that share the random allocations through joblib (and so, within
-        ``joblib.parallel_config(backend="dask")``, a cluster). The P value does not depend on it.
+        Workers that share the random allocations through joblib; P does not depend on it.
 
     Returns
     -------
     LogRank
-
-    Raises
-    ------
-    SurvivalInputError
-        For what `event_table` refuses, one group only, an unknown method, or too many patients
-        for the exact method (about 40, more with ties).
 
     Notes
     -----
@@ -141,13 +111,12 @@ def log_rank(
     >>> exact.allocations, round(exact.p_value, 4)
     (6, 0.3333)
     """
-    if method not in METHODS:
-        raise SurvivalInputError(f"method: {method!r} is unknown. Use one of {METHODS}.")
+    check_choice(method, "method", METHODS)
     _check_rho(rho)
     if isinstance(time, pd.DataFrame):
         return _log_rank_of_table(time, rho, method, event=event, group=group, strata=strata)
     checked = observations(time, event, group)
-    _refuse_one_group(checked)
+    _refuse_one_group(checked.labels)
     parts = _by_stratum(checked, strata)
     groups = len(checked.labels)
     test = _asymptotic([_at_event_times(part, groups) for part in parts], checked.labels, rho)
@@ -182,11 +151,6 @@ def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
     DataFrame
         ``group_a, group_b, statistic, df, p_value, p_adjusted``, one row each pair.
 
-    Raises
-    ------
-    SurvivalInputError
-        For what `log_rank` refuses, or an unknown adjustment.
-
     Notes
     -----
     R: ``survdiff`` on each pair, then ``p.adjust(p, "holm")``.
@@ -197,14 +161,13 @@ def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
     >>> pairs["p_adjusted"].round(4).tolist()
     [0.2687, 0.2687, 0.2687]
     """
-    if adjust not in ADJUSTMENTS:
-        raise SurvivalInputError(f"adjust: {adjust!r} is unknown. Use one of {list(ADJUSTMENTS)}.")
+    check_choice(adjust, "adjust", ADJUSTMENTS)
     # Here, because importing it takes longer than everything else in this module.
     from statsmodels.stats.multitest import multipletests
 
     _check_rho(rho)
     checked = observations(time, event, group)
-    _refuse_one_group(checked)
+    _refuse_one_group(checked.labels)
     parts = _by_stratum(checked, strata)
     strata_counts = [_at_event_times(part, len(checked.labels)) for part in parts]
     rows = []
@@ -221,12 +184,12 @@ def pairwise_log_rank(time, event, group, *, adjust="holm", strata=None, rho=0):
     return pairs
 
 
-def gray_test(time, cause, group, *, strata=None, censored=0):
+def gray_test(time, cause, group, *, strata=None):
     """Test whether the cumulative incidence of each cause is the same in all groups (Gray).
 
     Parameters
     ----------
-    time, cause, censored
+    time, cause
         As `cumulative_incidence`.
     group : array-like, shape (n,)
         Group of each patient.
@@ -238,15 +201,10 @@ def gray_test(time, cause, group, *, strata=None, censored=0):
     DataFrame
         ``cause, statistic, df, p_value``, one row a cause; NaN where the groups cannot be compared.
 
-    Raises
-    ------
-    SurvivalInputError
-        As `cumulative_incidence`, and for fewer than two groups.
-
     Notes
     -----
-    R: ``cmprsk::cuminc(time, cause, group, strata)$Tests`` (rho = 0). Where there is no competing
-    cause it comes close to the log-rank test, with another estimate of the variance.
+    R: ``cmprsk::cuminc(time, cause, group, strata)$Tests`` (rho = 0). Without a competing cause it
+    comes close to the log-rank test, with another estimate of the variance.
 
     Examples
     --------
@@ -254,12 +212,9 @@ def gray_test(time, cause, group, *, strata=None, censored=0):
        cause  statistic  df  p_value
     0      1     3.1813   1   0.0745
     """
-    checked, kind, causes = coded_causes(time, cause, group, censored)
+    checked, kind, causes = coded_causes(time, cause, group)
+    _refuse_one_group(checked.labels)
     groups = len(checked.labels)
-    if groups < 2:
-        raise SurvivalInputError(
-            f"group: only {list(checked.labels)}. A test compares at least two groups."
-        )
     stratum, labels = group_codes(strata, checked.row.size, "strata")
     rows = []
     for number, name in enumerate(causes):
@@ -281,11 +236,11 @@ def _check_rho(rho):
     check_number(rho, "rho", -np.inf, np.inf, "0 weights all events alike, 1 early ones more.")
 
 
-def _refuse_one_group(checked):
+def _refuse_one_group(labels):
     """Refuse a comparison of one group."""
-    if len(checked.labels) < 2:
+    if len(labels) < 2:
         raise SurvivalInputError(
-            f"group: there is one group only, {checked.labels[0]!r}. A comparison needs two."
+            f"group: there is one group only, {labels[0]!r}. A comparison needs two."
         )
 
 
@@ -297,10 +252,8 @@ def _by_stratum(checked, strata):
     parts = []
     for mine in (stratum == code for code in range(len(names))):
         times, row = np.unique(checked.row[mine], return_inverse=True)
-        part = Observations(
-            checked.times[times], row, checked.event[mine], checked.code[mine], checked.labels
-        )
-        parts.append(part)
+        patients = checked.times[times], row, checked.event[mine], checked.code[mine]
+        parts.append(Observations(*patients, checked.labels))
     return parts
 
 
@@ -329,10 +282,7 @@ def _of_pair(pair, n, at_risk, died):
 def _log_rank_of_table(table, rho, method, **others):
     """The asymptotic test from counts: each row stands for those who leave at its time."""
     counts = counts_of(table, **others)
-    if len(counts.labels) < 2:
-        raise SurvivalInputError(
-            f"table: holds the groups {list(counts.labels)}. A comparison needs two."
-        )
+    _refuse_one_group(counts.labels)
     if method != "asymptotic" or counts.delayed():
         what = f"method {method!r}" if method != "asymptotic" else "delayed entry"
         raise SurvivalInputError(f"table: a log-rank test with {what} needs the patients.")
@@ -348,18 +298,12 @@ def _asymptotic(strata, labels, rho):
     sums = [_observed_expected(at_risk, died, rho) for _, at_risk, died in strata]
     observed, expected, variance = (sum(part) for part in zip(*sums, strict=True))
     statistic, df = _chi_square(observed - expected, variance, expected > 0)
-    table = pd.DataFrame(
-        {
-            "group": list(labels),
-            "n": sum(n for n, _, _ in strata).astype(np.int64),
-            "observed": observed,
-            "expected": expected,
-        }
-    )
+    n = sum(n for n, _, _ in strata).astype(np.int64)
+    table = {"group": list(labels), "n": n, "observed": observed, "expected": expected}
     p_value = float(chdtrc(df, statistic)) if df else np.nan
     if df == 0 and statistic == 0 and (expected > 0).any():
         p_value = 1.0
-    return LogRank(statistic, df, p_value, table, "asymptotic", 0, p_value, p_value)
+    return LogRank(statistic, df, p_value, pd.DataFrame(table), "asymptotic", 0, p_value, p_value)
 
 
 def _observed_expected(at_risk, died, rho):
@@ -408,10 +352,9 @@ def _scores(part, rho):
 def _gray(row, kind, code, cause, groups):
     """Score of each group and its variance, for one cause in one stratum.
 
-    Gray's risk set of a group at a time is Y (1 - F) / S: those at risk and those who left by
-    another cause, weighted for censoring. The score is observed minus expected events as in a
-    log-rank test. A deviation in a group's hazard at one time moves the score there and, through
-    S and F, at all later times; its variance is the sum of the squares of both together.
+    Gray's risk set of a group is Y (1 - F) / S: those at risk and those who left by another cause,
+    weighted for censoring. A deviation in a group's hazard at one time moves the score there and,
+    through S and F, at all later times; the variance sums the squares of both together.
     """
     times = np.unique(row[kind >= 0])
     if not times.size:

@@ -1,11 +1,10 @@
 """Checked patients and their event table: who is at risk, dies or leaves at each time.
 
-Kaplan-Meier, the log-rank test and their relatives need nothing of a cohort but, group by group
-and time by time, the number at risk, of events and of censorings. `event_table` counts them from
-arrays and pandas frames, and from what is too large for memory: Parquet files and relations by
-DuckDB, frames of a Dask cluster by its workers.
+Kaplan-Meier, the log-rank test and their relatives need only counts, group by group and time by
+time: from arrays and pandas frames and, where a table is too large for memory, from Parquet files
+and relations by DuckDB or frames of a Dask cluster by its workers.
 
-Times that differ by rounding noise only are one time. The rule is that of R's `aeqSurv` (package
+Times that differ by rounding noise only are one time, by the rule of R's `aeqSurv` (package
 survival): neighbours among the sorted distinct times are tied when their difference, or their
 difference over the mean time, is at most the square root of the machine epsilon.
 
@@ -60,9 +59,8 @@ def event_table(source, event="event", group=None, *, time="time", entry=None):
     -------
     DataFrame
         ``group, time, at_risk, events, censored``, one row each distinct time of each group;
-        ``at_risk`` is the number just before the time. Groups are sorted (categories keep their
-        order, which Parquet does not store), times ascend. `kaplan_meier` and `log_rank` take it
-        in place of patients.
+        ``at_risk`` is just before the time. Groups are sorted (categories keep their order, which
+        Parquet does not store). `kaplan_meier` and `log_rank` take it in place of patients.
 
     Raises
     ------
@@ -78,22 +76,18 @@ def event_table(source, event="event", group=None, *, time="time", entry=None):
 
     Examples
     --------
-    >>> event_table([2, 3, 3, 5], [True, True, False, False])
-      group  time  at_risk  events  censored
-    0   all   2.0        4       1         0
-    1   all   3.0        3       1         1
-    2   all   5.0        1       0         1
     >>> patients = pd.DataFrame({"months": [2, 3, 3], "died": [1, 1, 0]})
-    >>> event_table(patients, "died", time="months")["at_risk"].tolist()
-    [3, 2]
+    >>> event_table(patients, "died", time="months")
+      group  time  at_risk  events  censored
+    0   all   2.0        3       1         0
+    1   all   3.0        2       1         1
     """
     columns = {"time": time, "event": event, "group": group, "entry": entry}
     if isinstance(source, pd.DataFrame):
         for role, name in columns.items():
             if name is not None:
                 require_column(source, name, role)
-        taken = {role: None if name is None else source[name] for role, name in columns.items()}
-        return count(observations(**taken)).frame()
+        return count(observations(**_taken(source, columns))).frame()
     if type(source).__name__ == "DuckDBPyRelation":
         return _count_relation(source, columns)
     if hasattr(source, "to_delayed"):
@@ -159,20 +153,18 @@ def observations(time, event, group=None, *, entry=None):
     if event is None or isinstance(event, str):
         raise SurvivalInputError("event: missing. Pass one 0/1 or True/False for each time.")
     happened = checked_event(event)
-    _same_length(happened, end, "event")
+    same_length(happened, end, "event")
     code, labels = group_codes(group, end.size)
     if entry is None:
         return Observations(*distinct_times(end), happened, code, labels)
     start = checked_times(entry, "entry")
-    _same_length(start, end, "entry")
+    same_length(start, end, "entry")
     times, row = distinct_times(np.concatenate([end, start]))
     row, entered = row[: end.size], row[end.size :]
-    for late, wrong in (
-        (start >= end, "not before the time of that row"),
-        (entered >= row, "not before the time but for rounding noise"),
-    ):
-        remedy = "A patient must enter before the observation ends; check for swapped columns."
-        refuse_rows(entry, late, "entry", wrong, remedy, start)
+    wrong = "not before the time of that row", "not before the time but for rounding noise"
+    remedy = "A patient must enter before the observation ends; check for swapped columns."
+    for late, said in zip((start >= end, entered >= row), wrong, strict=True):
+        refuse_rows(entry, late, "entry", said, remedy, start)
     return Observations(times, row, happened, code, labels, entered)
 
 
@@ -236,26 +228,28 @@ def counts_of(table, **others):
         raise SurvivalInputError(
             f"{given[0]}: an event table is counted already. Pass {given[0]} to event_table."
         )
-    missing = [name for name in TABLE_COLUMNS if name not in getattr(table, "columns", ())]
-    if missing or not len(table):
-        raise SurvivalInputError(
-            f"table: lacks {missing or 'any row'}. Pass what event_table returned."
-        )
+    check_table(table)
     slices = group_slices(table)
     sizes = np.array([rows.stop - rows.start for _, rows in slices])
     columns = (table[name].to_numpy() for name in TABLE_COLUMNS[1:])
     return Counts(tuple(label for label, _ in slices), sizes, *columns)
 
 
+def check_table(table):
+    """Refuse what is no event table."""
+    missing = [name for name in TABLE_COLUMNS if name not in getattr(table, "columns", ())]
+    if missing or not len(table):
+        raise SurvivalInputError(
+            f"table: lacks {missing or 'any row'}. Pass what event_table returned."
+        )
+
+
 def group_slices(frame):
     """Label and rows of each group of a frame that is sorted by group."""
     labels = frame["group"].to_numpy()
-    if not len(labels):
-        return []
-    edges = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1], [True]])).tolist()
+    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])[: len(labels)]).tolist()
     return [
-        (labels[start], slice(start, stop))
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        (labels[a], slice(a, b)) for a, b in zip(starts, [*starts[1:], len(labels)], strict=True)
     ]
 
 
@@ -300,28 +294,28 @@ def checked_times(values, name):
     return times
 
 
-def checked_event(values, name="event"):
+def times_or_never(frame, column, role):
+    """Times of a column, infinite where it is blank."""
+    require_column(frame, column, role)
+    seen, when = frame[column].notna().to_numpy(), np.full(len(frame), np.inf)
+    when[seen] = checked_times(frame.loc[seen, column], column)
+    return when
+
+
+def checked_event(values):
     """Events as booleans, or an error that says which rows are neither 0/1 nor True/False."""
-    array = one_dimensional(values, name)
+    array = one_dimensional(values, "event")
     if array.dtype.kind == "b":
         return array
     if array.dtype.kind in "iuf":
         happened = array == 1
         bad = ~(happened | (array == 0))
     else:
-        flags = [isinstance(value, _NUMBER | np.bool_) and value in (0, 1) for value in array]
-        bad = ~np.array(flags, dtype=bool)
-        happened = ~bad & np.array(
-            [ok and value == 1 for ok, value in zip(flags, array, strict=True)]
-        )
-    refuse_rows(
-        values,
-        bad,
-        name,
-        "neither 0/1 nor True/False",
-        "Code the event yourself, e.g. event = status == 2; 1/2 and text are not guessed.",
-        array,
-    )
+        known = [isinstance(value, _NUMBER | np.bool_) and value in (0, 1) for value in array]
+        happened = np.array([ok and value == 1 for ok, value in zip(known, array, strict=True)])
+        happened, bad = happened.astype(bool), ~np.array(known, dtype=bool)
+    remedy = "Code the event yourself, e.g. event = status == 2; 1/2 and text are not guessed."
+    refuse_rows(values, bad, "event", "neither 0/1 nor True/False", remedy, array)
     return happened
 
 
@@ -331,7 +325,7 @@ def group_codes(group, n, name="group"):
         return np.zeros(n, dtype=np.intp), (NO_GROUP,)
     categorical = isinstance(getattr(group, "dtype", None), pd.CategoricalDtype)
     values = pd.Categorical(group) if categorical else one_dimensional(group, name)
-    _same_length(values, range(n), name, group)
+    same_length(values, range(n), name, group)
     try:
         code, labels = (values.codes, values.categories) if categorical else pd.factorize(values)
     except TypeError:
@@ -359,12 +353,24 @@ def sorted_positions(labels):
         return sorted(positions, key=lambda i: (type(labels[i]).__name__, str(labels[i])))
 
 
+def check_confidence(confidence):
+    """Refuse what is no confidence level."""
+    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
+
+
 def check_number(value, name, low, high, remedy):
     """Refuse an option that is no number strictly between two others."""
     if not isinstance(value, _NUMBER) or isinstance(value, bool) or not low < value < high:
         raise SurvivalInputError(
             f"{name}: {value!r} is not a number between {low:g} and {high:g}. {remedy}"
         )
+
+
+def check_choice(value, name, allowed):
+    """Refuse an option that is none of those allowed."""
+    if value not in allowed:
+        choices = ", ".join(map(repr, allowed))
+        raise SurvivalInputError(f"{name}: {value!r} is unknown. Use one of {choices}.")
 
 
 def require_column(frame, name, role):
@@ -439,7 +445,7 @@ def _plain(value):
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
-def _same_length(values, times, name, column=None):
+def same_length(values, times, name, column=None):
     """Refuse an argument that has more or fewer rows than there are times."""
     if len(values) != len(times):
         raise SurvivalInputError(
@@ -505,34 +511,28 @@ def _count_relation(relation, columns, where="relation", located=None):
 
 def _refuse_relation(relation, columns, quoted):
     """Find what is wrong with the rows of a relation and name the first of them."""
-    time, event = quoted["time"], quoted["event"]
+    time, event, group, entry = (quoted.get(role) for role in columns)
     rules = [
         ("time", "missing", f"{time} IS NULL OR isnan(CAST({time} AS DOUBLE))"),
         ("time", "negative or infinite", f"{time} < 0 OR isinf(CAST({time} AS DOUBLE))"),
         ("event", "neither 0/1 nor True/False",
          f"{event} IS NULL OR CAST({event} AS DOUBLE) NOT IN (0, 1)"),
+        ("group", "missing", f"{group} IS NULL"),
+        ("entry", "missing, negative or infinite",
+         f"{entry} IS NULL OR {entry} < 0 OR NOT isfinite(CAST({entry} AS DOUBLE))"),
+        ("entry", "not before the time of that row", f"{entry} >= {time}"),
     ]  # fmt: skip
-    if "group" in quoted:
-        rules.append(("group", "missing", f"{quoted['group']} IS NULL"))
-    if "entry" in quoted:
-        entry = quoted["entry"]
-        rules += [
-            ("entry", "missing, negative or infinite",
-             f"{entry} IS NULL OR {entry} < 0 OR NOT isfinite(CAST({entry} AS DOUBLE))"),
-            ("entry", "not before the time of that row", f"{entry} >= {time}"),
-        ]  # fmt: skip
     place = ["filename", "file_row_number"] if "file_row_number" in relation.columns else []
     for role, wrong, rule in rules:
+        if role not in quoted:
+            continue
         bad = relation.filter(rule)
-        number = bad.aggregate("count(*)").fetchall()[0][0]
-        if number:
+        if number := bad.aggregate("count(*)").fetchall()[0][0]:
             rows = bad.project(", ".join([*place, quoted[role]])).limit(5).fetchall()
-            shown = "; ".join(
-                "{} row {} ({})".format(*row) if place else f"({row[0]})" for row in rows
-            )
+            form = "{} row {} ({})" if place else "({})"
             raise SurvivalInputError(
                 f'{role} (column "{columns[role]}"): {wrong} in {number:,} '
-                f"row{'s' * (number > 1)}, first {shown}. "
+                f"row{'s' * (number > 1)}, first {'; '.join(form.format(*row) for row in rows)}. "
                 "Correct or leave out such rows knowingly."
             )
 
@@ -558,10 +558,10 @@ def _count_dask(frame, columns):
 
 def _count_partition(part, columns):
     """Count one partition: who leaves and who enters, by label and time."""
-    taken = {role: None if name is None else part[name] for role, name in columns.items()}
-    checked = observations(**taken) if len(part) else None
-    if checked is None:
+    if not len(part):
         return pd.DataFrame()
+    taken = _taken(part, columns)
+    checked = observations(**taken)
     label = np.array(checked.labels, dtype=object)[checked.code]
     # The times as they are: noise is judged when all partitions are together.
     at = checked_times(taken["time"], "time")
@@ -589,13 +589,17 @@ def _assemble(counted, order=None):
     code, labels = group_codes(known, len(counted))
     times, row = distinct_times(counted["at"].to_numpy() + 0.0)
     events, leaving = counted["events"].to_numpy(float), counted["leaving"].to_numpy(float)
-    entering = None
-    if "entering" in counted:
-        entering = code, row, counted["entering"].to_numpy(float)
+    late = "entering" in counted
+    entering = (code, row, counted["entering"].to_numpy(float)) if late else None
     counts = _count(labels, times, (code, row, leaving), events, entering)
     if (counts.at_risk < counts.events + counts.censored).any():
         raise SurvivalInputError("entry: not before the time but for rounding noise in some rows.")
     return counts.frame()
+
+
+def _taken(frame, columns):
+    """The columns of a frame by what they are."""
+    return {role: None if name is None else frame[name] for role, name in columns.items()}
 
 
 def _quoted(column):
@@ -615,10 +619,9 @@ def _check_types(types, columns, where):
     for role in ("time", "event", "entry"):
         kind = types.get(columns[role], "DOUBLE")
         if kind.split("(")[0] not in [*NUMBERS, "DECIMAL", *["BOOLEAN"] * (role == "event")]:
-            remedy = (
-                "Code the event as boolean or 0/1." if role == "event"
-                else "Times are numbers, all in one unit."
-            )  # fmt: skip
+            remedy = "Times are numbers, all in one unit."
+            if role == "event":
+                remedy = "Code the event as boolean or 0/1."
             raise SurvivalInputError(
                 f'{role} (column "{columns[role]}"): is {kind}, not numbers, in {where}. {remedy}'
             )

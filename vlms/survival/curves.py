@@ -1,12 +1,9 @@
 """Survival curves, what is read off them, landmarks and cumulative incidence.
 
-A curve is a tidy frame with one row at time 0 and one each distinct time of each group, made from
-the event table: S(t) is the product of (n - d) / n, its standard error is Greenwood's. Whatever
-reads a curve needs no patients. The numbers are those of R's package survival.
-
-Own code where lifelines differs from R: ties up to rounding noise, numbers at risk just before a
-time, limits on three scales, the midpoint rule for quantiles, Greenwood's error of a restricted
-mean, and tied causes in the Aalen-Johansen estimate (lifelines moves tied times at random).
+A curve is a tidy frame with a row at time 0 and one each distinct time of each group: S(t) is the
+product of (n - d) / n, its error Greenwood's. Own code where lifelines differs from R: ties up to
+rounding noise, numbers at risk just before a time, limits on three scales, the midpoint rule
+for quantiles, Greenwood's error of a restricted mean, tied causes (lifelines moves them at random).
 
 Sources: Kaplan and Meier 1958; Greenwood 1926; Kalbfleisch and Prentice 2002 (log-log limits);
 Schemper and Smith 1996 (follow-up); Anderson, Cain and Gelber 1983 (landmark); Aalen and Johansen
@@ -23,7 +20,8 @@ from vlms.survival.counts import (
     TIE_TOLERANCE,
     Counts,
     SurvivalInputError,
-    check_number,
+    check_choice,
+    check_confidence,
     checked_event,
     checked_times,
     count,
@@ -35,6 +33,8 @@ from vlms.survival.counts import (
     refuse_rows,
     repeated,
     require_column,
+    same_length,
+    times_or_never,
     within_groups,
 )
 from vlms.survival.small import beta_product_limits
@@ -43,7 +43,6 @@ INTERVALS = ("plain", "log", "log-log", "beta-product", "beta-product-mid-p")
 CURVE_COLUMNS = [
     "group", "time", "at_risk", "events", "censored", "survival", "std_error", "lower", "upper",
 ]  # fmt: skip
-INCIDENCE_INTERVALS = ("log", "log-log", "plain", "logit")
 # A sum of shares reaches 1 but for this much.
 ROUNDING = 1e-12
 
@@ -62,25 +61,18 @@ def kaplan_meier(time, event=None, group=None, *, entry=None, interval="log-log"
     entry : array-like of float, shape (n,), optional
         Delayed entry: at risk at t are those with ``entry < t <= time``.
     interval : {"log-log", "log", "plain", "beta-product", "beta-product-mid-p"}
-        Scale of the pointwise limits. The beta product limits (Fay, Brittain and Proschan 2013,
-        by the method of moments) suit small cohorts: without censoring they are the limits of
-        Clopper and Pearson, and with the mid-p variant their mid-p version.
+        Scale of the pointwise limits. The beta product limits suit small cohorts: without
+        censoring they are those of Clopper and Pearson, with mid-p their mid-p version.
     confidence : float
-        Confidence level, 0-1.
+        Coverage of the limits, 0-1.
 
     Returns
     -------
     DataFrame
-        ``group, time, at_risk, events, censored, survival, std_error, lower, upper``: a row at
-        time 0, then one each distinct time. ``at_risk`` is just before the time; at time 0 it is
-        the number at the first time. ``std_error`` is Greenwood's standard error of S. Limits are
-        1 before the first event and NaN, like the standard error, once S is 0. Beta product
-        limits exist there too, and their lower limit is below 1 from the start.
-
-    Raises
-    ------
-    SurvivalInputError
-        For what `event_table` refuses, an unknown interval, or beta product with delayed entry.
+        ``group, time, at_risk, events, censored, survival, std_error, lower, upper``. ``at_risk``
+        is just before the time; at time 0 it is the number at the first time. Limits are 1 before
+        the first event and NaN, like the standard error, once S is 0; beta product limits exist
+        there too, and their lower limit is below 1 from the start.
 
     Notes
     -----
@@ -97,9 +89,8 @@ def kaplan_meier(time, event=None, group=None, *, entry=None, interval="log-log"
     3   3.0        3    0.5333     0.2483  0.0683  0.8631
     4   4.0        1    0.0000        NaN     NaN     NaN
     """
-    if interval not in INTERVALS:
-        raise SurvivalInputError(f"interval: {interval!r} is unknown. Use one of {INTERVALS}.")
-    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
+    check_choice(interval, "interval", INTERVALS)
+    check_confidence(confidence)
     if isinstance(time, pd.DataFrame):
         counts = counts_of(time, event=event, group=group, entry=entry)
     else:
@@ -127,11 +118,6 @@ def survival_at(curve, times):
     DataFrame
         ``group, time, at_risk, survival, lower, upper``, the times in the order given within each
         group. Beyond a group's last observed time the estimate is NaN (0 are at risk).
-
-    Raises
-    ------
-    SurvivalInputError
-        For a negative or missing time.
 
     Notes
     -----
@@ -189,11 +175,6 @@ def survival_quantile(curve, quantile=0.5):
         ``group, quantile, time, lower, upper``; NaN where the curve, or the limit, does not reach
         the quantile. The limits are where the curve's own limits cross it.
 
-    Raises
-    ------
-    SurvivalInputError
-        For a quantile outside 0-1.
-
     Notes
     -----
     R: ``quantile(survfit(...), probs = quantile)``, with its tolerance and midpoint rule: where S
@@ -234,12 +215,7 @@ def median_follow_up(time, event, group=None, *, interval="log-log", confidence=
     Returns
     -------
     DataFrame
-        ``group, quantile, time, lower, upper`` with quantile 0.5, as `survival_quantile`.
-
-    Raises
-    ------
-    SurvivalInputError
-        For what `event_table` refuses.
+        As `survival_quantile`, with quantile 0.5.
 
     Notes
     -----
@@ -250,10 +226,8 @@ def median_follow_up(time, event, group=None, *, interval="log-log", confidence=
     >>> median_follow_up([1, 2, 3, 4, 5], [1, 0, 1, 0, 0])["time"].item()
     4.0
     """
-    censored = ~checked_event(event)
-    return survival_quantile(
-        kaplan_meier(time, censored, group, interval=interval, confidence=confidence)
-    )
+    options = {"interval": interval, "confidence": confidence}
+    return survival_quantile(kaplan_meier(time, ~checked_event(event), group, **options))
 
 
 def restricted_mean(curve, horizon):
@@ -273,15 +247,10 @@ def restricted_mean(curve, horizon):
         confidence level. NaN, with a warning, where the horizon lies beyond a group's follow-up
         and its curve has not come down to 0: R would carry the last value on unasked.
 
-    Raises
-    ------
-    SurvivalInputError
-        For a horizon of 0 or less.
-
     Notes
     -----
-    R: ``print(survfit(...), rmean = horizon)``. The variance is Greenwood's: the sum over event
-    times of (area to the right)^2 d / (n (n - d)). That of lifelines is not.
+    R: ``print(survfit(...), rmean = horizon)``. The variance is Greenwood's, that of lifelines not:
+    the sum over event times of (area to the right)^2 d / (n (n - d)).
 
     Examples
     --------
@@ -293,8 +262,7 @@ def restricted_mean(curve, horizon):
     horizons = np.atleast_1d(np.asarray(horizon))
     if horizons.dtype.kind not in "iuf" or not ((horizons > 0) & np.isfinite(horizons)).all():
         raise SurvivalInputError(f"horizon: {horizon} is no time above 0.")
-    z = _normal_quantile(curve)
-    rows = []
+    z, rows = ndtri(0.5 + curve.attrs.get("confidence", 0.95) / 2), []
     for label, mine in group_slices(curve):
         for end in horizons:
             mean, error = _area(curve.iloc[mine], float(end), label)
@@ -305,9 +273,8 @@ def restricted_mean(curve, horizon):
 def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
     """Keep the patients still under observation at a landmark and restart their clock there.
 
-    Whoever is to have a recurrence must first live until it: comparing those who ever recurred
-    with those who never did compares the long-lived with the others (immortal time bias).
-    Classifying everyone at a landmark, by what has happened until then, does not.
+    Comparing those who ever had a recurrence with those who never did compares the long-lived with
+    the others (immortal time bias); classifying everyone by what has happened until then does not.
 
     Parameters
     ----------
@@ -326,11 +293,6 @@ def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
     DataFrame
         The rows with ``time > landmark``, `time` counted from the landmark, all other columns as
         they were. ``.attrs``: ``landmark, events_before, censored_before``.
-
-    Raises
-    ------
-    SurvivalInputError
-        A landmark that is no time, an unknown column, an outcome without meaning.
 
     Notes
     -----
@@ -356,11 +318,7 @@ def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
     later = frame.loc[kept].copy()
     later[time] = checked.time[kept] - landmark
     for name, column in (happened or {}).items():
-        require_column(frame, column, "happened")
-        seen = frame[column].notna().to_numpy()
-        when = np.full(len(frame), np.inf)
-        when[seen] = checked_times(frame[column][seen], column)
-        later[name] = when[kept] <= landmark + noise
+        later[name] = times_or_never(frame, column, "happened")[kept] <= landmark + noise
     later.attrs = {
         **frame.attrs,
         "landmark": landmark,
@@ -370,27 +328,22 @@ def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
     return later
 
 
-def cumulative_incidence(time, cause, group=None, *, censored=0, interval="log", confidence=0.95):
+def cumulative_incidence(time, cause, group=None, *, confidence=0.95):
     """Estimate the cumulative incidence of each cause (Aalen-Johansen).
 
-    Death of another cause is not censoring: whoever dies can no longer have the event. Incidences
-    of all causes and survival add up to one; one minus a Kaplan-Meier curve that censors the other
-    causes is too high.
+    Death of another cause is not censoring: one minus a Kaplan-Meier curve that censors the other
+    causes is too high. Incidences of all causes and survival add up to one.
 
     Parameters
     ----------
     time : array-like of float, shape (n,)
         End of observation, in any unit.
-    cause : array-like, shape (n,)
-        Cause of the event: whole numbers, 0 where it was censored; or text, with `censored`.
+    cause : array-like of int, shape (n,)
+        Cause of the event: whole numbers, 0 where it was censored.
     group : array-like, shape (n,), optional
         Group of each patient; without it there is one, ``"all"``.
-    censored : int or str
-        The code that stands for censoring.
-    interval : {"log", "log-log", "plain", "logit"}
-        Scale on which the limits are symmetric; ``"log"`` is what ``survfit`` takes.
     confidence : float
-        Coverage of the limits.
+        Coverage of the limits, on the scale of the logarithm as `survfit` has them.
 
     Returns
     -------
@@ -399,16 +352,10 @@ def cumulative_incidence(time, cause, group=None, *, censored=0, interval="log",
         cause a row at time 0 and one at each distinct time. Limits are NaN where they do not
         exist: before the first event of the cause, and at an incidence of 1.
 
-    Raises
-    ------
-    SurvivalInputError
-        Negative or missing times, causes that are no codes, unequal lengths.
-
     Notes
     -----
     R: ``survfit(Surv(time, factor(cause)) ~ group)``. The standard error is that of survfit, the
-    infinitesimal jackknife, which for right-censored data is the multinomial (Greenwood) variance.
-    ``cmprsk::cuminc`` has another variance, slightly larger in small samples.
+    multinomial (Greenwood) variance; ``cmprsk::cuminc`` has a slightly larger one.
 
     Examples
     --------
@@ -422,16 +369,12 @@ def cumulative_incidence(time, cause, group=None, *, censored=0, interval="log",
     3   3.0        2       0.25
     4   4.0        1       0.75
     """
-    if interval not in INCIDENCE_INTERVALS:
-        raise SurvivalInputError(
-            f"interval: {interval!r} is unknown. Use one of {', '.join(INCIDENCE_INTERVALS)}."
-        )
-    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
-    checked, kind, causes = coded_causes(time, cause, group, censored)
+    check_confidence(confidence)
+    checked, kind, causes = coded_causes(time, cause, group)
     if not causes:
         raise SurvivalInputError(
             "cause: every patient is censored, so there is no cause to estimate. "
-            f"Check that {censored!r} stands for censoring."
+            "Check that 0 stands for censoring."
         )
     z = ndtri(0.5 + confidence / 2)
     end, parts = checked.time, []
@@ -446,7 +389,7 @@ def cumulative_incidence(time, cause, group=None, *, censored=0, interval="log",
         ]
         for name, own in zip(causes, events, strict=True):
             incidence, error = _aalen_johansen(at_risk, own, sum(events))
-            lower, upper = _incidence_limits(incidence, error, z, interval)
+            lower, upper = _incidence_limits(incidence, error, z)
             columns = {
                 "group": repeated([label], [times.size]),
                 "cause": repeated([name], [times.size]),
@@ -461,30 +404,19 @@ def cumulative_incidence(time, cause, group=None, *, censored=0, interval="log",
     return pd.concat(parts, ignore_index=True)
 
 
-def coded_causes(time, cause, group, censored):
+def coded_causes(time, cause, group):
     """Checked patients, whose event is that of any cause; the number of each cause (-1: none)."""
     plain = np.asarray(cause) if isinstance(cause, pd.Categorical) else cause
     values = one_dimensional(plain, "cause")
     missing = np.asarray(pd.isna(values))
     refuse_rows(plain, missing, "cause", "missing", "Censored patients have a code too.", values)
-    if isinstance(censored, str):
-        code = [isinstance(value, str) for value in values]
-        remedy = "With a text for censored, every cause is text."
-    else:
-        code = [_is_code(value) for value in values]
-        remedy = 'Causes are 1, 2, … and 0 for censored; or text with censored="…".'
-    wrong = ~np.array(code, dtype=bool)
+    wrong = ~np.array([_is_code(value) for value in values], dtype=bool)
+    remedy = "Causes are 1, 2, … and 0 for censored."
     refuse_rows(plain, wrong, "cause", "no code of a cause", remedy, values)
-    values = values if isinstance(censored, str) else values.astype(np.int64)
-    causes = sorted({*values.tolist()} - {censored})
-    kind = np.full(values.size, -1)
-    for number, name in enumerate(causes):
-        kind[values == name] = number
-    if kind.size != len(np.atleast_1d(time)):
-        raise SurvivalInputError(
-            f"cause: {kind.size} values for {len(np.atleast_1d(time))} times. "
-            "Take both from the same rows."
-        )
+    same_length(values, np.atleast_1d(time), "cause")
+    causes = np.unique(values.astype(np.int64))
+    causes = causes[causes > 0].tolist()
+    kind = np.where(values == 0, -1, np.searchsorted(causes, values.astype(np.int64)))
     return observations(time, kind >= 0, group), kind, causes
 
 
@@ -501,11 +433,6 @@ def _check_curve(frame):
         raise SurvivalInputError(
             f"curve: lacks the columns {missing}. Pass what kaplan_meier returned."
         )
-
-
-def _normal_quantile(curve):
-    """The z of a curve's confidence level."""
-    return ndtri(0.5 + curve.attrs.get("confidence", 0.95) / 2)
 
 
 def _curve(counts, interval, confidence):
@@ -610,9 +537,8 @@ def _area(curve, horizon, label):
 def _aalen_johansen(at_risk, mine, every):
     """Incidence of one cause and its standard error, by running sums.
 
-    The variances of survival S and incidence F and their covariance obey, at a time with hazard p
-    of any event and q of this one and Y at risk, V(F) += 2 q C(S, F) + q² V(S) + S² q (1 - q) / Y.
-    With V(S) = S² g (Greenwood) and C(S, F) = S w each is a running sum of its own.
+    For survival S and incidence F, at a time with hazard p of any event and q of this one and Y at
+    risk, V(F) += 2 q C(S, F) + q² V(S) + S² q (1 - q) / Y; V(S) = S² g (Greenwood), C(S, F) = S w.
     """
     hazard, own = every / at_risk, mine / at_risk
     survival = _before(np.cumprod(1 - hazard), 1.0)
@@ -632,20 +558,11 @@ def _before(values, start):
     return np.concatenate([[start], values[:-1]])
 
 
-def _incidence_limits(incidence, error, z, interval):
-    """Normal limits on the asked scale, cut off at 0 and 1."""
+def _incidence_limits(incidence, error, z):
+    """Normal limits on the scale of the logarithm, cut off at 1."""
     lower, upper = np.full((2, incidence.size), np.nan)
     some = (incidence > 0) & (incidence < 1 - ROUNDING) & (error > 0)
     share, width = incidence[some], z * error[some]
-    if interval == "plain":
-        low, high = share - width, share + width
-    elif interval == "log":
-        low, high = share * np.exp(-width / share), share * np.exp(width / share)
-    elif interval == "logit":
-        odds, spread = np.log(share / (1 - share)), width / (share * (1 - share))
-        low, high = 1 / (1 + np.exp(spread - odds)), 1 / (1 + np.exp(-spread - odds))
-    else:
-        spread = np.exp(width / (share * -np.log(share)))
-        low, high = share**spread, share ** (1 / spread)
-    lower[some], upper[some] = np.maximum(low, 0), np.minimum(high, 1)
+    lower[some] = share * np.exp(-width / share)
+    upper[some] = np.minimum(share * np.exp(width / share), 1)
     return lower, upper

@@ -1,20 +1,18 @@
 """Pooling across studies: shares and hazard ratios, with fixed or random effects.
 
-statsmodels gives the heterogeneity and DerSimonian and Laird's variance between studies. It has
-no restricted maximum likelihood, and its iteration for Paule and Mandel's variance can end at 0
-where the answer is not 0: both are roots of an equation here. Whether studies may be pooled is a
-question of what they are, not of a statistic: the heterogeneity stands beside the pooled value.
+statsmodels gives the heterogeneity and DerSimonian and Laird's variance between studies. REML it
+lacks, and its iteration for Paule and Mandel's can end at 0 wrongly: both are roots found here.
 
 Sources: DerSimonian & Laird, Control Clin Trials 1986;7:177; Paule & Mandel, J Res Natl Bur Stand
 1982;87:377; Viechtbauer, J Educ Behav Stat 2005;30:261 (REML); Hartung & Knapp, Stat Med
-2001;20:3875.
+2001;20:3875; Higgins & Thompson, Stat Med 2002;21:1539 (I²).
 """
 
 import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, expit, logit, ndtr, ndtri, stdtr, stdtrit
 
-from vlms.survival.counts import SurvivalInputError, check_number
+from vlms.survival.counts import SurvivalInputError, check_choice, check_confidence
 
 METHODS = ("fixed", "dersimonian-laird", "paule-mandel", "reml")
 
@@ -44,11 +42,6 @@ def pool_log_hazard_ratios(
         row a study and last ``"pooled"``. ``.attrs``: ``method, hartung_knapp, confidence,
         tau_squared, i_squared, q, q_df, q_p_value, prediction`` (limits for a new study).
 
-    Raises
-    ------
-    SurvivalInputError
-        Unequal lengths, a missing value, an error that is not above 0, fewer than two studies.
-
     Notes
     -----
     R: ``metafor::rma(yi, sei = sei, method = "REML", test = "knha")`` (FE, DL, PM alike).
@@ -76,7 +69,7 @@ def pool_log_hazard_ratios(
 def pool_proportions(
     events, total, *, study=None, method="reml", hartung_knapp=False, confidence=0.95
 ):
-    """Pool shares on the scale of log odds, and turn them back.
+    """Pool shares of patients on the scale of log odds.
 
     Parameters
     ----------
@@ -93,21 +86,14 @@ def pool_proportions(
         are log odds, shares from 0 to 1; last row ``"pooled"``. ``.attrs`` as
         `pool_log_hazard_ratios`.
 
-    Raises
-    ------
-    SurvivalInputError
-        More events than patients, no patients, counts that are not whole.
-
     Notes
     -----
     R: ``metafor::rma(measure = "PLO", xi = events, ni = total, method = "REML")`` with
-    ``transf.ilogit``. A share of a Kaplan-Meier curve is not a share of patients: pool its logit or
-    log-log with its own error instead.
+    ``transf.ilogit``. A share read off a Kaplan-Meier curve is no share of patients.
 
     Examples
     --------
-    >>> pooled = pool_proportions([5, 42], [12, 63], method="fixed")
-    >>> pooled[["study", "share"]].round(3)
+    >>> pool_proportions([5, 42], [12, 63], method="fixed")[["study", "share"]].round(3)
         study  share
     0       1  0.417
     1       2  0.667
@@ -131,17 +117,15 @@ def pool_proportions(
         total=np.append(size, size.sum()).astype(int),
         share=[*(count / size), expit(pooled["effect"].iloc[-1])],
     )
-    order = "study events total share lower upper effect std_error weight".split()
-    pooled = pooled[order]
+    pooled = pooled["study events total share lower upper effect std_error weight".split()]
     pooled.attrs = attrs | {"prediction": expit(attrs["prediction"]).tolist()}
     return pooled
 
 
 def _pool(effect, variance, study, method, hartung_knapp, confidence):
     """Studies and pooled value on the working scale, and what goes with them."""
-    if method not in METHODS:
-        raise SurvivalInputError(f"method: {method!r} is unknown. Use one of {', '.join(METHODS)}.")
-    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
+    check_choice(method, "method", METHODS)
+    check_confidence(confidence)
     studies, df = effect.size, effect.size - 1
     if studies < 2:
         raise SurvivalInputError(f"study: {studies} of them. Pooling takes at least two.")
@@ -160,24 +144,23 @@ def _pool(effect, variance, study, method, hartung_knapp, confidence):
         between = _between(effect, variance, method)
     weight = 1 / (variance + between)
     centre, error = weight @ effect / weight.sum(), 1 / np.sqrt(weight.sum())
-    single = ndtri((1 + confidence) / 2)
-    quantile, p_value = single, 2 * ndtr(-abs(centre / error))
+    single = quantile = ndtri((1 + confidence) / 2)
+    errors, effects = np.append(np.sqrt(variance), error), np.append(effect, centre)
+    p_values = 2 * ndtr(-np.abs(effects / errors))
     if hartung_knapp:
-        error = np.sqrt(weight @ (effect - centre) ** 2 / df / weight.sum())
+        errors[-1] = error = np.sqrt(weight @ (effect - centre) ** 2 / df / weight.sum())
         quantile = stdtrit(df, (1 + confidence) / 2)
-        p_value = 2 * stdtr(df, -abs(centre / error)) if error else np.nan
-    # I² after Higgins & Thompson: the between-study share of the variance of a typical study.
+        p_values[-1] = 2 * stdtr(df, -abs(centre / error)) if error else np.nan
+    # The between-study share of the variance of a typical study.
     fixed = 1 / variance
     share = between / (between + df * fixed.sum() / (fixed.sum() ** 2 - (fixed**2).sum()))
     if method == "fixed":
         share = max(0.0, 1 - df / q) if q else 0.0
-    errors, effects = np.append(np.sqrt(variance), error), np.append(effect, centre)
     reach = np.append(np.full(studies, single), quantile) * errors
-    p_values = np.append(2 * ndtr(-np.abs(effect / np.sqrt(variance))), p_value)
     predicted = quantile * np.sqrt(error**2 + between)
     table = pd.DataFrame(
         {
-            "study": [*(str(name) for name in names), "pooled"],
+            "study": [*map(str, names), "pooled"],
             "effect": effects,
             "std_error": errors,
             "lower": effects - reach,
@@ -226,9 +209,6 @@ def _between(effect, variance, method):
 def _numbers(values, name):
     """Values as finite floats."""
     array = np.asarray(pd.to_numeric(pd.Series(list(values), dtype=object), errors="coerce"), float)
-    bad = np.flatnonzero(~np.isfinite(array))
-    if bad.size:
-        raise SurvivalInputError(
-            f"{name}: not a finite number in study {', '.join(str(i + 1) for i in bad[:5])}."
-        )
+    if bad := [str(row + 1) for row in np.flatnonzero(~np.isfinite(array))[:5]]:
+        raise SurvivalInputError(f"{name}: not a finite number in study {', '.join(bad)}.")
     return array

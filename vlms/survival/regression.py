@@ -1,17 +1,13 @@
 """Cox regression with R's answers: fits, Firth's penalty, proportional hazards, start/stop rows.
 
-lifelines fits the model and firthmodels its penalised form. Own, because they lack it: the risk
-sets and their weighted moments, from which follow the score test, `cox.zph` as R has had it since
-survival 3 (lifelines has the approximation of 1994), robust errors with delayed entry (those of
-lifelines 0.30 are wrong), Breslow's ties, fits from counts, and Newton's method, which finishes
-what the libraries leave unfinished and tells a likelihood without a maximum from one that has one:
-lifelines returns a hazard ratio of about 10¹² there, and stops short at some strong effects (a log
-hazard ratio of 0.96 where R has 3.66).
+lifelines fits the model and firthmodels its penalised form. Own is what they lack: Breslow's ties,
+Firth's penalty with strata or entry, fits from counts, `cox.zph` as R has had it since survival 3,
+and Newton's method, which finishes what they leave unfinished (lifelines stops at a log hazard
+ratio of 0.96 where R has 3.66) and sees where a likelihood has no maximum (lifelines returns 10¹²).
 
 Sources: Cox, J R Stat Soc B 1972;34:187; Breslow, Biometrics 1974;30:89; Efron, JASA 1977;72:557;
-Lin & Wei, JASA 1989;84:1074 (robust errors); Heinze & Schemper, Biometrics 2001;57:114 (Firth);
-Grambsch & Therneau, Biometrika 1994;81:515, section 3 (the exact score test); Therneau & Grambsch,
-Modeling Survival Data, 2000, sections 3.7 (start/stop rows) and 7.2 (robust errors).
+Heinze & Schemper, Biometrics 2001;57:114 (Firth); Grambsch & Therneau, Biometrika 1994;81:515,
+section 3 (the exact score test); Therneau & Grambsch, Modeling Survival Data, 2000, section 3.7.
 """
 
 import warnings
@@ -26,18 +22,21 @@ from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
 from vlms.survival.counts import (
     SurvivalInputError,
-    check_number,
-    checked_times,
+    check_choice,
+    check_confidence,
+    check_table,
     observations,
     refuse_rows,
     require_column,
+    sorted_positions,
+    times_or_never,
 )
 
 COLUMNS = ["log_hazard_ratio", "std_error", "hazard_ratio", "lower", "upper", "p_value"]
+TIES = ("efron", "breslow")
 TESTS = ("likelihood_ratio_test", "wald_test", "score_test")
 NO_TEST = {"statistic": np.nan, "df": 0, "p_value": np.nan}
-# A column whose information, given the columns before it, is a smaller share of its own than this
-# is a combination of them.
+# A smaller share of a column's information than this, given those before it: a combination of them.
 COLLINEAR = 1e-11
 # Share of the information at no effect below which a direction counts as faded to nothing.
 FADED = 1e-7
@@ -57,7 +56,6 @@ def cox(
     strata=None,
     penalty=None,
     ties=None,
-    cluster=None,
     confidence=0.95,
 ):
     """Fit a Cox proportional hazards model.
@@ -69,20 +67,15 @@ def cox(
     covariates : str or list of str
         Columns. Numbers enter as they are, True/False as 1/0; text and categories give a term a
         level, named ``sex[m]``, against the first level (alphabetical, or the category order).
-    time, event : str
-        Columns with the end of observation and whether it ended with the event.
-    entry : str, optional
-        Column with the start of observation (delayed entry, time-dependent covariates).
+    time, event, entry : str
+        Columns with the end of observation, whether it ended with the event, and its start.
     strata : str or list of str, optional
         Columns whose combinations each have a baseline hazard of their own.
     penalty : {None, "firth"}
         With ``"firth"``: penalised estimates, profile-likelihood limits, P values of the
         penalised likelihood-ratio test.
     ties : {"efron", "breslow"}, optional
-        Approximation for tied event times: by default Efron's, and with the penalty Breslow's,
-        as R's `coxph` and `coxphf` have them.
-    cluster : str, optional
-        Column of patients (or pairs, centres): robust errors of the clusters' summed influence.
+        By default Efron's, and with the penalty Breslow's, as R's `coxph` and `coxphf` have them.
     confidence : float
         Coverage of the limits.
 
@@ -94,24 +87,17 @@ def cox(
         NA, with the reason in ``.attrs["warnings"]``. ``.attrs``: ``n, events, dropped`` (rows
         left out for a missing value), ``events_per_variable, warnings, log_likelihood,
         null_log_likelihood, likelihood_ratio_test, wald_test, score_test`` (each ``statistic, df,
-        p_value``), ``covariance, ties, penalty, strata, robust, naive_std_error, confidence``.
-
-    Raises
-    ------
-    SurvivalInputError
-        A column that is not there, an outcome without meaning (event 1/2, negative times, entry
-        not before the end), an unknown option.
+        p_value``), ``covariance, ties, penalty, strata, confidence``.
 
     Notes
     -----
-    R: ``coxph(Surv(entry, time, event) ~ covariates + strata(s), cluster = id)``; with the
-    penalty ``coxphf(Surv(time, event) ~ covariates)``.
+    R: ``coxph(Surv(entry, time, event) ~ covariates + strata(s))``; with the penalty
+    ``coxphf(Surv(time, event) ~ covariates)``.
 
     Examples
     --------
     >>> cohort = pd.DataFrame({"time": [1, 2, 3, 4], "event": True, "high_grade": [1, 0, 1, 0]})
-    >>> fit = cox(cohort, "high_grade")
-    >>> fit.round(3)[["term", "log_hazard_ratio", "std_error"]]
+    >>> cox(cohort, "high_grade").round(3)[["term", "log_hazard_ratio", "std_error"]]
              term  log_hazard_ratio  std_error
     0  high_grade             0.941       1.24
     >>> separated = cohort.assign(high_grade=[1, 1, 0, 0])
@@ -120,15 +106,11 @@ def cox(
     >>> cox(separated, "high_grade", penalty="firth")["hazard_ratio"].round(2).tolist()
     [7.56]
     """
-    _one_of("penalty", penalty, (None, "firth"))
+    check_choice(penalty, "penalty", (None, "firth"))
     ties = ties or ("breslow" if penalty else "efron")
-    _one_of("ties", ties, ("efron", "breslow"))
-    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
-    if penalty and cluster is not None:
-        raise SurvivalInputError(
-            "cluster: robust errors are not defined for a penalised fit. Drop one of the two."
-        )
-    rows = _rows(frame, covariates, time, event, entry, strata, cluster)
+    check_choice(ties, "ties", TIES)
+    check_confidence(confidence)
+    rows = _rows(frame, covariates, time, event, entry, strata)
     fit = _fit(rows, _risk_sets(rows), np.ones(len(rows.x)), ties, penalty, confidence)
     return _table(fit, confidence)
 
@@ -143,17 +125,15 @@ def proportional_hazards_test(
     entry=None,
     strata=None,
     ties="efron",
-    cluster=None,
 ):
     """Test whether hazard ratios are constant over time, by the score test.
 
-    Each covariate is given a second coefficient that multiplies a function of time; the test is
-    the score test of that coefficient being 0, at the fit without it.
+    Tested is a second coefficient of each covariate, which multiplies a function of time.
 
     Parameters
     ----------
-    frame, covariates, time, event, entry, strata, ties, cluster
-        As `cox`; clusters change nothing but who is left out for a missing value, as in R.
+    frame, covariates, time, event, entry, strata, ties
+        As `cox`.
     transform : {"km", "identity", "rank", "log"}
         The function of time: 1 - Kaplan-Meier just before it, the time itself, the rank of the
         event, or its logarithm.
@@ -165,11 +145,6 @@ def proportional_hazards_test(
         last the row ``GLOBAL``. NA for a covariate without a finite estimate, and where there are
         too few event times for a second coefficient. ``.attrs``: ``n, events, dropped, transform,
         ties, warnings``.
-
-    Raises
-    ------
-    SurvivalInputError
-        As `cox`, and for an unknown transform.
 
     Notes
     -----
@@ -185,9 +160,9 @@ def proportional_hazards_test(
     0  age_years  1.838   1    0.175
     1     GLOBAL  1.838   1    0.175
     """
-    _one_of("ties", ties, ("efron", "breslow"))
-    _one_of("transform", transform, ("km", "identity", "rank", "log"))
-    rows = _rows(frame, covariates, time, event, entry, strata, cluster)
+    check_choice(ties, "ties", TIES)
+    check_choice(transform, "transform", ("km", "identity", "rank", "log"))
+    rows = _rows(frame, covariates, time, event, entry, strata)
     fit = _fit(rows, _risk_sets(rows), np.ones(len(rows.x)), ties)
     known = fit.peak is not None and fit.peak.converged
     by = _time_function(rows, fit.sets, transform) if known else None
@@ -199,39 +174,28 @@ def proportional_hazards_test(
         chi2 = statistic(tested) if known and tested.size else np.nan
         found.append((term, chi2, tested.size, float(chdtrc(tested.size, chi2))))
     table = pd.DataFrame(found, columns=["term", "chi2", "df", "p_value"])
-    table.attrs = {
-        "n": fit.n,
-        "events": fit.events,
-        "dropped": rows.dropped,
-        "transform": transform,
-        "ties": ties,
-        "warnings": fit.warnings,
-    }
+    table.attrs = {"n": fit.n, "events": fit.events, "dropped": rows.dropped, "ties": ties}
+    table.attrs |= {"transform": transform, "warnings": fit.warnings}
     return table
 
 
 def cox_from_table(table, *, ties="efron", confidence=0.95):
     """Fit a Cox model of one categorical covariate from its event table.
 
-    The counts at risk and of events, level by level and time by time, are all that such a model
-    needs, so that a registry of any size is fitted from counts that a database made.
+    The counts are all that such a model needs, so that a registry of any size is fitted from
+    counts that a database made.
 
     Parameters
     ----------
     table : DataFrame
-        As `event_table` returns it: ``group, time, at_risk, events, censored``.
+        As `event_table` returns it; its first group is the reference.
     ties, confidence
         As `cox`.
 
     Returns
     -------
     DataFrame
-        As `cox`, with terms ``group[level]``; the first group of the table is the reference.
-
-    Raises
-    ------
-    SurvivalInputError
-        For a missing column or a table without rows.
+        As `cox`, with terms ``group[level]``.
 
     Examples
     --------
@@ -239,14 +203,9 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     >>> cox_from_table(event_table([1, 2, 3, 4], [1, 1, 1, 1], [1, 0, 1, 0]))["term"].tolist()
     ['group[1]']
     """
-    _one_of("ties", ties, ("efron", "breslow"))
-    check_number(confidence, "confidence", 0, 1, "Write 95% as 0.95.")
-    needed = ["group", "time", "at_risk", "events", "censored"]
-    missing = [name for name in needed if name not in getattr(table, "columns", ())]
-    if missing or not len(table):
-        raise SurvivalInputError(
-            f"table: lacks {missing or 'any row'}. Pass what event_table returned."
-        )
+    check_choice(ties, "ties", TIES)
+    check_confidence(confidence)
+    check_table(table)
     levels = list(pd.unique(table["group"]))
     wide = table.pivot(index="time", columns="group", values=["at_risk", "events"])
     deaths = wide["events"][levels].fillna(0)
@@ -258,7 +217,7 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     x = np.eye(len(levels))[:, 1:] if len(levels) > 1 else np.zeros((1, 1))
     owners = ["group"] * len(terms)
     rows = SimpleNamespace(
-        time=None, x=x, terms=terms, owners=owners, cluster=None, strata=1, dropped=0, notes=[]
+        time=None, x=x, terms=terms, owners=owners, strata=1, dropped=0, notes=[]
     )
     sets = _RiskSets(deaths.index.to_numpy(), at_risk, deaths.to_numpy(float))
     return _table(_fit(rows, sets, counts[levels].to_numpy(), ties), confidence)
@@ -286,13 +245,7 @@ def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", ev
     DataFrame
         One row an interval ``(entry, time]``: the patient's columns with `entry`, `time`, `event`
         and the new columns. The event stands in the last interval only. Ready for
-        ``cox(intervals, ["recurred"], entry="entry", cluster="patient_id")``.
-
-    Raises
-    ------
-    SurvivalInputError
-        A repeated patient, a change after the end of observation or before 0, a column name that
-        is taken.
+        ``cox(intervals, "recurred", entry="entry")``.
 
     Notes
     -----
@@ -326,11 +279,8 @@ def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", ev
     _refuse_patients(names, end <= 0, time, "0", remedy)
     months = {}
     for name, column in changes.items():
-        require_column(frame, column, "changes")
-        seen = frame[column].notna().to_numpy()
-        months[name] = np.full(len(frame), np.inf)
-        months[name][seen] = checked_times(frame.loc[seen, column], column)
-        after = seen & (months[name] > end)
+        months[name] = times_or_never(frame, column, "changes")
+        after = (months[name] > end) & (months[name] < np.inf)
         remedy = "What is seen is seen under observation; correct one of the two."
         _refuse_patients(names, after, column, "after the end of observation", remedy)
     edges = np.sort(np.column_stack([*months.values(), np.zeros(len(frame)), end]), axis=1)
@@ -345,94 +295,21 @@ def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", ev
     return intervals
 
 
-def check_intervals(
-    frame,
-    *,
-    patient="patient_id",
-    entry="entry",
-    time="time",
-    event="event",
-    gaps=False,
-    repeated=False,
-):
-    """Refuse start/stop intervals that do not make up a patient's follow-up.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        One row an interval ``(entry, time]``; it is returned unchanged.
-    patient, entry, time, event : str
-        Columns.
-    gaps, repeated : bool
-        Allow time without observation between intervals; allow events that happen again.
-
-    Raises
-    ------
-    SurvivalInputError
-        Intervals that end before they begin, are out of order, overlap or leave a gap, or an
-        event before the last one; each names patient and rows.
-
-    Notes
-    -----
-    R: ``survcheck(Surv(entry, time, event) ~ 1, id = patient)``.
-
-    Examples
-    --------
-    >>> intervals = pd.DataFrame(
-    ...     {"patient_id": "a", "entry": [0, 3], "time": [4, 9], "event": [False, True]}
-    ... )
-    >>> check_intervals(intervals)
-    Traceback (most recent call last):
-        ...
-    vlms...SurvivalInputError: entry: patient 'a', rows 0 and 1: (0, 4] and (3, ...
-    """
-    for name, role in ((patient, "patient"), (entry, "entry"), (time, "time"), (event, "event")):
-        require_column(frame, name, role)
-    nameless = frame[patient].isna()
-    refuse_rows(frame[patient], nameless, patient, "missing", "Every interval has a patient.")
-    checked = observations(frame[time], frame[event], entry=frame[entry])
-    start, end = checked.entry, checked.time
-    code, names = pd.factorize(frame[patient])
-    order = np.argsort(code, kind="stable")
-    pairs = np.column_stack([order[:-1], order[1:]])
-    before, after = pairs[code[order[:-1]] == code[order[1:]]].T
-    watch = "Fill it, or pass gaps=True where nobody watched the patient then."
-    again = "Pass repeated=True for events that can happen again."
-    for bad, column, wrong, remedy in (
-        (start[after] < start[before], entry, "are out of order", "Sort by patient and entry."),
-        (start[after] < end[before], entry, "overlap", "A patient is at risk once at a time."),
-        ((start[after] > end[before]) & (not gaps), entry, "leave a gap", watch),
-        (checked.event[before] & (not repeated), event, "follow one another after an event", again),
-    ):
-        found = np.flatnonzero(bad)
-        said = [
-            f"patient {names[code[one]]!r}, rows {frame.index[one]} and {frame.index[two]}: "
-            f"({start[one]:g}, {end[one]:g}] and ({start[two]:g}, {end[two]:g}] {wrong}"
-            for one, two in zip(before[found[:3]], after[found[:3]], strict=True)
-        ]
-        if said:
-            more = f"; and {found.size - 3} more" if found.size > 3 else ""
-            raise SurvivalInputError(f"{column}: {'; '.join(said)}{more}. {remedy}")
-    return frame
-
-
 # From a frame to checked arrays
 
 
-def _rows(frame, covariates, time, event, entry, strata, cluster):
+def _rows(frame, covariates, time, event, entry, strata):
     """Check a frame and bring it into the arrays of a regression."""
     if not isinstance(frame, pd.DataFrame):
         raise SurvivalInputError(f"frame: a {type(frame).__name__} is no DataFrame. Pass one.")
     covariates = _as_columns(covariates, "covariates")
     strata = [] if strata is None else _as_columns(strata, "strata")
-    cluster = [] if cluster is None else [cluster]
     if not covariates:
         raise SurvivalInputError("covariates: none given. Name at least one column.")
     if repeated := sorted({name for name in covariates if covariates.count(name) > 1}):
         raise SurvivalInputError(f"covariates: {', '.join(repeated)} given more than once.")
-    roles = [("time", [time]), ("event", [event]), ("entry", [entry] if entry else [])]
-    roles += [("cluster", cluster), ("covariates", covariates), ("strata", strata)]
-    for role, names in roles:
+    roles = {"time": [time], "event": [event], "entry": [entry] if entry else []}
+    for role, names in (roles | {"covariates": covariates, "strata": strata}).items():
         for name in names:
             require_column(frame, name, role)
     if outcome_too := [name for name in covariates if name in (time, event, entry)]:
@@ -441,36 +318,27 @@ def _rows(frame, covariates, time, event, entry, strata, cluster):
         )
     late = None if entry is None else frame[entry]
     checked = observations(frame[time], frame[event], entry=late)
-    outcome = {name: getattr(checked, name) for name in ("time", "event", "entry")}
-    needed = list(dict.fromkeys([*covariates, *strata, *cluster]))
-    missing = frame[needed].isna()
-    complete = ~missing.any(axis=1).to_numpy()
-    dropped = int((~complete).sum())
-    notes = []
-    if dropped:
-        gaps = ", ".join(str(name) for name in needed if missing[name].any())
+    missing = frame[list(dict.fromkeys([*covariates, *strata]))].isna()
+    complete, notes = ~missing.any(axis=1).to_numpy(), []
+    if dropped := int((~complete).sum()):
+        gaps = ", ".join(map(str, missing.columns[missing.any()]))
         notes.append(f"{dropped} of {complete.size} rows left out: no value for {gaps}")
         frame = frame.loc[complete]
-        outcome = {n: None if part is None else part[complete] for n, part in outcome.items()}
-    columns, terms, owners = [], [], []
+    columns = []
     for name in covariates:
         notes += _reference_note(frame[name], name)
-        for term, column in _columns(frame[name], name):
-            columns.append(column)
-            terms.append(term)
-            owners.append(name)
-    stratum, clusters = (
-        frame.groupby(names, sort=False, observed=True).ngroup().to_numpy() if names else None
-        for names in (strata, cluster)
-    )
+        columns += [(name, *column) for column in _columns(frame[name], name)]
+    owners, terms, x = zip(*columns, strict=True)
+    by = frame.groupby(strata, sort=False, observed=True).ngroup().to_numpy() if strata else None
     return SimpleNamespace(
-        **outcome,
-        x=np.column_stack(columns),
+        time=checked.time[complete],
+        event=checked.event[complete],
+        entry=None if entry is None else checked.entry[complete],
+        x=np.column_stack(x),
         terms=terms,
         owners=owners,
-        stratum=stratum,
-        cluster=clusters,
-        strata=1 if stratum is None else np.unique(stratum).size,
+        stratum=by,
+        strata=1 if by is None else np.unique(by).size,
         dropped=dropped,
         notes=notes,
     )
@@ -494,14 +362,12 @@ def _columns(values, name):
         levels = list(values.cat.categories)
     else:
         flags = [isinstance(value, bool | np.bool_) for value in values]
-        if len(values) and (all(flags) or all(map(_is_number, values))):
+        numbers = [isinstance(value, Real) for value in values]
+        if flags and (all(flags) or (all(numbers) and not any(flags))):
             # Numbers beside None arrive as objects; they are no levels.
             return _columns(values.astype(float), name)
         levels = list(dict.fromkeys(values))
-        try:
-            levels.sort()
-        except TypeError:
-            levels.sort(key=lambda level: (type(level).__name__, str(level)))
+        levels = [levels[position] for position in sorted_positions(levels)]
     if len(levels) <= 1:
         return [(name, np.zeros(len(values)))]
     return [(f"{name}[{level}]", (values == level).to_numpy(float)) for level in levels[1:]]
@@ -511,36 +377,20 @@ def _reference_note(values, name):
     """Say that nobody has a category's first level, so that terms compare with another one."""
     if not isinstance(values.dtype, pd.CategoricalDtype) or (values.cat.codes == 0).any():
         return []
-    present = [level for level in values.cat.categories if (values == level).any()]
-    if not present:
-        return []
+    first, *others = values.cat.categories
+    against = [level for level in others if (values == level).any()][-1:]
     return [
-        f"{name}: no patient has the reference level {values.cat.categories[0]}; "
-        f"its terms are against {present[-1]}. Remove the empty level"
+        f"{name}: no patient has the reference level {first}; its terms are against {level}. "
+        "Remove the empty level"
+        for level in against
     ]
-
-
-def _is_number(value):
-    """Whether a value is a real number, which True is not."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _as_columns(names, role):
     """Column names as a list; a single name stands for a list of one."""
-    if isinstance(names, str):
-        return [names]
-    try:
-        return list(names)
-    except TypeError:
-        raise SurvivalInputError(f"{role}: {names!r} is no column name or list of them.") from None
-
-
-def _one_of(name, value, allowed):
-    """Refuse an option that is none of those allowed."""
-    if value not in allowed:
-        raise SurvivalInputError(
-            f"{name}: {value!r} is not known; choose {' or '.join(map(repr, allowed))}."
-        )
+    if not isinstance(names, str) and not hasattr(names, "__iter__"):
+        raise SurvivalInputError(f"{role}: {names!r} is no column name or list of them.")
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _refuse_patients(names, bad, column, wrong, remedy):
@@ -561,7 +411,6 @@ class _RiskSets(NamedTuple):
     times: np.ndarray
     at_risk: object
     deaths: object
-    running: object = None
 
 
 class _Running(NamedTuple):
@@ -576,11 +425,6 @@ class _Running(NamedTuple):
         np.add.at(change, self.last, values)
         np.add.at(change, self.first, -values)
         return np.cumsum(change[::-1], axis=0)[::-1][1:]
-
-    def spread(self, values):
-        """Sum values of the times over the times at which each row is at risk."""
-        upto = np.vstack([np.zeros(values.shape[1]), np.cumsum(values, axis=0)])
-        return upto[self.last] - upto[self.first]
 
 
 def _risk_sets(rows):
@@ -605,7 +449,7 @@ def _risk_sets(rows):
         now = np.arange(events.size)[:, None]
         at_risk = ((running.first <= now) & (now < running.last)).astype(float)
         deaths = deaths.toarray()
-    return _RiskSets(distinct[events % (distinct.size + 1) - 1], at_risk, deaths, running)
+    return _RiskSets(distinct[events % (distinct.size + 1) - 1], at_risk, deaths)
 
 
 class _Likelihood:
@@ -701,23 +545,6 @@ class _Likelihood:
             curvature = information
         return height, slope, curvature
 
-    def score_residuals(self, beta):
-        """Each row's part of the score, shape (n, p)."""
-        risk, _, total, mean, _ = self.moments(beta)
-        hazard = (self.weight / total)[:, None]
-        steps = np.hstack([hazard, hazard * mean])
-        met = self.sets.running.spread(self._by_time(steps))
-        met = met - self.sets.deaths.T @ self._by_time(self.gone[:, None] * steps)
-        tied_mean = self._by_time(self.weight[:, None] * mean) / self.died[:, None]
-        observed = self.events[:, None] * self.x - self.sets.deaths.T @ tied_mean
-        return observed - risk[:, None] * (self.x * met[:, :1] - met[:, 1:])
-
-    def _by_time(self, values):
-        """Sum values of tied events within each event time."""
-        summed = np.zeros((self.died.size, values.shape[1]))
-        np.add.at(summed, self.at, values)
-        return summed
-
 
 class _Maximum(NamedTuple):
     """Where a likelihood ends up; `rising` are coefficients that grow though it rises no more."""
@@ -803,10 +630,9 @@ def _fit(rows, sets, counts, ties, penalty=None, confidence=0.95):
         peak, fit.limits, fit.p_values = _firth(likelihood, rows, confidence)
         fit.null = likelihood.penalised_slope(start)
     else:
-        found = (
-            _lifelines(rows, likelihood.x) if ties == "efron" and rows.time is not None else None
-        )
-        peak = _maximise(likelihood.value, start if found is None else found)
+        if ties == "efron" and rows.time is not None:
+            start = _lifelines(rows, likelihood.x)
+        peak = _maximise(likelihood.value, start)
     fit.peak = peak
     if not peak.converged:
         # Where nothing is known to rise the whole fit is unsettled, and none of it is shown.
@@ -828,13 +654,13 @@ def _fit(rows, sets, counts, ties, penalty=None, confidence=0.95):
 
 
 def _lifelines(rows, x):
-    """Coefficients of lifelines' fit; None where it warns that it did not arrive, or stops."""
+    """Coefficients of lifelines' fit; noughts where it warns that it did not arrive, or stops."""
     from lifelines import CoxPHFitter
     from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 
     frame = pd.DataFrame(x, columns=[f"x{column}" for column in range(x.shape[1])])
     frame = frame.assign(time=rows.time, event=rows.event)
-    options = {}
+    options = {"fit_options": {"precision": 1e-12, "r_precision": 1e-14, "max_steps": 200}}
     if rows.entry is not None:
         frame, options["entry_col"] = frame.assign(entry=rows.entry), "entry"
     if rows.stratum is not None:
@@ -843,24 +669,17 @@ def _lifelines(rows, x):
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", ConvergenceWarning)
         try:
-            fitter = CoxPHFitter().fit(
-                frame,
-                "time",
-                "event",
-                fit_options={"precision": 1e-12, "r_precision": 1e-14, "max_steps": 200},
-                **options,
-            )
+            return CoxPHFitter().fit(frame, "time", "event", **options).params_.to_numpy()
         except (ConvergenceError, ConvergenceWarning):
-            return None
-    return fitter.params_.to_numpy()
+            return np.zeros(x.shape[1])
 
 
 def _firth(likelihood, rows, confidence):
     """The penalised maximum, profile limits and P values of the likelihood-ratio test.
 
-    firthmodels has Breslow's ties only, neither strata nor entry, and stops short in a few of the
-    smallest cohorts; there Newton's method does the same. Limits are its own where the profile
-    likelihood has the height there that it should have.
+    firthmodels has neither Efron's ties, strata nor entry, and stops short in a few of the smallest
+    cohorts; there Newton's method does the same. A limit of its is kept where the profile has the
+    height that it should have.
     """
     value, size = likelihood.penalised, likelihood.x.shape[1]
     breslow = likelihood.weight.size == likelihood.died.size
@@ -904,10 +723,9 @@ def _firthmodels(x, rows, confidence):
 
 
 def _profile_limit(value, peak, which, side, drop, guess):
-    """Where the profile log-likelihood of one coefficient lies `drop` below the maximum.
+    """Where one coefficient's profile lies `drop` below the maximum; NaN where no search arrives.
 
-    The profile of a few patients can have several maxima, or none that a search reaches: what is
-    not at the right height in the end is NaN.
+    The profile of a few patients can have several maxima: what is found is confirmed afresh.
     """
     from scipy.optimize import brentq
 
@@ -922,17 +740,16 @@ def _profile_limit(value, peak, which, side, drop, guess):
             starts = [peak.beta + (at - centre) * covariance / covariance[which], peak.beta]
         starts = [np.where(others, start, at) for start in starts]
         tops = [_maximise(value, start, [which], 1e-6) for start in starts[: 1 + others.any()]]
-        tops = [top for top in tops if top.converged]
-        if not tops:
+        best = max((top for top in tops if top.converged), key=lambda top: top.value, default=None)
+        if best is None:
             return np.nan
-        best = max(tops, key=lambda top: top.value)
         near[at] = best.beta
         return best.value - peak.value + drop
 
     def settled(at):
-        return abs(height(at, anew=True)) < 1e-5
+        return at if abs(height(at, anew=True)) < 1e-5 else np.nan
 
-    if np.isfinite(guess) and settled(guess):
+    if np.isfinite(guess) and np.isfinite(settled(guess)):
         return guess
     inner, step = centre, (-1, 1)[side] * np.sqrt(2 * drop * covariance[which])
     for _ in range(12):
@@ -941,10 +758,9 @@ def _profile_limit(value, peak, which, side, drop, guess):
             break
         if reached < 0:
             try:
-                found = brentq(height, inner, outer, xtol=1e-9, rtol=1e-10)
+                return settled(brentq(height, inner, outer, xtol=1e-9, rtol=1e-10))
             except ValueError:  # of a height that is not known
                 break
-            return found if settled(found) else np.nan
         inner, step = outer, 2 * step
     return np.nan
 
@@ -964,14 +780,14 @@ def _estimable(information, events):
 
 def _why_unusable(rows, varies, information, column):
     """Why a column has no part in the fit."""
-    term, x = rows.terms[column], rows.x
+    term = rows.terms[column]
+    why = "follows from the terms before it (collinear)"
     if not varies[column]:
-        if "[" in term and not x[:, column].any():
-            return f"{term}: no patient has this level; no estimate"
-        return f"{term}: the same value in every row analysed; no estimate"
-    if information[column, column] <= 1e-14 * max(1.0, np.abs(information).max()):
-        return f"{term}: does not differ among those at risk at any event; no estimate"
-    return f"{term}: follows from the terms before it (collinear); no estimate"
+        empty = "[" in term and not rows.x[:, column].any()
+        why = "no patient has this level" if empty else "the same value in every row analysed"
+    elif information[column, column] <= 1e-14 * max(1.0, np.abs(information).max()):
+        why = "does not differ among those at risk at any event"
+    return f"{term}: {why}; no estimate"
 
 
 def _why_infinite(rows, events, column, peak, penalty):
@@ -1000,9 +816,8 @@ def _table(fit, confidence):
     """The table of a fit, in the units of the covariates."""
     p = fit.usable.size
     numbers = {name: np.full(p, np.nan) for name in COLUMNS}
-    covariance, naive, notes = np.full((p, p), np.nan), np.full(p, np.nan), list(fit.warnings)
+    covariance, notes = np.full((p, p), np.nan), list(fit.warnings)
     tests, value = dict.fromkeys(TESTS, NO_TEST), fit.null[0]
-    cluster = fit.rows.cluster
     if fit.peak is not None:
         shown = np.flatnonzero(fit.finite)
         within = np.flatnonzero(fit.finite[fit.usable])
@@ -1011,12 +826,7 @@ def _table(fit, confidence):
         # Terms with no part in a direction that has faded keep their variance.
         faded = 0 if fit.peak.converged else FADED
         inverse = np.linalg.pinv(fit.peak.information, rcond=faded, hermitian=True)
-        inner = inverse[np.ix_(within, within)]
-        naive[shown] = np.sqrt(np.diag(inner)) / scale
-        if cluster is not None:
-            inner, told = _robust(fit, inverse, within)
-            notes += told
-        inner = inner / np.outer(scale, scale)
+        inner = inverse[np.ix_(within, within)] / np.outer(scale, scale)
         covariance[np.ix_(shown, shown)] = inner
         error = np.sqrt(np.diag(inner))
         reach = -ndtri((1 - confidence) / 2) * error
@@ -1049,8 +859,6 @@ def _table(fit, confidence):
         "events_per_variable": fit.events / estimated if estimated else float("nan"),
         "covariance": covariance.tolist(),
         "penalty": fit.penalty,
-        "robust": cluster is not None,
-        "naive_std_error": naive.tolist(),
         "confidence": confidence,
         "warnings": notes,
         "ties": fit.ties,
@@ -1060,47 +868,12 @@ def _table(fit, confidence):
     return table
 
 
-def _robust(fit, inverse, within):
-    """Lin and Wei's sandwich: the clusters' summed influence on each coefficient, squared.
-
-    The influences add up to nothing over all patients, so too few clusters have no spread to
-    speak of: an error of 0 would print as P = 0, and is left out with a warning.
-    """
-    residuals = fit.likelihood.score_residuals(fit.peak.beta)
-    summed = pd.DataFrame(residuals).groupby(fit.rows.cluster).sum().to_numpy()
-    influence = (summed @ inverse)[:, within]
-    covariance = influence.T @ influence
-    empty = np.diag(covariance) < 1e-12 * np.diag(inverse)[within]
-    covariance[empty] = covariance[:, empty] = np.nan
-    terms = np.array(fit.rows.terms)[fit.finite]
-    notes = [
-        f"{term}: no robust error, since influences cancel within clusters ({len(summed)} in all)."
-        for term in terms[empty]
-    ]
-    if not empty.any() and _rank(covariance) < len(within):
-        notes.append(
-            f"cluster: {len(summed)} clusters are too few for a robust Wald test of {len(within)} "
-            "terms together; the errors of the single terms are rough too."
-        )
-    return covariance, notes
-
-
-def _rank(covariance):
-    """Rank after scaling to correlations, so that units do not count; 0 with a missing entry."""
-    if np.isnan(covariance).any():
-        return 0
-    error = np.sqrt(np.diag(covariance))
-    return int(np.linalg.matrix_rank(covariance / np.outer(error, error), 1e-9, hermitian=True))
-
-
 def _tests(fit, beta, covariance):
     """Likelihood-ratio, Wald and score test of all terms together."""
     value, score, information = fit.null
     size = fit.scale.size
-    # A coefficient without a finite estimate has no Wald test, so neither has the model; nor has
-    # a robust covariance of fewer clusters than terms.
-    whole = 0 < beta.size == size and _rank(covariance) == size
-    wald = beta @ np.linalg.solve(covariance, beta) if whole else np.nan
+    # A coefficient without a finite estimate has no Wald test, so neither has the model.
+    wald = beta @ np.linalg.solve(covariance, beta) if 0 < beta.size == size else np.nan
     at_null = np.nan if fit.penalty else score @ np.linalg.solve(information, score)
     statistics = [(2 * (fit.peak.value - value), size), (wald, beta.size), (at_null, size)]
     return {
@@ -1136,7 +909,7 @@ def _score_statistic(fit, by):
 
 def _time_function(rows, sets, transform):
     """Value of the transform at each event time, strata taken together as R does."""
-    times = sets.times
+    times, ends = sets.times, np.sort(rows.time)
     if transform == "identity":
         return times
     if transform == "log":
@@ -1146,16 +919,10 @@ def _time_function(rows, sets, transform):
             )
         return np.log(times)
     if transform == "rank":
-        every = np.sort(rows.time)
-        below = np.searchsorted(every, times, side="left")
-        return (below + np.searchsorted(every, times, side="right") + 1) / 2
-    distinct = np.unique(rows.time[rows.event])
-    late = np.zeros(0) if rows.entry is None else rows.entry
-    at_risk = (
-        rows.time.size
-        - np.searchsorted(np.sort(rows.time), distinct, "left")
-        - (late.size - np.searchsorted(np.sort(late), distinct, "left"))
-    )
-    died = np.bincount(np.searchsorted(distinct, rows.time[rows.event]), minlength=distinct.size)
+        return (np.searchsorted(ends, times) + np.searchsorted(ends, times, "right") + 1) / 2
+    distinct, died = np.unique(rows.time[rows.event], return_counts=True)
+    at_risk = ends.size - np.searchsorted(ends, distinct)
+    if rows.entry is not None:
+        at_risk = at_risk - (ends.size - np.searchsorted(np.sort(rows.entry), distinct))
     survival = np.append(1.0, np.cumprod(1 - died / at_risk))
-    return 1 - survival[np.searchsorted(distinct, times, side="left")]
+    return 1 - survival[np.searchsorted(distinct, times)]

@@ -1,27 +1,20 @@
-"""Small cohorts, where the normal distribution is a poor guide.
+"""Small cohorts: permutation, beta product limits, the bootstrap and batches of fits.
 
-Permutation: a rank test asks how often a sum of the patients' scores over one group would be as
-far from its mean as the one seen, if the group labels were dealt out anew. For two groups all
-allocations are counted exactly, without visiting each: the sums over subsets of one half of the
-patients are matched with those of the other half (meet in the middle), so that 2^(n/2) sums stand
-for all of them. For more groups every allocation is visited. Where even that is too much, random
-allocations are drawn: patients are cut into blocks whose subset sums are tabulated once, and a
-draw is one look-up a block. Patients are dealt within strata.
+Permutation: a rank test asks how often a group's sum of scores would be as far from its mean as the
+one seen, if the group labels were dealt out anew within strata. For two groups all allocations are
+counted without visiting each: the sums over subsets of one half of the patients are matched with
+those of the other half (meet in the middle). For more groups each is visited. Where that is too
+much, random allocations are drawn: patients are cut into blocks whose subset sums are tabulated
+once, and a draw is one look-up a block.
 
-Beta product limits of a survival curve: Fay, Brittain and Proschan 2013, and Fay and Brittain 2016
-(mid-p), by the method of moments.
+Beta product limits: Fay, Brittain and Proschan 2013, Fay and Brittain 2016 (mid-p), by the method
+of moments. Bootstrap (Efron 1981): a resample is how often each patient was drawn, patients sorted
+by time; numbers at risk are running sums of that, for thousands of resamples at once. What an
+estimate cannot tell apart is drawn as one cell.
 
-Bootstrap (Efron 1981: draw patients, time and event together; percentile intervals), and batches
-of fits. A resample is the number of times each patient was drawn. Patients stand sorted by time,
-so that all a resample's numbers at risk are running sums of those counts, and thousands of
-resamples are worked on at once: none is ever made into a data set and refitted. What an estimate
-cannot tell apart is drawn as one cell: for S(t), all events with no censoring between them, all
-censorings with no event between them, and everybody who is still there after t.
-
-Random draws come in chunks, each with a seed of its own: the answer is the same whether one
-process works through all of them or joblib hands them to many, or, within
-``joblib.parallel_config(backend="dask")``, to a cluster. lifelines and statsmodels have none of
-these.
+Random draws come in chunks, each with a seed of its own: the answer is the same in one process, in
+joblib's or, within ``joblib.parallel_config(backend="dask")``, on a cluster. lifelines and
+statsmodels have none of these.
 """
 
 from functools import partial
@@ -61,20 +54,14 @@ def bootstrap_survival(
 
     Parameters
     ----------
-    time : array-like of float, shape (n,)
-        End of observation, in any unit.
-    event : array-like of bool, shape (n,)
-        True where the observation ended with the event.
+    time, event, group
+        As `kaplan_meier`; patients are drawn within their group.
     at : float or array-like of float
         Times at which survival is wanted.
-    group : array-like, shape (n,), optional
-        Groups; patients are drawn within their group.
-    resamples : int
-        Bootstrap resamples.
-    seed : int
+    resamples, seed : int
         The same seed gives the same answer, whatever `jobs` is.
     confidence : float
-        Confidence level, 0-1.
+        Coverage of the percentile limits.
     jobs : int, optional
         Workers for joblib; None works in this process.
 
@@ -83,11 +70,6 @@ def bootstrap_survival(
     DataFrame
         ``group, time, survival, std_error, lower, upper``: the mean of the resampled estimates,
         their standard deviation and percentile limits. NaN beyond a group's follow-up.
-
-    Raises
-    ------
-    SurvivalInputError
-        For what `event_table` refuses.
 
     Notes
     -----
@@ -102,39 +84,34 @@ def bootstrap_survival(
     0  10.0        0.2
     """
     checked = observations(time, event, group)
-    wanted = checked_times(np.atleast_1d(np.asarray(at)), "at")
-    rows = []
+    wanted, tail, rows = (
+        checked_times(np.atleast_1d(np.asarray(at)), "at"),
+        (1 - confidence) / 2,
+        [],
+    )
     for code, label in enumerate(checked.labels):
         mine = checked.code == code
         last = checked.time[mine].max() + noise_of(checked.times)
-        draws = _survival_draws(
-            checked.time[mine], checked.event[mine], wanted,
-            resamples=resamples, seed=[seed, code], jobs=jobs,
-        )  # fmt: skip
-        tail = (1 - confidence) / 2
-        lower, upper = np.quantile(draws, [tail, 1 - tail], axis=0)
-        spread_ = draws.std(axis=0, ddof=1) if resamples > 1 else np.full(wanted.size, np.nan)
-        for column, month in enumerate(wanted):
-            found = (draws[:, column].mean(), spread_[column], lower[column], upper[column])
-            rows.append((label, month, *(found if month <= last else (np.nan,) * 4)))
+        patients = checked.time[mine], checked.event[mine]
+        draws = _survival_draws(*patients, wanted, resamples, [seed, code], jobs)
+        error = draws.std(axis=0, ddof=1) if resamples > 1 else np.full(wanted.size, np.nan)
+        found = draws.mean(axis=0), error, *np.quantile(draws, [tail, 1 - tail], axis=0)
+        found = np.where(wanted <= last, found, np.nan).T
+        rows += [(label, month, *one) for month, one in zip(wanted, found, strict=True)]
     return pd.DataFrame(rows, columns=["group", "time", "survival", "std_error", "lower", "upper"])
 
 
 def bootstrap_hazard_ratio(
-    time, event, group, *, ties="efron", resamples=10_000, seed=1, confidence=0.95, jobs=None
+    time, event, group, *, resamples=10_000, seed=1, confidence=0.95, jobs=None
 ):
     """Bootstrap the hazard ratio of two groups, a Cox model in every resample.
 
     Parameters
     ----------
-    time, event
+    time, event, resamples, seed, confidence, jobs
         As `bootstrap_survival`.
     group : array-like, shape (n,)
         Two groups; the ratio is that of the second to the first, in sorted or categorical order.
-    ties : {"efron", "breslow"}
-        Handling of ties. A patient drawn twice is tied with himself.
-    resamples, seed, confidence, jobs
-        As `bootstrap_survival`.
 
     Returns
     -------
@@ -143,11 +120,6 @@ def bootstrap_hazard_ratio(
         undefined``: the median of the resampled ratios, their percentile limits, the standard
         deviation of the finite log ratios, and how many resamples separate (a ratio of 0 or
         infinity, which the limits count in) or hold no comparison (which they leave out).
-
-    Raises
-    ------
-    SurvivalInputError
-        For what `event_table` refuses, unknown ties, or other than two groups.
 
     Notes
     -----
@@ -162,75 +134,71 @@ def bootstrap_hazard_ratio(
     0     b         a        500
     """
     checked = observations(time, event, group)
-    draws = _log_hazard_ratio_draws(
-        time, event, group, ties=ties, resamples=resamples, seed=seed, jobs=jobs
-    )
+    if len(checked.labels) != 2:
+        raise SurvivalInputError(
+            f"group: holds {list(checked.labels)}. A bootstrap hazard ratio compares two groups."
+        )
+    draw = partial(_draw_log_ratio, *_cox_cells(checked))
+    draws = np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK // 2))
     known, finite = draws[~np.isnan(draws)], draws[np.isfinite(draws)]
     tail = (1 - confidence) / 2
     # An order statistic, not a mean of two: infinite ratios have a rank but no average.
-    limits = (
-        np.quantile(known, [tail, 0.5, 1 - tail], method="inverted_cdf")
-        if known.size
-        else np.full(3, np.nan)
-    )
-    lower, middle, upper = np.exp(limits)
-    return pd.DataFrame(
-        {
-            "group": [checked.labels[1]],
-            "reference": [checked.labels[0]],
-            "hazard_ratio": [middle],
-            "lower": [lower],
-            "upper": [upper],
-            "std_error": [finite.std(ddof=1) if finite.size > 1 else np.nan],
-            "resamples": [draws.size],
-            "infinite": [known.size - finite.size],
-            "undefined": [draws.size - known.size],
-        }
-    )
+    lower, middle, upper = np.full(3, np.nan)
+    if known.size:
+        shares = tail, 0.5, 1 - tail
+        lower, middle, upper = np.exp(np.quantile(known, shares, method="inverted_cdf"))
+    row = {
+        "group": checked.labels[1],
+        "reference": checked.labels[0],
+        "hazard_ratio": middle,
+        "lower": lower,
+        "upper": upper,
+        "std_error": finite.std(ddof=1) if finite.size > 1 else np.nan,
+        "resamples": draws.size,
+        "infinite": known.size - finite.size,
+        "undefined": draws.size - known.size,
+    }
+    return pd.DataFrame([row])
 
 
-def log_hazard_ratios(died, at_risk, *, ties="efron"):
+def log_hazard_ratios(died, at_risk):
     """Fit the Cox model of a binary covariate to many data sets at once.
 
     Parameters
     ----------
     died, at_risk : ndarray, shape (times, 2, fits)
         Events, and patients at risk, of the first and the second group at each event time.
-    ties : {"efron", "breslow"}
-        Handling of ties.
 
     Returns
     -------
     ndarray of float, shape (fits,)
-        Maximum partial likelihood estimate by Newton's method; plus or minus infinity where the
-        likelihood is monotone, NaN where nobody is compared with anybody.
+        Log hazard ratios of the second group; plus or minus infinity where the likelihood is
+        monotone, NaN where nobody is compared with anybody.
 
     Notes
     -----
-    R: ``coef(coxph(Surv(time, event) ~ group, ties = "efron"))``.
+    R: ``coef(coxph(Surv(time, event) ~ group))``.
 
     Examples
     --------
-    >>> import numpy as np
     >>> died = np.array([[[1], [0]], [[0], [1]]])
     >>> at_risk = np.array([[[2], [2]], [[1], [2]]])
     >>> log_hazard_ratios(died, at_risk).round(5).tolist()
     [-0.34657]
     """
-    first, second, weight = _terms(died, at_risk, ties)
+    first, second = _terms(died, at_risk)
     up = ((died[:, 1] > 0) & (at_risk[:, 0] > 0)).any(axis=0)
     down = ((died[:, 0] > 0) & (at_risk[:, 1] > 0)).any(axis=0)
     answer = np.where(up, np.where(down, 0.0, np.inf), np.where(down, -np.inf, np.nan))
     open_ = np.flatnonzero(up & down)
     beta, seen = np.zeros(open_.size), died[:, 1].sum(axis=0, dtype=float)[open_]
-    first, second, weight = (part[:, open_] for part in (first, second, weight))
+    first, second = first[:, open_], second[:, open_]
     for _ in range(60):
         share = second * np.exp(beta)
         share /= share + first
-        expected = share * weight
-        score = seen - expected.sum(axis=0)
-        expected *= 1 - share
-        step = np.clip(score / np.maximum(expected.sum(axis=0), TINY), -1.5, 1.5)
+        score = seen - share.sum(axis=0)
+        share *= 1 - share
+        step = np.clip(score / np.maximum(share.sum(axis=0), TINY), -1.5, 1.5)
         beta += step
         moving = np.abs(step) > 1e-9
         if not moving.all():
@@ -239,7 +207,7 @@ def log_hazard_ratios(died, at_risk, *, ties="efron"):
                 return answer
             if moving.mean() < 0.7:
                 open_, beta, seen = open_[moving], beta[moving], seen[moving]
-                first, second, weight = (part[:, moving] for part in (first, second, weight))
+                first, second = first[:, moving], second[:, moving]
     answer[open_] = np.nan
     return answer
 
@@ -256,9 +224,8 @@ def count_allocations(codes, groups):
 def exact_share(scores, codes, groups):
     """Share of all allocations whose sums over the groups are as far from 0 as those seen.
 
-    `scores` and `codes` hold one array a stratum, of scores with mean 0 and of groups. The distance
-    is the absolute sum over a group of two; the quadratic form of the sums in the inverse of their
-    covariance under permutation for more groups.
+    `scores` (mean 0) and `codes` hold an array a stratum. The distance is the absolute sum of one
+    of two groups; of more the quadratic form in the inverse covariance under permutation.
     """
     total = count_allocations(codes, groups)
     if groups == 2:
@@ -330,11 +297,8 @@ def _count_two_groups(scores, codes, total):
         if stratum != largest:
             size = int((code == 0).sum())
             own = _sums_by_size(score, noise, total)[size]
-            values, times = _merge(
-                np.add.outer(values, own[0]).ravel(),
-                np.multiply.outer(times, own[1]).ravel(),
-                noise,
-            )
+            sums, ways = np.add.outer(values, own[0]), np.multiply.outer(times, own[1])
+            values, times = _merge(sums.ravel(), ways.ravel(), noise)
             if values.size > MOST_SUMS:
                 _refuse(total)
     score, size = scores[largest], int((codes[largest] == 0).sum())
@@ -361,18 +325,11 @@ def _sums_by_size(score, noise, total):
     """Distinct sums over the subsets of each size, ascending, and how many subsets give each."""
     table = [(np.zeros(1), np.ones(1, dtype=np.int64))]
     for value in score:
-        grown = [table[0]]
-        for (without, n_without), (sums, n_sums) in zip(
-            [*table[1:], (np.zeros(0), np.zeros(0, dtype=np.int64))], table, strict=True
-        ):
-            grown.append(
-                _merge(
-                    np.concatenate([without, sums + value]),
-                    np.concatenate([n_without, n_sums]),
-                    noise,
-                )
-            )
-        table = grown
+        without = [*table[1:], (np.zeros(0), np.zeros(0, dtype=np.int64))]
+        table = table[:1] + [
+            _merge(np.append(old, sums + value), np.append(old_ways, ways), noise)
+            for (old, old_ways), (sums, ways) in zip(without, table, strict=True)
+        ]
         if sum(sums.size for sums, _ in table) > MOST_SUMS:
             _refuse(total)
     return table
@@ -415,11 +372,10 @@ def _count_two(tables, scores, codes, groups, draws, rng):
 def _count_more(_, scores, codes, groups, draws, rng):
     """How many random allocations to three groups or more are as extreme."""
     distance = _distances(scores, codes, groups)
-    reach = distance(_seen(scores, codes, groups)) * (1 - NOISE)
-    sums = sum(
-        _shuffle_sums(score, code, groups, draws, rng)
-        for score, code in zip(scores, codes, strict=True)
-    )
+    reach, sums = distance(_seen(scores, codes, groups)) * (1 - NOISE), 0
+    for score, code in zip(scores, codes, strict=True):
+        dealt = rng.permuted(np.broadcast_to(code, (draws, code.size)), axis=1)
+        sums = sums + np.stack([(dealt == group) @ score for group in range(groups)], axis=1)
     return int(np.count_nonzero(distance(sums) >= reach))
 
 
@@ -456,12 +412,6 @@ def _draw_sums(tables, size, draws, rng):
     return total
 
 
-def _shuffle_sums(score, code, groups, draws, rng):
-    """Sums over each group of patients dealt out at random, one row a draw."""
-    dealt = rng.permuted(np.broadcast_to(code, (draws, code.size)), axis=1)
-    return np.stack([(dealt == group) @ score for group in range(groups)], axis=1)
-
-
 # Beta product limits
 
 
@@ -470,8 +420,8 @@ def beta_product_limits(counts, interval, confidence):
 
     The upper limit multiplies Beta(n - d + 1, d) over the event times; the lower one has one more
     factor, Beta(m, 1), for the m still at risk: the next death might come at once. A product is
-    replaced by the beta variable with the same first two moments, exactly right without censoring.
-    The mid-p limits are quantiles of an even mixture of both. R: ``bpcp::bpcp(time, event)``.
+    replaced by the beta variable with its first two moments, right without censoring. The mid-p
+    limits are quantiles of an even mixture of both. R: ``bpcp::bpcp(time, event)``.
     """
     tail = (1 - confidence) / 2
     n, d, left = counts.at_risk.astype(float), counts.events, counts.at_risk - counts.events
@@ -516,43 +466,19 @@ def _mixture_quantile(share, low, high):
 # Bootstrap
 
 
-def _survival_draws(time, event, at, *, resamples=10_000, seed=1, jobs=None):
+def _survival_draws(time, event, wanted, resamples, seed, jobs=None):
     """Bootstrap estimates of survival in one group: one row a resample, one column a time."""
-    checked = observations(time, event)
-    wanted = checked_times(np.atleast_1d(np.asarray(at)), "at")
-    cell, kinds = _cells(checked.time, checked.event, wanted)
+    cell, kinds = _cells(time, event, wanted)
     draw = partial(_draw_survival, cell, kinds, wanted.size)
     drawn = np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK))
     # Drawn in ascending order of the times, returned in the order asked for.
     return drawn[:, np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]
 
 
-def _log_hazard_ratio_draws(
-    time, event, group, *, ties="efron", resamples=10_000, seed=1, jobs=None
-):
-    """Bootstrap estimates of the log hazard ratio of two groups.
-
-    Infinite where the resample separates, NaN where it holds no comparison.
-    """
-    if ties not in ("efron", "breslow"):
-        raise SurvivalInputError(f"ties: {ties!r} is unknown. Use 'efron' or 'breslow'.")
-    checked = observations(time, event, group)
-    if len(checked.labels) != 2:
-        raise SurvivalInputError(
-            f"group: holds {list(checked.labels)}. A bootstrap hazard ratio compares two groups."
-        )
-    cell, happened = _cox_cells(checked)
-    draw = partial(_draw_log_ratio, cell, happened, ties)
-    return np.concatenate(spread(draw, resamples, seed=seed, jobs=jobs, chunk=CHUNK // 2))
-
-
 def _draw_counts(cell, cells, draws, rng):
     """How often each cell is drawn: shape (cells, draws)."""
-    picked = cell.take(
-        rng.integers(0, cell.size, (draws, cell.size), dtype=np.uint16)
-        if cell.size < 1 << 16
-        else rng.integers(0, cell.size, (draws, cell.size))
-    )
+    kind = np.uint16 if cell.size < 1 << 16 else np.int64
+    picked = cell.take(rng.integers(0, cell.size, (draws, cell.size), dtype=kind))
     picked *= draws
     picked += np.arange(draws)[:, None]
     return np.bincount(picked.ravel(), minlength=cells * draws).reshape(cells, draws)
@@ -595,8 +521,7 @@ def _draw_survival(cell, kinds, times, draws, rng):
 def _cox_cells(checked):
     """Cells of a two-group Cox model: for each event time its events by group, and the leavers.
 
-    Cell 4 j + 2 + g holds group g's events at event time j; cell 4 j + g those of group g who
-    leave without it before event time j, but were still at risk at event time j - 1.
+    Cell 4 j + 2 + g: events of group g at event time j; 4 j + g: who leaves it between j - 1 and j.
     """
     happened = np.unique(checked.time[checked.event])
     position = np.searchsorted(happened, checked.time, side="left")
@@ -605,25 +530,22 @@ def _cox_cells(checked):
     return cell.astype(np.int64), happened.size
 
 
-def _draw_log_ratio(cell, happened, ties, draws, rng):
+def _draw_log_ratio(cell, happened, draws, rng):
     """Log hazard ratio of each resample."""
     counts = _draw_counts(cell, 4 * happened + 4, draws, rng).reshape(-1, 2, 2, draws)
     # Those at risk at an event time: its own events and everybody in a later cell.
     leaving = counts.sum(axis=1)
     at_risk = np.cumsum(leaving[::-1], axis=0)[::-1][:-1] - counts[:-1, 0]
-    return log_hazard_ratios(counts[:-1, 1], at_risk, ties=ties)
+    return log_hazard_ratios(counts[:-1, 1], at_risk)
 
 
-def _terms(died, at_risk, ties):
-    """Those at risk for each term of the score, by group, and the weight of the term.
+def _terms(died, at_risk):
+    """Those at risk for each term of Efron's score, by group.
 
-    Efron's method has one term for each of d tied events: the k-th of them takes k / d of the
-    tied patients out. Terms are packed, so that a fit takes as many rows as it has events; in the
-    rows that it does not fill nobody of the second group is at risk, which adds nothing.
+    The k-th of d tied events takes k / d of the tied out. Terms are packed; in the rows that a fit
+    does not fill nobody of the second group is at risk.
     """
     total = died.sum(axis=1)
-    if ties == "breslow":
-        return np.where(total > 0, at_risk[:, 0], 1.0), at_risk[:, 1] * 1.0, total * 1.0
     row = np.cumsum(total, axis=0) - total
     rows = int(total.sum(axis=0).max(initial=0))
     first, second = np.ones((rows, died.shape[2])), np.zeros((rows, died.shape[2]))
@@ -633,7 +555,7 @@ def _terms(died, at_risk, ties):
         place = row[j, fit] + k
         first[place, fit] = at_risk[j, 0, fit] - out * died[j, 0, fit]
         second[place, fit] = at_risk[j, 1, fit] - out * died[j, 1, fit]
-    return first, second, np.ones((1, died.shape[2]))
+    return first, second
 
 
 # Random draws in chunks
