@@ -7,13 +7,7 @@ other, `check` tells a reader about their table, `variables` names levels and gr
 # ruff: noqa: F401
 
 from vlms.cohort.check import Check, check_cohort
-from vlms.cohort.codebook import (
-    CANONICAL,
-    draft_codebook,
-    read_codebook,
-    write_codebook,
-    write_template,
-)
+from vlms.cohort.codebook import CANONICAL, draft_codebook, write_codebook, write_template
 from vlms.cohort.patients import DATA, Cohort, incoherences, paper_folder, read_cohort, read_paper
 from vlms.cohort.problems import CohortError, Problems, printable
 from vlms.cohort.tables import plain_name, read_table

@@ -1,10 +1,10 @@
 """What each column of a table is: canonical, mapped by a codebook, or a further one.
 
 A column that is nearly an outcome is refused and not kept as a further one, for its events would be
-lost without a word. A codebook is a CSV with one row for each use of a printed column. Several printed columns may
-feed one canonical column (they must then agree), and one printed column several canonical ones
-("T2 N0 M0 G2" holds four). Nothing is guessed about outcomes: a draft leaves their meaning blank,
-and a blank is refused when the codebook is used. Its columns:
+lost without a word. A codebook is a CSV with one row for each use of a printed column. Several
+printed columns may feed one canonical column (they must then agree), and one printed column several
+canonical ones ("T2 N0 M0 G2" holds four). Nothing is guessed about outcomes: a draft leaves their
+meaning blank, and a blank is refused when the codebook is used. Its columns:
 
 printed      the column's name in the table
 name         the canonical name, or a further name of one's own
@@ -23,25 +23,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from vlms.cohort.cells import (
-    CM_PER_UNIT,
-    MONTHS_PER_UNIT,
-    PARSERS,
-    CellError,
-    Column,
-    dangers,
-    tidy,
-)
+from vlms.cohort.cells import PARSERS, UNITS, CellError, Column, dangers, tidy
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, TextTable, plain_name, read_table
 
 CODEBOOK_COLUMNS = "printed name parser unit levels missing label description".split()
 
-_UNITS = {
-    **dict.fromkeys(("parse_months", "parse_age"), set(MONTHS_PER_UNIT)),
-    "parse_size": set(CM_PER_UNIT),
-    "parse_dose": {"gy"},
-}
 _MOST_LEVELS = 12
 # Made up; one death of each kind, one recurrence of each kind, and cells left blank.
 _EXAMPLE = """\
@@ -276,7 +263,7 @@ def _read_use(cells: dict, line: int, problems: Problems) -> list[Column]:
         refuse("parser", "an unknown parser", f"use one of {', '.join(PARSERS)}")
     elif column and parser != column.parser:
         refuse("parser", f"not how {name} is read", f"use {column.parser}, or another name")
-    unit, units = cells["unit"].casefold(), _UNITS.get(parser, set())
+    unit, units = cells["unit"].casefold(), UNITS.get(parser, {})
     if unit and units and unit not in units:
         refuse("unit", "an unknown unit", f"use one of {', '.join(sorted(units))}")
     elif unit and not units and parser != "parse_number":
