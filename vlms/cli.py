@@ -129,17 +129,12 @@ class _Progress:
     def __enter__(self):
         if sys.stdout.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
-            self._bars = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=30),
-                TextColumn("cell {task.completed:.0f} of {task.total:.0f}"),
-                TimeElapsedColumn(),
-                console=Console(highlight=False),
-                transient=True,
-                auto_refresh=False,
-            )
+            cells = "cell {task.completed:.0f} of {task.total:.0f}"
+            columns = "{task.description}", BarColumn(30), cells, TimeElapsedColumn()
+            drawn = {"transient": True, "auto_refresh": False}
+            self._bars = Progress(*columns, console=Console(highlight=False), **drawn)
             self._bars.start()
         return self
 
@@ -512,10 +507,8 @@ def share(fraction, printed):
     Assumes that the percentage is of this count and total, and not weighted. One unit off in the
     last place is called rounding.
     """
-    count, slash, total = fraction.partition("/")
-    if not slash:
-        raise ValueError(f"write the count and the total as 31/40, found {fraction!r}")
-    return consistency.percentage_check(printed, count, total)
+    counts = _split(fraction, "/", "write the count and the total as 31/40")
+    return consistency.percentage_check(printed, *counts)
 
 
 @_check("counts...")
@@ -619,13 +612,19 @@ def _time(text):
     return number, _UNITS[unit.removesuffix("s")] if unit else (1, None)
 
 
+def _split(text, mark, how):
+    """Split a text in two at a mark, or say how to write it."""
+    left, found, right = text.partition(mark)
+    if not found:
+        raise ValueError(f"{how}, found {text!r}")
+    return left, right
+
+
 def _points(texts, unit):
     """Read time=survival into numbers in the given unit and printed survival."""
     points = {}
     for text in texts:
-        time, equals, printed = text.partition("=")
-        if not equals:
-            raise ValueError(f"write a time and its survival as 60=65%, found {text!r}")
+        time, printed = _split(text, "=", "write a time and its survival as 60=65%")
         number, own = _time(time)
         if own[1] != unit[1]:
             how = "days go into weeks, and months into years, but not weeks into months"
@@ -639,7 +638,4 @@ def _points(texts, unit):
 
 def _sized(text):
     """Read size:survival."""
-    size, colon, printed = text.partition(":")
-    if not colon:
-        raise ValueError(f"write a size and its survival as 63:65%, found {text!r}")
-    return size, printed
+    return _split(text, ":", "write a size and its survival as 63:65%")

@@ -78,14 +78,9 @@ class Check:
             "events": self.events,
             "problems": _records(self.problems),
             "warnings": _records(self.warnings),
-            "ignored": [
-                {"column": name, "resembles": other or None} for name, other in self.ignored.items()
-            ],
+            "ignored": [{"column": n, "resembles": to or None} for n, to in self.ignored.items()],
             "absent": self.absent,
-            "looks_like": [
-                dict(zip(("column", "what", "because"), found, strict=True))
-                for found in self.personal
-            ],
+            "looks_like": [{"column": c, "what": w, "because": b} for c, w, b in self.personal],
             "missing": self.missing,
         }
 
@@ -135,9 +130,8 @@ class Check:
         ]
         for what in dict.fromkeys(what for _, what, _ in self.personal):
             found = [f"{name} ({why})" for name, kind, why in self.personal if kind == what]
-            lines.append(
-                _named(f"looks like {what}", found, "; remove it before you share the file")
-            )
+            remove = "; remove it before you share the file"
+            lines.append(_named(f"looks like {what}", found, remove))
         return [row for line in lines for row in _wrapped(line, 2)]
 
 
@@ -166,7 +160,11 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
         return Check(str(path), problems=error.problems)
     named = {use.name for _, use in plan}
     absent = [name for name in CANONICAL if name not in named]
+    further = [use.printed for _, use in plan if use.name not in CANONICAL]
+    known = {place for place, use in plan if use.name in CANONICAL}
     marks = plan[0][1] if plan else None
+    times = [use for _, use in plan if use.name in OUTCOMES and use.parser == "parse_months"]
+    units = [use.unit or "months" for use in times]
     seen = {
         "read_as": {
             "rows": len(table.lines),
@@ -174,17 +172,11 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
             "separator": SEPARATORS[table.separator],
             "encoding": table.encoding,
             "decimal_mark": "comma" if marks and marks.comma_seen else "point",
-            "time_unit": _time_unit(plan),
+            "time_unit": ", ".join(dict.fromkeys(units)) or "no unit",
         },
-        "ignored": {
-            use.printed: resembled(use.printed, absent)
-            for _, use in plan
-            if use.name not in CANONICAL
-        },
+        "ignored": {printed: resembled(printed, absent) for printed in further},
         "absent": [name for name in absent if name not in REQUIRED],
-        "personal": _personal_columns(
-            table, {place for place, use in plan if use.name in CANONICAL}
-        ),
+        "personal": _personal_columns(table, known),
         "missing": _missing(patients, plan, problems),
         "warnings": problems.issues(),
     }
@@ -198,22 +190,13 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
 def _events(patients) -> dict:
     """Count deaths and recurrences of each kind."""
     status = patients["status"].value_counts()
-    events = {
-        "deaths of the disease": int(status.get("dead_of_disease", 0)),
-        "other deaths": int(status.get("dead_other", 0)),
-    }
+    named = {"deaths of the disease": "dead_of_disease", "other deaths": "dead_other"}
+    events = {what: int(status.get(name, 0)) for what, name in named.items()}
     for where in ("local", "distant"):
         if f"{where}_recurrence_months" in patients:
             seen = patients[f"{where}_recurrence_months"].notna()
             events[f"{where} recurrences"] = int(seen.sum())
     return events
-
-
-def _time_unit(plan) -> str:
-    """Say in which unit the times of the table stand."""
-    uses = [use for _, use in plan if use.name in OUTCOMES and use.parser == "parse_months"]
-    units = dict.fromkeys(use.unit or "months" for use in uses)
-    return ", ".join(units) or "no unit"
 
 
 def _missing(patients, plan, problems: Problems) -> dict:
@@ -255,14 +238,9 @@ def _kinds(found: pd.DataFrame) -> list[str]:
 
 def _wrapped(line: str, indent: int, hanging: int = 0) -> list[str]:
     """Break a line at the width of a terminal, but within no word."""
-    return textwrap.wrap(
-        line,
-        _WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (hanging or indent + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    indents = {"initial_indent": " " * indent, "subsequent_indent": " " * (hanging or indent + 2)}
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(line, _WIDTH, **indents, **whole)
 
 
 def _records(frame: pd.DataFrame) -> list[dict]:

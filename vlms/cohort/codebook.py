@@ -215,10 +215,15 @@ def plan_columns(
         there = ", ".join(table.header)
         remedy = f"rename a column, or map it in a codebook; the table has {there}"
         problems.error(problem, remedy, line=line, column=name)
-    for _, use in plan:
-        if use.name not in CANONICAL:
-            _warn_of_misspelling(use.name, named, problems)
-    marks = _decimal_marks(table)
+    for name in (use.name for _, use in plan if use.name not in CANONICAL):
+        for outcome in set(OUTCOMES).difference(REQUIRED, named):
+            if difflib.SequenceMatcher(None, name[:60], outcome).ratio() >= 0.9:
+                problems.warn(f"not quite {outcome}", "kept as a further column", column=name)
+    # What a comma and a point in a number can mean in this file.
+    free = table.separator != ","
+    texts = (text for column in table.columns for text in column.texts if "," in text)
+    seen = free and any(_DECIMAL_COMMA.fullmatch(text.strip()) for text in texts)
+    marks = {"comma_is_decimal": free, "comma_seen": seen}
     for key, place in places.items():
         if key not in mapped:
             _warn_of_likeness(key, named, problems)
@@ -347,13 +352,6 @@ def _warn_of_likeness(key: str, named: set, problems: Problems):
         problems.warn("may be an outcome", "kept as a further column", **where)
 
 
-def _warn_of_misspelling(name: str, named: set, problems: Problems):
-    """Warn of a name in the codebook that is nearly a recurrence's, for it is read as none."""
-    for outcome in set(OUTCOMES).difference(REQUIRED, named):
-        if difflib.SequenceMatcher(None, name[:60], outcome).ratio() >= 0.9:
-            problems.warn(f"not quite {outcome}", "kept as a further column", column=name)
-
-
 def _further(column: TextColumn, printed: str, marks: dict, problems: Problems) -> Column:
     """Take a column without a canonical name as numbers if all its cells are, else as text."""
     as_text = Column(printed, printed=printed)
@@ -373,11 +371,3 @@ def _further(column: TextColumn, printed: str, marks: dict, problems: Problems) 
         problem = "most cells are numbers, but not all"
         problems.warn(problem, "kept as text", line=problems.header_line, column=printed)
     return as_text
-
-
-def _decimal_marks(table: TextTable) -> dict:
-    """Find out what a comma and a point in a number can mean in this file."""
-    free = table.separator != ","
-    texts = (text for column in table.columns for text in column.texts if "," in text)
-    seen = free and any(_DECIMAL_COMMA.fullmatch(text.strip()) for text in texts)
-    return {"comma_is_decimal": free, "comma_seen": seen}

@@ -89,23 +89,16 @@ def read_cohort(path, codebook=None, *, encoding=None) -> Cohort:
     patients, _, plan = examine(path, codebook, problems, encoding=encoding)
     problems.stop_if_any()
     uses = tuple(use for _, use in plan)
-    return Cohort(patients, problems.issues(), _label(uses), str(path), uses)
+    said = [(use.name, use.label or use.name, use.description) for use in uses]
+    columns = pd.DataFrame(said, columns=["name", "label", "description"])
+    columns = columns.drop_duplicates("name", ignore_index=True)  # of several uses, the first
+    return Cohort(patients, problems.issues(), columns, str(path), uses)
 
 
 def read_paper(stem: str, *, data=DATA) -> Cohort:
     """Read the patients of a paper as it prints them, by way of its codebook.
 
-    Parameters
-    ----------
-    stem : str
-        The paper's folder under `data`, such as "tilkorn2010".
-    data : pathlib.Path
-        The folder that holds all papers.
-
-    Raises
-    ------
-    CohortError
-        As `read_cohort`; a stem is never a path.
+    ``stem`` is the name of its folder under ``data``, never a path; errors are as of `read_cohort`.
 
     Examples
     --------
@@ -134,7 +127,12 @@ def examine(path, codebook, problems: Problems, *, encoding=None):
     with uncollected():
         patients = _type(table, plan, problems)
     _compare_stages(patients, table, plan, problems)
-    _relate(patients, table, plan, problems)
+    places = {use.name: (place, use) for place, use in reversed(plan)}
+    for severity, row, name, problem, action in incoherences(patients):
+        place, use = places[name]
+        where = {"line": problems.header_line, "column": use.printed}
+        where = where if row is None else _cell(table, place, row, use)
+        problems.note(severity, problem, action, **where)
     return patients, table, plan
 
 
@@ -142,7 +140,7 @@ def incoherences(patients: pd.DataFrame):
     """Yield what does not fit together: severity, row (None: all), column, problem, what to do."""
     yield from _repeated_patients(patients)
     if "time_months" in patients:
-        for check in (_recurrences, _mixed_units, _impossible_ages, _unlikely):
+        for check in (_recurrences, _mixed_units, _unlikely):
             yield from check(patients)
 
 
@@ -218,25 +216,6 @@ def _stages(text: str) -> dict:
     }
 
 
-def _relate(patients: pd.DataFrame, table: TextTable, plan: list, problems: Problems):
-    """Note what does not fit together between the cells of a row, or between rows."""
-    places = {use.name: (place, use) for place, use in reversed(plan)}
-    for severity, row, name, problem, action in incoherences(patients):
-        place, use = places[name]
-        where = {"line": problems.header_line, "column": use.printed}
-        where = where if row is None else _cell(table, place, row, use)
-        problems.note(severity, problem, action, **where)
-
-
-def _label(uses) -> pd.DataFrame:
-    """Name, label and description of each column; of several uses, the first."""
-    frame = pd.DataFrame(
-        [(use.name, use.label or use.name, use.description) for use in uses],
-        columns=["name", "label", "description"],
-    )
-    return frame.drop_duplicates("name", ignore_index=True)
-
-
 def _repeated_patients(patients):
     """One row a patient, however the identifier is written."""
     if "patient_id" not in patients:
@@ -310,19 +289,14 @@ def _mixed_units(patients):
         yield "warning", None, "time_months", problem, "kept as months"
 
 
-def _impossible_ages(patients):
-    """Nobody is followed beyond a human life."""
-    if "age_years" not in patients:
-        return
-    oldest = patients["age_years"] + patients["time_months"] / 12
-    for row in patients.index[oldest > _OLDEST_YEARS]:
-        problem = f"the patient would be {oldest[row]:.0f} years old at the end of follow-up"
-        yield "error", row, "time_months", problem, "correct the age or the time"
-
-
 def _unlikely(patients):
-    """What is possible, but more often a slip."""
+    """What goes beyond a human life, and what is possible, but more often a slip."""
     time = patients["time_months"]
+    if "age_years" in patients:
+        oldest = patients["age_years"] + time / 12
+        for row in patients.index[oldest > _OLDEST_YEARS]:
+            problem = f"the patient would be {oldest[row]:.0f} years old at the end of follow-up"
+            yield "error", row, "time_months", problem, "correct the age or the time"
     if len(time) > 1 and (time == 0).all():
         problem = "every follow-up time is 0: is this the right column?"
         action = "kept as 0 months; there is nothing to analyse"

@@ -356,10 +356,8 @@ def _reasons(plan, inputs, hashes, root):
     reasons += [f"{path} is gone" for path in was if path not in inputs]
     reasons += [f"{path} changed" for path in inputs if was.get(path, inputs[path]) != inputs[path]]
     for path, digest in record["outputs"].items():
-        if path not in hashes:
-            reasons.append(f"{path} is missing")
-        elif hashes[path] != digest:
-            reasons.append(f"{path} is not as it was built")
+        if hashes.get(path) != digest:
+            reasons.append(f"{path} is {'not as it was built' if path in hashes else 'missing'}")
     return reasons
 
 
@@ -438,8 +436,7 @@ def _record(plan, inputs, rendered, earlier, root):
 def _remove_orphans(root, stems, outcome):
     """Remove the reports of notebooks that are gone."""
     for path in sorted((root / CACHE).glob("*.json")):
-        record = _read_record(path.stem, root)
-        if path.stem not in stems and record is not None:
+        if path.stem not in stems and (record := _read_record(path.stem, root)) is not None:
             for output in record["outputs"]:
                 (root / output).unlink(missing_ok=True)
             path.unlink()
