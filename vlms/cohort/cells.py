@@ -40,14 +40,13 @@ _UNIT_WORDS = {
     "gy": "gy gray",
 }
 _UNIT_OF_WORD = {word: unit for unit, words in _UNIT_WORDS.items() for word in words.split()}
-_YES = frozenset("yes y true ja given".split())
-_NO = frozenset({*"no n false nein none".split(), "not given"})
-_TREATMENTS = frozenset(
-    "adjuvant neoadjuvant palliative primary postoperative preoperative intraoperative"
-    " definitive".split()
-) | {"neo adjuvant"}
-_GRADES = {"1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
-_GRADES |= {"low": 1, "intermediate": 2, "high": 3}
+_YES = set("yes y true ja given".split())
+_NO = {*"no n false nein none".split(), "not given"}
+_TREATMENTS = set(
+    "adjuvant,neoadjuvant,neo adjuvant,palliative,primary,postoperative,preoperative"
+    ",intraoperative,definitive".split(",")
+)
+_GRADES = {word: 1 + k % 3 for k, word in enumerate("1 2 3 i ii iii low intermediate high".split())}
 _HIGHEST = {"T": 4, "N": 1, "M": 1}  # of soft tissue sarcomas
 _STATUSES = {
     "alive": "alive, living, alive with disease, alive without disease, ned, awd, aned,"

@@ -136,17 +136,7 @@ class Check:
 
 
 def check_cohort(path, codebook=None, *, encoding=None) -> Check:
-    """Check a table, without computing anything from it.
-
-    Parameters
-    ----------
-    path, codebook, encoding
-        As `vlms.cohort.read_cohort` takes them.
-
-    Returns
-    -------
-    Check
-        Never raises for what is in the file.
+    """Check a table as `read_cohort` reads it; what is in the file never raises.
 
     Examples
     --------

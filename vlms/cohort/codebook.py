@@ -122,17 +122,10 @@ def read_codebook(path) -> list[Column]:
 
 
 def write_template(path) -> tuple[Path, Path]:
-    """Write an empty table with the canonical header, and beside it a filled example.
+    """Write an empty table with the canonical header, and beside it a filled "-example".
 
-    Parameters
-    ----------
-    path : str or pathlib.Path
-        Where the empty table goes; the example gets "-example" in its name.
-
-    Raises
-    ------
-    FileExistsError, FileNotFoundError
-        If either file exists, or the folder does not; then nothing is written.
+    Raises FileExistsError or FileNotFoundError, and writes nothing, if either file exists or the
+    folder does not.
     """
     empty = Path(path)
     if not empty.name or not empty.parent.is_dir():
@@ -151,16 +144,6 @@ def draft_codebook(path, *, encoding=None) -> pd.DataFrame:
 
     A column under a canonical header, or a well-known name for one, is mapped to it. A column
     that may be an outcome, and every code whose meaning is not plain, is left to be filled in.
-
-    Parameters
-    ----------
-    path, encoding
-        As for `vlms.cohort.read_cohort`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of a codebook; a row for each column of the table.
 
     Examples
     --------
@@ -186,7 +169,7 @@ def plan_columns(
     table: TextTable, book: list[Column], problems: Problems
 ) -> list[tuple[int, Column]]:
     """Decide what each printed column is; the place in the table and its use, in order."""
-    line = problems.header_line
+    line, there = problems.header_line, ", ".join(table.header)
     places = {plain_name(name): place for place, name in enumerate(table.header)}
     plan, claimed = [], {use.name for use in book}
     mapped = {plain_name(use.printed) for use in book}
@@ -195,8 +178,7 @@ def plan_columns(
             plan.append((places[key], use))
             continue
         problem = f"the codebook names a column “{use.printed}” that the table does not have"
-        remedy = f"the table has {', '.join(table.header)}"
-        problems.error(problem, remedy, line=line, column=use.name)
+        problems.error(problem, f"the table has {there}", line=line, column=use.name)
     for key, place in places.items():
         if key not in mapped and (key in CANONICAL or key in claimed):
             if key in claimed:
@@ -212,7 +194,6 @@ def plan_columns(
         plan += [(places["tnm"], replace(CANONICAL[name], printed=printed)) for name in stages]
     for name in (name for name in REQUIRED if name not in named):
         problem = f"no column {name} ({CANONICAL[name].description})"
-        there = ", ".join(table.header)
         remedy = f"rename a column, or map it in a codebook; the table has {there}"
         problems.error(problem, remedy, line=line, column=name)
     for name in (use.name for _, use in plan if use.name not in CANONICAL):

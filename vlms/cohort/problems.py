@@ -93,16 +93,7 @@ class Kind(NamedTuple):
 
 
 def by_kind(found: pd.DataFrame) -> list[Kind]:
-    """Group problems, or issues, by column and kind, in the order of their first lines.
-
-    Examples
-    --------
-    >>> problems = Problems("my.csv")
-    >>> for line, time in [(2, 30), (5, 41)]:
-    ...     problems.warn(f"after the end of follow-up at {time} months", "kept", line=line)
-    >>> by_kind(problems.issues())[0].where
-    'lines 2 and 5'
-    """
+    """Group problems, or issues, by column and kind, in the order of their first lines."""
     masked = found["problem"].astype(object).map(lambda text: _PARTICULAR.sub("…", text))
     kinds = []
     for (column, _), cells in found.groupby([found["column"], masked], sort=False):

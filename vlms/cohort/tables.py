@@ -71,23 +71,10 @@ class TextTable:
 
 
 def read_table(path, problems: Problems, *, wanted=(), encoding=None) -> TextTable:
-    """Read a delimited text file into columns of text.
+    """Read a delimited text file into columns of text, or raise `CohortError`.
 
-    Parameters
-    ----------
-    path : str or pathlib.Path
-        A plain file on this machine; an address on the network is refused.
-    problems : Problems
-        Takes up each row that has too few or too many fields; such rows are left out.
-    wanted : iterable of str
-        Names by which the header is recognised, as `plain_name` writes them.
-    encoding : str, optional
-        One of `ENCODINGS`; by default UTF-8, or UTF-16 if the file begins with its mark.
-
-    Raises
-    ------
-    CohortError
-        If the file cannot be opened, decoded or split at all.
+    The header is recognised by the names that are ``wanted``. ``problems`` takes up each row that
+    has too few or too many fields; such rows are left out.
     """
     try:
         with _open_plain(path, problems) as binary, uncollected():

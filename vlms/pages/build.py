@@ -110,25 +110,15 @@ def build(
     kind=None,
     force=False,
     jobs=None,
-    cell_seconds=CELL_SECONDS,
     progress=None,
+    cell_seconds=CELL_SECONDS,
 ):
-    """Build every report that is stale, and the index.
+    """Build every report that is stale, or of those the ones named or of a kind, and the index.
 
     Parameters
     ----------
-    root : path-like
-        The project's folder.
-    only : collection of str
-        Names of the reports to build; empty for all.
-    kind : str, optional
-        Build only reports of this kind: paper, overview, lesson or cohort.
-    force : bool
-        Build the fresh ones too.
     jobs : int, optional
         Reports at a time; by default one more than there are processors, as each waits at times.
-    cell_seconds : float
-        Time limit for a cell.
     progress : callable, optional
         Called with an event, the report's name and what belongs to it: ``stale`` (reasons),
         ``started`` (None), ``cell`` (number, how many), ``done`` (seconds), ``failed`` (message,
@@ -138,7 +128,6 @@ def build(
     ------
     BuildError
         When another build is running, the folder cannot be written, or a name is unknown.
-
     """
     root = Path(root).resolve()
     if not (root / "notebooks").is_dir():
@@ -178,15 +167,13 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
     Parameters
     ----------
     notebook : path-like
-        The notebook; it is not changed.
+        It is not changed.
     stem : str, optional
         Name of the report, by default that of the notebook.
     parameters : dict, optional
         Values for names that the cell tagged ``parameters`` assigns.
     inputs : dict of str to str, optional
         Path → SHA-256 of what the report was made from, for its colophon.
-    root : path-like
-        The project's folder.
     **running
         ``cell_seconds`` and ``on_cell``, as `vlms.pages.kernel.execute` takes them.
 
@@ -375,9 +362,8 @@ def _hash_files(root, sources=SOURCES):
 
 def _write_checksums(root, plans, hashes, outcome):
     """Write the checksums by which make sees that nothing changed, where all is fresh."""
-    checksums = root / CACHE / "checksums"
     if outcome.failed or len(outcome.fresh) + len(outcome.built) < len(plans):
-        checksums.unlink(missing_ok=True)
+        (root / CACHE / "checksums").unlink(missing_ok=True)
         return
     # What came in is as it was at the start: an edit made while we built must show as one.
     now = {path: digest for path, digest in hashes.items() if not path.startswith("reports/")}
