@@ -20,6 +20,7 @@ import click
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _flag = functools.partial(click.option, is_flag=True)
+_several = functools.partial(click.option, multiple=True)
 
 
 def _with(*options):
@@ -285,11 +286,11 @@ def codebook(path, output, encoding):
 )
 @click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
 @click.option("--reason", default="", help="Why a report much like an earlier one is released.")
-@click.option("--endpoint", multiple=True, help="Only this endpoint; may be repeated.")
-@click.option("--landmark", multiple=True, type=float, help="Month to read survival at; repeat.")
-@click.option("--group", multiple=True, help="Column whose groups are compared; may be repeated.")
-@click.option("--covariate", multiple=True, help="Column for a hazard ratio; may be repeated.")
-@click.option("--reference", multiple=True, metavar="COLUMN=LEVEL", help="Reference level.")
+@_several("--endpoint", "endpoints", help="Only this endpoint; may be repeated.")
+@_several("--landmark", "landmark_months", type=float, help="Month to read survival at; repeat.")
+@_several("--group", "group_variables", help="Column whose groups are compared; may be repeated.")
+@_several("--covariate", "covariates", help="Column for a hazard ratio; may be repeated.")
+@_several("--reference", metavar="COLUMN=LEVEL", help="Reference level.")
 @click.option("--interval", default="log-log", show_default=True, help="Scale of the intervals.")
 @click.option("--output", default="reports", show_default=True, help="Folder to write to.")
 def report(path, output, name, reason, encoding, **given):
@@ -319,22 +320,17 @@ def report(path, output, name, reason, encoding, **given):
         _say("Disclosure is full: do not share this report.")
 
 
-def _study_parameters(*, endpoint, landmark, group, covariate, reference, **single):
+def _study_parameters(reference, **given):
     """The notebook's parameters, as lists and a dict."""
     references = {}
     for pair in reference:
-        column, equals, level = pair.partition("=")
-        if not equals or not column or not level:
+        column, _, level = pair.partition("=")
+        if not column or not level:
             raise click.BadParameter(f"{pair!r}: write column=level", param_hint="--reference")
         references[column] = level
-    return {
-        **single,
-        "endpoints": list(endpoint),
-        "group_variables": list(group),
-        "covariates": list(covariate),
-        "landmark_months": list(landmark) or [12, 36, 60],
-        "reference_levels": references,
-    }
+    given = {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
+    given["landmark_months"] = given["landmark_months"] or [12, 36, 60]
+    return {**given, "reference_levels": references}
 
 
 # --- Can these printed statistics be true? --------------------------------------------------------

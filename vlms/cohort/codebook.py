@@ -32,8 +32,6 @@ CODEBOOK_COLUMNS = "printed name parser unit levels missing label description".s
 _MOST_LEVELS = 12
 # Made up; one death of each kind, one recurrence of each kind, and cells left blank.
 _EXAMPLE = """\
-patient_id,age_years,sex,site,vessel,size_cm,t_stage,n_stage,m_stage,grade,margin,radiotherapy,\
-chemotherapy,time_months,status,local_recurrence_months,distant_recurrence_months
 A01,61,f,thigh,femoral vein,9 x 6 x 4,T2,N0,M0,3,R1,yes,no,28,dead_of_disease,12,20
 A02,54,m,lower leg,great saphenous vein,4.5,T1,N0,M0,2,R0,no,no,64.5,alive,,
 A03,77,f,retroperitoneum,inferior vena cava,,,,M0,1,R0,no,no,41,dead_other,,
@@ -45,55 +43,42 @@ _LIKE_AN_OUTCOME = re.compile(
 )
 _DECIMAL_COMMA = re.compile(r"[0-9]*,[0-9]+")
 
-# name | how its cells are read | label | what it means | whether it is an outcome, required
+# name | parser | label | what it means | whether it is an outcome, required | what others call it,
+# as `plain_name` writes it
 _TABLE = """
-patient_id    | parse_identifier | Patient      | identifier, one row a patient | outcome required
-age_years     | parse_age     | Age (years)     | age at diagnosis, in years |
-sex           | parse_sex     | Sex             | f or m |
-site          | parse_text    | Site            | where the tumour grew |
-vessel        | parse_text    | Vessel          | the vessel it arose from |
-size_cm       | parse_size    | Size (cm)       | largest diameter, in cm |
-t_stage       | parse_t_stage | T               | T1, T2, … at diagnosis |
-n_stage       | parse_n_stage | N               | N0 or N1 at diagnosis |
-m_stage       | parse_m_stage | M               | M0 or M1 at diagnosis |
-grade         | parse_grade   | Grade           | 1, 2 or 3 |
-margin        | parse_margin  | Margin          | R0, R1 or R2 |
-radiotherapy  | parse_yes_no  | Radiotherapy    | yes or no |
-chemotherapy  | parse_yes_no  | Chemotherapy    | yes or no |
-time_months   | parse_months  | Follow-up (months) | months from diagnosis or operation to death \
-or last contact | outcome required
-status        | parse_status  | Status          | alive, dead_of_disease or dead_other, at the end \
-of time_months | outcome required
-local_recurrence_months | parse_months | Local recurrence (months) | months to local recurrence; \
-blank if none was seen | outcome
-distant_recurrence_months | parse_months | Distant recurrence (months) | months to distant \
-recurrence; blank if none was seen | outcome
+patient_id | identifier | Patient | identifier, one row a patient | outcome required |
+age_years | age | Age (years) | age at diagnosis, in years || age alter age_at_diagnosis \
+age_at_diagnosis_years alter_jahre
+sex | sex | Sex | f or m || gender geschlecht sexe
+site | text | Site | where the tumour grew || location localisation localization lokalisation \
+anatomic_site
+vessel | text | Vessel | the vessel it arose from || affected_vessel gefass vein
+size_cm | size | Size (cm) | largest diameter, in cm || size tumor_size tumour_size tumor_size_cm \
+tumour_size_cm
+t_stage | t_stage | T | T1, T2, … at diagnosis || t pt t_category
+n_stage | n_stage | N | N0 or N1 at diagnosis || n pn n_category
+m_stage | m_stage | M | M0 or M1 at diagnosis || m m_category
+grade | grade | Grade | 1, 2 or 3 || grading fnclcc g grade_fnclcc
+margin | margin | Margin | R0, R1 or R2 || margins resection_margin r r_status resection
+radiotherapy | yes_no | Radiotherapy | yes or no || rt radiation radiatio bestrahlung
+chemotherapy | yes_no | Chemotherapy | yes or no || ctx chemo chemotherapie
+time_months | months | Follow-up (months) | months from diagnosis or operation to death or last \
+contact | outcome required |
+status | status | Status | alive, dead_of_disease or dead_other, at the end of time_months | \
+outcome required |
+local_recurrence_months | months | Local recurrence (months) | months to local recurrence; blank \
+if none was seen | outcome |
+distant_recurrence_months | months | Distant recurrence (months) | months to distant recurrence; \
+blank if none was seen | outcome |
 """
-CANONICAL = {
-    name: Column(name, *about, outcome="outcome" in flags, required="required" in flags)
-    for name, *about, flags in (map(str.strip, row.split("|")) for row in _TABLE.split("\n") if row)
-}
+CANONICAL, _SYNONYMS = {}, {}
+for _row in _TABLE.strip().split("\n"):
+    _name, _parser, _label, _meaning, _flags, _others = map(str.strip, _row.split("|"))
+    _is = {flag: flag in _flags for flag in ("outcome", "required")}
+    CANONICAL[_name] = Column(_name, f"parse_{_parser}", _label, _meaning, **_is)
+    _SYNONYMS |= dict.fromkeys(_others.split(), _name)
 REQUIRED = tuple(name for name, column in CANONICAL.items() if column.required)
 OUTCOMES = tuple(name for name, column in CANONICAL.items() if column.outcome)
-# What others call them, as `plain_name` writes it.
-_SYNONYMS = {
-    synonym: name
-    for name, synonyms in {
-        "age_years": "age alter age_at_diagnosis age_at_diagnosis_years alter_jahre",
-        "sex": "gender geschlecht sexe",
-        "site": "location localisation localization lokalisation anatomic_site",
-        "vessel": "affected_vessel gefass vein",
-        "size_cm": "size tumor_size tumour_size tumor_size_cm tumour_size_cm",
-        "t_stage": "t pt t_category",
-        "n_stage": "n pn n_category",
-        "m_stage": "m m_category",
-        "grade": "grading fnclcc g grade_fnclcc",
-        "margin": "margins resection_margin r r_status resection",
-        "radiotherapy": "rt radiation radiatio bestrahlung",
-        "chemotherapy": "ctx chemo chemotherapie",
-    }.items()
-    for synonym in synonyms.split()
-}
 
 
 def read_codebook(path) -> list[Column]:
@@ -134,8 +119,9 @@ def write_template(path) -> tuple[Path, Path]:
     for target in (empty, example):
         if target.exists() or target.is_symlink():
             raise FileExistsError(f"{target} exists already; name another file, or remove it")
-    empty.write_text(_EXAMPLE.splitlines()[0] + "\n", encoding="utf-8")
-    example.write_text(_EXAMPLE, encoding="utf-8")
+    header = ",".join(CANONICAL) + "\n"
+    empty.write_text(header, encoding="utf-8")
+    example.write_text(header + _EXAMPLE, encoding="utf-8")
     return empty, example
 
 
