@@ -520,9 +520,10 @@ def test_columns_that_a_codebook_leaves_out_are_read_as_without_it(read):
     assert patients["note"].tolist() == ["x"]
 
 
-def test_a_codebook_and_a_header_cannot_both_claim_a_column(refused):
-    table = "patient_id,time_months,status,vital\nP1,3,alive,alive\n"
-    assert "both this column and" in refused(table, "printed,name\nvital,status\n")
+@pytest.mark.parametrize("claimed", ["status", "mitoses"])
+def test_a_codebook_and_a_header_cannot_both_claim_a_column(refused, claimed):
+    table = "patient_id,time_months,status,mitoses,vital\nP1,3,alive,2,alive\n"
+    assert "both this column and" in refused(table, f"printed,name\nvital,{claimed}\n")
 
 
 # The project's own tables

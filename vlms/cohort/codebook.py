@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vlms.cohort.cells import PARSERS, UNITS, CellError, Column, dangers, tidy
+from vlms.cohort.cells import PARSERS, UNITS, CellError, Column, dangers, read_cells, tidy
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, TextTable, plain_name, read_table
 
@@ -171,7 +171,8 @@ def plan_columns(
                 problem = f"both this column and, by the codebook, another is {key}"
                 remedy = "name this column in the codebook, or in the table differently"
                 problems.error(problem, remedy, line=line, column=key)
-            plan.append((place, replace(CANONICAL[key], printed=table.header[place])))
+            use = CANONICAL.get(key, Column(key))
+            plan.append((place, replace(use, printed=table.header[place])))
             mapped.add(key)
     named = {use.name for _, use in plan}
     if "tnm" in places and "tnm" not in mapped:
@@ -301,13 +302,10 @@ def _levels(texts: list[str]) -> str:
 
 def _warn_of_likeness(key: str, named: set, problems: Problems):
     """Refuse what is nearly a recurrence column, for its events would be lost; warn of others."""
-    likeness = {
-        name: 1
-        if key.startswith(name + "_")
-        else difflib.SequenceMatcher(None, key[:60], name).ratio()
-        for name in CANONICAL
-        if name not in named
-    }
+    absent = [name for name in CANONICAL if name not in named]
+    ratios = (difflib.SequenceMatcher(None, key[:60], name).ratio() for name in absent)
+    likeness = dict(zip(absent, ratios, strict=True))
+    likeness |= dict.fromkeys((name for name in absent if key.startswith(name + "_")), 1)
     name = max(likeness, key=likeness.get, default=None)
     where = {"line": problems.header_line, "column": key}
     if name in OUTCOMES and name not in REQUIRED and likeness[name] >= 0.8:
@@ -326,12 +324,9 @@ def _further(column: TextColumn, printed: str, marks: dict, problems: Problems) 
     cells = [text for text in column.texts if tidy(text).strip("-")]
     if any(re.match(r"0[0-9]", text.strip()) for text in cells):  # "007" is a code
         return as_text
-    numbers = words = 0
-    for text in cells:
-        try:
-            numbers += as_number.clean(text).value is not None
-        except CellError:
-            words += 1
+    values, said = read_cells(cells, as_number)
+    words = any(severity == "error" for severity, *_ in said.values())
+    numbers = sum(value is not None for value in values)
     if numbers and not words:
         return as_number
     if numbers > max(2, len(cells) / 2):

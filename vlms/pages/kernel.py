@@ -312,23 +312,17 @@ def _declared_parameters(notebook):
 def _check_parameters(declared, parameters, name):
     """Refuse a parameter that the notebook does not declare or whose default has another type."""
     if parameters and declared is None:
-        raise RenderError(
-            f"{name} has no cell tagged 'parameters', so it takes none; given: "
-            f"{', '.join(parameters)}."
-        )
-    unknown = [given for given in parameters if given not in declared]
-    if unknown:
-        raise RenderError(
-            f"{name} has no parameter {', '.join(map(repr, unknown))}; it declares "
-            f"{', '.join(declared) or 'none'}."
-        )
+        none = f"{name} has no cell tagged 'parameters', so it takes none"
+        raise RenderError(f"{none}; given: {', '.join(parameters)}.")
+    if unknown := ", ".join(repr(given) for given in parameters if given not in declared):
+        there = ", ".join(declared) or "none"
+        raise RenderError(f"{name} has no parameter {unknown}; it declares {there}.")
     for given, value in parameters.items():
         default = declared[given]
         if not _same_type(value, default):
-            raise RenderError(
-                f"{name}: parameter {given} must be {type(default).__name__}, as in "
-                f"{given} = {default!r}; found {value!r} ({type(value).__name__})."
-            )
+            wanted, found = type(default).__name__, f"{value!r} ({type(value).__name__})"
+            like = f"must be {wanted}, as in {given} = {default!r}; found {found}"
+            raise RenderError(f"{name}: parameter {given} {like}.")
 
 
 def _same_type(value, default):
