@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from report_project import CLAIMS, Project, code, notebook, paper, prose, simple
 
-from vlms.pages import BuildError, build, status
+from vlms.pages import BuildError, build, status, write_index
 
 # The line in the Makefile by which a no-op costs what make costs.
 SHELL = (
@@ -78,18 +78,14 @@ def test_a_changed_file_makes_stale_what_depends_on_it_and_is_named(project, pat
     assert status(project.root) == FRESH
 
 
-def test_a_new_and_a_lost_input_are_named(project):
+def test_new_and_lost_inputs_and_harmed_and_lost_pages_are_named(project):
     project.file("data/one/readings.csv", "id\n")
-    (project.root / "data/one/patients.csv").unlink()
-    new, gone = "data/one/readings.csv is new", "data/one/patients.csv is gone"
-    assert status(project.root)["one"] == [new, gone]
-
-
-def test_a_page_that_is_not_as_it_was_built_is_stale(project):
     project.file("reports/one.html", "<html>half")
-    (project.root / "reports/two.html").unlink()
+    for lost in ("data/one/patients.csv", "reports/two.html"):
+        (project.root / lost).unlink()
+    new, gone = "data/one/readings.csv is new", "data/one/patients.csv is gone"
     harmed, lost = "reports/one.html is not as it was built", "reports/two.html is missing"
-    assert status(project.root) == {"one": [harmed], "two": [lost]}
+    assert status(project.root) == {"one": [new, gone, harmed], "two": [lost]}
 
 
 def test_make_sees_what_the_build_saw(project):
@@ -119,8 +115,11 @@ def test_only_the_stale_report_is_built_and_a_lost_notebook_takes_its_report(pro
 def test_what_cannot_be_built_is_refused(project, tmp_path):
     with pytest.raises(BuildError, match="No report three; there are one, two"):
         build(project.root, only=["three"])
+    (tmp_path / "empty").mkdir()
     with pytest.raises(BuildError, match="has no folder notebooks/"):
-        build(tmp_path)
+        build(tmp_path / "empty")
+    write_index(tmp_path / "empty")
+    assert (tmp_path / "empty/reports/index.html").exists()
 
 
 @pytest.mark.slow

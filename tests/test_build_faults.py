@@ -181,21 +181,13 @@ def test_control_c_stops_at_once_and_leaves_nothing(endless, tee):
 
 
 def test_earlier_output_that_was_harmed_is_built_again(project):
-    stems = ["cut", "missing", "record"]
-    for stem in stems:
-        project.write(stem, simple())
     project.run("build")
-    reports = project.root / "reports"
-    (reports / "cut.html").write_text("<html>half", encoding="utf-8")
-    (reports / "missing.html").unlink()
-    (reports / ".cache/record.json").write_bytes(b"\xff\xfe\x00")
-    (reports / "index.html").write_bytes(b"\xff\xfe\x00")
+    for name in (".cache/a.json", "index.html", "a.html"):
+        (project.root / "reports" / name).write_bytes(b"\xff\xfe\x00")
     done = project.run("build")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "cut: to build: reports/cut.html is not as it was built" in done.stdout
-    assert "missing: to build: reports/missing.html is missing" in done.stdout
-    assert "record: to build: never built" in done.stdout
-    assert [stem for stem in stems if "first edition 36" not in project.report(stem)] == []
+    assert "a: to build: never built" in done.stdout
+    assert "first edition 36" in project.report("a")
     assert "A report" in project.report("index")
 
 

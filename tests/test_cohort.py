@@ -122,12 +122,6 @@ def test_separators_and_the_decimal_mark_that_they_leave_free_are_recognised(
         assert cohort.issues.empty
 
 
-def test_a_quoted_decimal_comma_in_a_comma_file_is_listed(read):
-    cohort = read(GOOD.replace("18.5", '"18,5"'))
-    assert cohort.patients["time_months"][0] == 18.5
-    assert cohort.issues["problem"].tolist() == ["the comma is read as a decimal mark"]
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_unicode_encodings_are_recognised_by_their_mark(read, encoding):
     table = GOOD.replace("thigh", "Oberschenkel größer")
@@ -260,6 +254,8 @@ def test_a_broken_file_is_refused_with_its_reason(refused, content, problem):
         (GOOD.replace("arm, left", "arm\nleft").replace("dead_other", '"dead_other'), 5),
         (PLAIN.replace("arm", '"arm\nleft"').replace("dead_of", '"dead_of'), 4),
         (PLAIN.replace("thigh", '"thigh', 1) + 'P4,60,"arm",3,alive,\n', 2),
+        # which takes in the row that follows, and is as wide as the header all the same
+        ('patient_id,site,time_months,status\nP1,"leg,18,alive\nP2,arm",20,alive\n', 2),
     ],
 )
 def test_a_quotation_mark_left_open_is_reported_where_it_opens(read, table, line):
@@ -268,53 +264,25 @@ def test_a_quotation_mark_left_open_is_reported_where_it_opens(read, table, line
     assert error.value.problems["line"].tolist() == [line]
 
 
-def test_rows_swallowed_by_a_quotation_mark_are_refused_where_it_opens(read):
-    table = 'patient_id,site,time_months,status\nP1,"leg,18,alive\nP2,arm",20,alive\n'
-    with pytest.raises(CohortError, match="line 2.* as if it held other rows"):
-        read(table)
-
-
-@pytest.mark.parametrize(
-    "name", ["local_recurrence", "local_recurence_months", "Local recurrence month"]
-)
-def test_a_header_that_is_nearly_a_recurrence_is_refused_lest_its_events_be_lost(refused, name):
-    assert "not quite local_recurrence_months" in refused(
-        GOOD.replace("local_recurrence_months", name)
-    )
-
-
-def test_a_header_that_may_be_an_outcome_is_listed(listed):
-    assert "may be an outcome" in listed(GOOD.replace("site", "relapse"))
-
-
-@pytest.mark.parametrize("name", ["size_cm (mm)", "age_years (months)"])
-def test_a_header_with_another_unit_is_listed_and_not_taken_for_the_canonical_one(read, name):
-    cohort = read(f"patient_id,time_months,status,{name}\nP1,12,dead_other,50\n")
-    assert cohort.issues["problem"].str.startswith("not quite").tolist() == [True]
-    assert list(cohort.patients)[3:] == [name]
-
-
 # What is no file
 
 
-@pytest.mark.parametrize("path", ["https://example.org/x.csv", "HTTP://x", "s3://b/x", "file:///e"])
-def test_an_address_is_never_fetched(path):
-    with pytest.raises(CohortError, match="never fetched"):
-        read_cohort(path)
-
-
-@pytest.mark.parametrize("path", ["", "a\0b", None, 5, "x" * 5000, "/no/such/file.csv", "\ud800"])
-def test_a_path_that_is_none_is_refused(path):
-    with pytest.raises(CohortError):
-        read_cohort(path)
-
-
-def test_a_folder_a_device_and_a_link_to_itself_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        *[(f"{address}://e/x.csv", "never fetched") for address in ("https", "HTTP", "s3", "file")],
+        *[(path, "") for path in ("", "a\0b", None, 5, "x" * 5000, "/no/such/file.csv", "\ud800")],
+        ("/", "a folder"),
+        ("endless.csv", "device"),
+        ("loop.csv", "cannot be"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, monkeypatch, path, problem):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "endless.csv").symlink_to("/dev/zero")
-    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
-    for path, problem in [("", "a folder"), ("endless.csv", "device"), ("loop.csv", "cannot be")]:
-        with pytest.raises(CohortError, match=problem):
-            read_cohort(tmp_path / path)
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    with pytest.raises(CohortError, match=problem or None):
+        read_cohort(path)
 
 
 def test_a_link_to_a_table_is_followed(tmp_path):
@@ -385,25 +353,82 @@ def test_the_message_quotes_each_kind_of_problem_with_its_first_line(read):
     assert f"{where}: 40 cells hold “-3” a time below 0; write the time" in message
     with pytest.raises(CohortError, match="line 2, patient P1, column time_months: “-3” a time"):
         read(HEADER + "P1,-3,alive,\n")
-
-
-def test_a_problem_of_the_header_names_its_line(read):
-    with pytest.raises(CohortError) as error:
+    with pytest.raises(CohortError, match="line 2, column status: no column status"):
         read("sep=,\n" + GOOD.replace("status", "vital"))
-    assert error.value.problems["line"].tolist() == [2]
 
 
 # Cells against each other
 
 
-@pytest.mark.parametrize("other", ["P1", "p1", " P1", "P 1", "P1\u200b", "'P1"])
-def test_a_repeated_patient_is_refused(refused, other):
-    assert "same patient" in refused(with_cell("patient_id", other))
+RECURRENCE = "local_recurrence_months"
+SHORT = "patient_id,time_months,status"
+DAYS = [18, 30, 12, 60, 7, 21, 39, 45, 540]
+ALIKE = "66,thigh,18.5,dead_other,\n"
 
 
-def test_a_letter_composed_in_two_ways_is_the_same_patient(refused):
-    table = HEADER + "Mu\u0308ller,3,dead_other,\nM\u00fcller,4,alive,\n"
-    assert "same patient" in refused(table)
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        *[
+            (with_cell("patient_id", other), "same patient")
+            for other in ("P1", "p1", " P1", "P 1", "P1\u200b", "'P1")
+        ],
+        (HEADER + "Mu\u0308ller,3,dead_other,\nM\u00fcller,4,alive,\n", "same patient"),
+        (with_cell(RECURRENCE, "30.1"), "after the end of follow-up"),
+        (with_cell(RECURRENCE, "0"), "code for none"),
+        (with_cell(RECURRENCE, "0.0"), "code for none"),
+        (follow_up(DAYS), "days among months"),
+        # 70 + 600 / 12 = 120 years
+        (f"{SHORT},age_years\nP1,600,alive,70\n", "120 years old"),
+        (f"{SHORT},tnm,m_stage\nP1,3,alive,T2 N0 M1,M0\n", "gives M0 for m_stage, this one M1"),
+        (f"{SHORT},t_stage,m_stage\nP1,3,alive,T2 N0 M1,M0\n", "says M1, but m_stage is M0"),
+        ("patient_id;time_months;status;size_cm\nP1;1.234;alive;8,5\n", "thousands"),
+        *[
+            (GOOD.replace(RECURRENCE, name), "not quite local_recurrence_months")
+            for name in ("local_recurrence", "local_recurence_months", "Local recurrence month")
+        ],
+    ],
+)
+def test_what_cannot_be_true_together_is_refused(refused, table, problem):
+    assert problem in refused(table)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        (GOOD.replace("18.5", '"18,5"'), "the comma is read as a decimal mark"),
+        (GOOD.replace("site", "relapse"), "may be an outcome"),
+        (f"{SHORT},size_cm (mm)\nP1,12,dead_other,50\n", "not quite size_cm"),
+        (f"{SHORT},age_years (months)\nP1,12,dead_other,50\n", "not quite age_years"),
+        (with_cell(RECURRENCE, "30"), "on the day of death"),
+        (with_cell(RECURRENCE, "1"), "nothing but 1"),
+        (follow_up([540, 300, 420, 600, 700, 210]), "are they in days"),
+        (follow_up([241, 12]), "more than 20 years"),
+        (follow_up([0, 12]), "no follow-up at all"),
+        (follow_up([0, 0]), "every follow-up time is 0"),
+        (follow_up([3, 4]), "every patient is alive"),
+        (
+            with_cell("m_stage", "M1").replace("P2,30,dead_of_disease,12,", "P2,30,alive,12,20"),
+            "M1 at diagnosis",
+        ),
+        (f"{SHORT},t_stage,m_stage\nP1,3,alive,T2 N0 M1,M1\n", "says N0 too"),
+        (f"{GOOD.splitlines()[0]}\nP1,{ALIKE}P2,{ALIKE}", "as an earlier patient"),
+    ],
+)
+def test_what_is_possible_but_unlikely_is_listed(listed, table, problem):
+    assert problem in listed(table)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        (with_cell(RECURRENCE, "30").replace("dead_of_disease", "alive"), "day of death"),
+        (follow_up([0, 12]), "every follow-up time"),
+        (follow_up([240, 12]), "more than 20 years"),
+    ],
+)
+def test_what_is_only_near_the_unlikely_is_not_listed(listed, table, problem):
+    assert problem not in listed(table)
 
 
 @pytest.mark.parametrize(
@@ -417,85 +442,9 @@ def test_identifiers_that_differ_in_how_their_number_is_written_are_listed(read,
     assert issues["problem"].str.contains("same number").all()
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [("30.1", "after the end of follow-up"), ("0", "code for none"), ("0.0", "code for none")],
-)
-def test_a_recurrence_lies_within_the_follow_up(refused, text, problem):
-    assert problem in refused(with_cell("local_recurrence_months", text))
-
-
-def test_a_recurrence_on_the_day_of_death_is_listed_and_of_last_contact_is_not(read):
-    cohort = read(with_cell("local_recurrence_months", "30"))
-    assert cohort.patients["local_recurrence_months"][1] == 30
-    assert cohort.issues["problem"].tolist() == [
-        "a recurrence on the day of death; or is this the time of death?"
-    ]
-    table = with_cell("local_recurrence_months", "30").replace("dead_of_disease", "alive")
-    assert read(table).issues.empty
-
-
-def test_a_recurrence_column_of_ones_is_listed(listed):
-    assert "nothing but 1" in listed(with_cell("local_recurrence_months", "1"))
-
-
-def test_days_among_months_are_refused(refused):
-    times = [18, 30, 12, 60, 7, 21, 39, 45, 540]
-    assert "days among months" in refused(follow_up(times))
-
-
-@pytest.mark.parametrize(
-    ("times", "problem"),
-    [
-        ([540, 300, 420, 600, 700, 210], "are they in days"),
-        ([241, 12], "more than 20 years"),
-        ([0, 12], "no follow-up at all"),
-        ([0, 0], "every follow-up time is 0"),
-        ([3, 4], "every patient is alive"),
-    ],
-)
-def test_times_that_are_unlikely_are_listed(listed, times, problem):
-    assert problem in listed(follow_up(times))
-
-
-def test_one_patient_of_several_without_follow_up_is_not_told_as_all(listed):
-    assert "every follow-up time" not in listed(follow_up([0, 12]))
-    assert "more than 20 years" not in listed(follow_up([240, 12]))
-
-
-def test_a_follow_up_beyond_a_human_life_is_refused(refused):
-    # 70 + 600 / 12 = 120 years
-    table = "patient_id,age_years,time_months,status\nP1,70,600,alive\n"
-    assert "120 years old" in refused(table)
-
-
-def test_a_first_metastasis_after_m1_is_listed(listed):
-    table = with_cell("m_stage", "M1").replace("P2,30,dead_of_disease,12,", "P2,30,alive,12,20")
-    assert "M1 at diagnosis" in listed(table)
-
-
-def test_a_tnm_column_fills_the_stages_that_have_no_column(read, refused):
-    table = "patient_id,time_months,status,TNM\nP1,3,dead_other,T2 N0 M1 G3\n"
-    stages = read(table).patients.loc[0, ["t_stage", "n_stage", "m_stage", "grade"]]
-    assert stages.tolist() == ["T2", "N0", "M1", 3]
-    table = "patient_id,time_months,status,tnm,m_stage\nP1,3,alive,T2 N0 M1,M0\n"
-    assert "gives M0 for m_stage, this one M1" in refused(table)
-
-
-def test_a_whole_tnm_in_the_column_of_one_stage_must_agree_with_the_others(refused, listed):
-    table = "patient_id,time_months,status,t_stage,m_stage\nP1,3,alive,T2 N0 M1,{}\n"
-    assert "says M1, but m_stage is M0" in refused(table.format("M0"))
-    assert "says N0 too" in listed(table.format("M1"))
-
-
-def test_patients_alike_in_everything_are_listed(listed):
-    row = "66,thigh,18.5,dead_other,\n"
-    assert "as an earlier patient" in listed(GOOD.splitlines()[0] + f"\nP1,{row}P2,{row}")
-
-
-def test_a_point_that_may_mark_thousands_is_refused_beside_decimal_commas(refused):
-    table = "patient_id;time_months;status;size_cm\nP1;1.234;alive;8,5\n"
-    assert "thousands" in refused(table)
+def test_a_tnm_column_fills_the_stages_that_have_no_column(read):
+    stages = read(f"{SHORT},TNM\nP1,3,dead_other,T2 N0 M1 G3\n").patients.iloc[0]
+    assert stages[["t_stage", "n_stage", "m_stage", "grade"]].tolist() == ["T2", "N0", "M1", 3]
 
 
 # Codebooks
@@ -519,11 +468,10 @@ def test_a_codebook_maps_columns_codes_and_units(read):
     labels = cohort.columns.set_index("name")["label"]
     assert (labels["age_years"], labels["status"]) == ("Age", "Status")
     assert cohort.issues.empty
-
-
-def test_a_recurrence_that_a_codebook_misspells_is_listed(listed):
-    book = BOOK.replace("local_recurrence_months,", "local_recurence_months,parse_months")
-    assert listed(FOREIGN, book) == "not quite local_recurrence_months"
+    doubted = FOREIGN.replace("365,25", "700").replace("540", "1.095")
+    assert "decimal mark" in read(doubted, BOOK).issues["problem"].item()
+    misspelt = BOOK.replace("local_recurrence_months,", "local_recurence_months,parse_months")
+    assert read(FOREIGN, misspelt).issues["problem"].item() == "not quite local_recurrence_months"
 
 
 def test_a_recurrence_that_only_one_of_two_columns_gives_is_listed(read):
@@ -532,12 +480,6 @@ def test_a_recurrence_that_only_one_of_two_columns_gives_is_listed(read):
     assert cohort.issues["raw"].tolist() == ["487"]
     # 487 days of 30.4375 days a month
     assert cohort.patients["local_recurrence_months"][0] == pytest.approx(16)
-
-
-def test_a_point_that_may_mark_thousands_is_listed_where_a_comma_could_mark_decimals(read):
-    cohort = read(FOREIGN.replace("365,25", "700").replace("540", "1.095"), BOOK)
-    assert cohort.issues["raw"].tolist() == ["1.095"]
-    assert "decimal mark" in cohort.issues["problem"][0]
 
 
 @pytest.mark.parametrize(
@@ -578,9 +520,10 @@ def test_columns_that_a_codebook_leaves_out_are_read_as_without_it(read):
     assert patients["note"].tolist() == ["x"]
 
 
-def test_a_codebook_and_a_header_cannot_both_claim_a_column(refused):
-    table = "patient_id,time_months,status,vital\nP1,3,alive,alive\n"
-    assert "both this column and" in refused(table, "printed,name\nvital,status\n")
+@pytest.mark.parametrize("claimed", ["status", "mitoses"])
+def test_a_codebook_and_a_header_cannot_both_claim_a_column(refused, claimed):
+    table = "patient_id,time_months,status,mitoses,vital\nP1,3,alive,2,alive\n"
+    assert "both this column and" in refused(table, f"printed,name\nvital,{claimed}\n")
 
 
 # The project's own tables

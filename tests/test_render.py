@@ -76,10 +76,17 @@ def test_a_run_gives_page_verdicts_and_tables(rendered):
     assert rendered.about["title"] == "Twelve"
 
 
-def test_the_parameters_given_reach_the_notebook_and_the_colophon(page):
-    assert "Survival to month 24." in page
-    assert "month = 24" in re.sub("<[^>]+>", "", page)
-    assert "name = &#39;x&#39;" in page
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Survival to month 24.",
+        "month = 24",
+        "name = 'x'",
+        '<img class="plot" alt="Figure without a description"',  # drawn the plain way
+    ],
+)
+def test_parameters_and_plain_figures_reach_the_page(page, text):
+    assert text in html.unescape(re.sub("</?(?!img)[^>]+>", "", page))
 
 
 def test_the_versions_are_those_of_what_the_run_imported(page):
@@ -121,10 +128,6 @@ def test_the_card_carries_its_figure_and_stays_off_the_page(rendered, page):
     assert "Card for the index page" not in page
 
 
-def test_a_figure_drawn_the_plain_way_does_not_vanish(page):
-    assert '<img class="plot" alt="Figure without a description"' in page
-
-
 def test_every_internal_link_resolves_and_no_id_is_given_twice(page):
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
@@ -146,7 +149,9 @@ def test_nothing_on_the_page_runs_or_is_fetched_but_its_own_style_and_script(pag
 def test_a_caption_makes_a_figure_of_the_image_of_its_cell():
     cell = shows(SVG, says("fig-km", "S < 1, see @tbl-n.", 'A "curve".'))
     cell.outputs[0].metadata = {"image/svg+xml": {"width": 320}}
-    found = page_of(prose("# T\n\n@fig-km"), cell, shows(TABLE, says("tbl-n", "Counts.", "")))
+    cells = [cell, shows(TABLE, says("tbl-n", "Counts.", "")), figure("fig-2")]
+    found = page_of(prose("# T\n\n@fig-km"), *cells)
+    assert re.findall('<span class="label">(.*?)\\.<', found) == ["Figure 1", "Table 1", "Figure 2"]
     assert (
         '<figure id="fig-km" class="vlms-figure"><img alt="A &quot;curve&quot;." src="data:image/'
         'svg+xml;base64,PHN2Zy8+" width="320"><figcaption><span class="label">Figure 1.</span> '
@@ -175,27 +180,13 @@ def test_the_label_of_a_caption_names_the_table():
         (shows(SVG, SVG, says("fig-km")), "cell 2, fig-km: the cell shows 2 images"),
         (shows(SVG, says("tbl-n")), "cell 2, tbl-n: the cell shows no table"),
         (shows(SVG, says("fig-km", alt=" ")), "cell 2, fig-km: no alt text"),
+        (figure("fig-a"), "Two figures or tables have the label 'fig-a'"),
+        (prose("See @fig-mk, not `@fig-code`."), "@fig-mk, which no cell shows. Shown: @fig-a."),
     ],
 )
-def test_a_caption_that_does_not_fit_its_cell_is_an_error(cell, message):
+def test_a_caption_or_reference_that_does_not_fit_is_an_error(cell, message):
     with pytest.raises(PageError, match=message):
-        page_of(prose("# T"), cell)
-
-
-def test_figures_and_tables_are_numbered_apart_in_reading_order():
-    found = page_of(shows(TABLE, says("tbl-a")), figure("fig-a"), figure("fig-b"))
-    labels = re.findall(r'figure id="(.*?)".*?class="label">(.*?)\.<', found, re.DOTALL)
-    assert labels == [("tbl-a", "Table 1"), ("fig-a", "Figure 1"), ("fig-b", "Figure 2")]
-
-
-def test_a_reference_to_nothing_is_an_error_that_lists_what_there_is():
-    with pytest.raises(PageError, match=r"@fig-mk, which no cell shows. Shown: @fig-km"):
-        page_of(prose("See @fig-mk, not `@fig-code`."), figure("fig-km"))
-
-
-def test_one_label_for_two_figures_is_an_error():
-    with pytest.raises(PageError, match="fig-km"):
-        page_of(figure("fig-km"), figure("fig-km"))
+        page_of(prose("# T"), cell, figure("fig-a"))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,13 @@ from pathlib import Path
 import click
 
 _HELP = {"help_option_names": ["-h", "--help"]}
+_flag = functools.partial(click.option, is_flag=True)
+_several = functools.partial(click.option, multiple=True)
+
+
+def _with(*options):
+    """One decorator for several, in the order in which the help is to show them."""
+    return lambda function: functools.reduce(lambda made, add: add(made), options[::-1], function)
 
 
 @click.group(context_settings=_HELP)
@@ -37,7 +44,7 @@ _CELL_SECONDS = click.option(
 @main.command()
 @click.argument("only", nargs=-1, metavar="[REPORT]...")
 @click.option("--kind", type=click.Choice(["paper", "overview", "lesson", "cohort"]))
-@click.option("--force", is_flag=True, help="Build the fresh ones too.")
+@_flag("--force", help="Build the fresh ones too.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Reports at a time.")
 @_CELL_SECONDS
 def build(**options):
@@ -97,10 +104,9 @@ def diff(base):
     """Say which verdicts, values and tables changed since commit BASE."""
     from vlms.pages import CompareError, compare_with, status
 
-    if stale := [stem for stem, reasons in status().items() if reasons]:
-        raise click.ClickException(
-            f"Not up to date: {', '.join(stale)}. Build the reports first (make reports)."
-        )
+    if stale := ", ".join(stem for stem, reasons in status().items() if reasons):
+        text = f"Not up to date: {stale}. Build the reports first (make reports)."
+        raise click.ClickException(text)
     try:
         changes = compare_with(base)
     except CompareError as error:
@@ -124,17 +130,12 @@ class _Progress:
     def __enter__(self):
         if sys.stdout.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
-            self._bars = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=30),
-                TextColumn("cell {task.completed:.0f} of {task.total:.0f}"),
-                TimeElapsedColumn(),
-                console=Console(highlight=False),
-                transient=True,
-                auto_refresh=False,
-            )
+            cells = "cell {task.completed:.0f} of {task.total:.0f}"
+            columns = "{task.description}", BarColumn(30), cells, TimeElapsedColumn()
+            drawn = {"transient": True, "auto_refresh": False}
+            self._bars = Progress(*columns, console=Console(highlight=False), **drawn)
             self._bars.start()
         return self
 
@@ -216,15 +217,17 @@ def _stop(text, code=1):
 
 # --- A cohort of one's own ------------------------------------------------------------------------
 
-_ENCODING = "latin-1 or cp1252, where the file is not Unicode."
+_TABLE = click.argument("path")
+_CODEBOOK = click.option("--codebook", help="CSV that says what columns and codes mean.")
+_ENCODING = click.option("--encoding", help="latin-1 or cp1252, where the file is not Unicode.")
 
 
 @main.command()
-@click.argument("path")
-@click.option("--codebook", help="CSV that says what the columns and codes of the table mean.")
-@click.option("--encoding", help=_ENCODING)
-@click.option("--all", "every_cell", is_flag=True, help="List every cell, not one line a kind.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs; every cell.")
+@_TABLE
+@_CODEBOOK
+@_ENCODING
+@_flag("--all", "every_cell", help="List every cell, not one line a kind.")
+@_flag("--json", "as_json", help="Write JSON, for programs; every cell.")
 def check(path, codebook, encoding, every_cell, as_json):
     """Check a cohort: how it was read, and all problems by kind; exit 1 if there are any."""
     from vlms.cohort import check_cohort
@@ -235,7 +238,7 @@ def check(path, codebook, encoding, every_cell, as_json):
         click.echo(json.dumps(found.as_dict(), indent=2))
     else:
         click.echo(found.as_text(every_cell=every_cell))
-    raise SystemExit(0 if found.sound else 1)
+    raise SystemExit(not found.sound)
 
 
 @main.command()
@@ -253,9 +256,9 @@ def template(path):
 
 
 @main.command()
-@click.argument("path")
+@_TABLE
 @click.option("--output", default="-", help="The file to write; by default the terminal.")
-@click.option("--encoding", help=_ENCODING)
+@_ENCODING
 def codebook(path, output, encoding):
     """Draft a codebook for a table; what its outcomes mean is left for you to fill in."""
     from vlms.cohort import CohortError, draft_codebook, write_codebook
@@ -274,20 +277,20 @@ def codebook(path, output, encoding):
 
 
 @main.command()
-@click.argument("path")
-@click.option("--codebook", default="", help="CSV that says what columns and codes mean.")
-@click.option("--encoding", default="", help=_ENCODING)
+@_TABLE
+@_CODEBOOK
+@_ENCODING
 @click.option("--name", default="", help="Name of the report; by default that of the file.")
 @click.option(
     "--disclosure", default="safe", type=click.Choice(["safe", "full"]), show_default=True
 )
 @click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
 @click.option("--reason", default="", help="Why a report much like an earlier one is released.")
-@click.option("--endpoint", multiple=True, help="Only this endpoint; may be repeated.")
-@click.option("--landmark", multiple=True, type=float, help="Month to read survival at; repeat.")
-@click.option("--group", multiple=True, help="Column whose groups are compared; may be repeated.")
-@click.option("--covariate", multiple=True, help="Column for a hazard ratio; may be repeated.")
-@click.option("--reference", multiple=True, metavar="COLUMN=LEVEL", help="Reference level.")
+@_several("--endpoint", "endpoints", help="Only this endpoint; may be repeated.")
+@_several("--landmark", "landmark_months", type=float, help="Month to read survival at; repeat.")
+@_several("--group", "group_variables", help="Column whose groups are compared; may be repeated.")
+@_several("--covariate", "covariates", help="Column for a hazard ratio; may be repeated.")
+@_several("--reference", metavar="COLUMN=LEVEL", help="Reference level.")
 @click.option("--interval", default="log-log", show_default=True, help="Scale of the intervals.")
 @click.option("--output", default="reports", show_default=True, help="Folder to write to.")
 def report(path, output, name, reason, encoding, **given):
@@ -299,7 +302,8 @@ def report(path, output, name, reason, encoding, **given):
     from vlms.own_cohort import ChoiceError
     from vlms.pages import PublishingError, write_index
 
-    order = Order(path, name, reason, encoding, _study_parameters(**given))
+    given["codebook"] = given["codebook"] or ""  # a parameter of the notebook is of one type
+    order = Order(path, name, reason, encoding or "", _study_parameters(**given))
     try:
         page, folder = report(order, reports=output)
     except KeyboardInterrupt:
@@ -316,22 +320,17 @@ def report(path, output, name, reason, encoding, **given):
         _say("Disclosure is full: do not share this report.")
 
 
-def _study_parameters(*, endpoint, landmark, group, covariate, reference, **single):
+def _study_parameters(reference, **given):
     """The notebook's parameters, as lists and a dict."""
     references = {}
     for pair in reference:
-        column, equals, level = pair.partition("=")
-        if not equals or not column or not level:
+        column, _, level = pair.partition("=")
+        if not column or not level:
             raise click.BadParameter(f"{pair!r}: write column=level", param_hint="--reference")
         references[column] = level
-    return {
-        **single,
-        "endpoints": list(endpoint),
-        "group_variables": list(group),
-        "covariates": list(covariate),
-        "landmark_months": list(landmark) or [12, 36, 60],
-        "reference_levels": references,
-    }
+    given = {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
+    given["landmark_months"] = given["landmark_months"] or [12, 36, 60]
+    return {**given, "reference_levels": references}
 
 
 # --- Can these printed statistics be true? --------------------------------------------------------
@@ -356,51 +355,53 @@ def audit():
     from vlms import consistency
 
 
-def _check(function):
-    """Make a command of a function that returns a Finding."""
+def _check(arguments):
+    """Make a command of a function that takes these arguments and returns a Finding."""
 
-    @audit.command(name=function.__name__.rstrip("_"), context_settings=_NUMBERS)
-    @click.option("--json", "as_json", is_flag=True, help="Print the whole finding as JSON.")
-    @functools.wraps(function)
-    def command(as_json, **given):
-        try:
-            finding = function(**given)
-        except (ValueError, OverflowError) as error:
-            raise click.UsageError(f"{error}.") from error
-        if as_json:
-            click.echo(json.dumps(finding.to_dict(), ensure_ascii=False, indent=2))
-        else:
-            click.echo(str(finding))
-        raise SystemExit(int(finding.contradictory))
+    def decorate(function):
+        @functools.wraps(function)
+        def command(as_json, **given):
+            try:
+                finding = function(**given)
+            except (ValueError, OverflowError) as error:
+                raise click.UsageError(f"{error}.") from error
+            whole = as_json and json.dumps(finding.to_dict(), ensure_ascii=False, indent=2)
+            click.echo(whole or str(finding))
+            raise SystemExit(int(finding.contradictory))
 
-    return command
+        json_too = _flag("--json", "as_json", help="Print the whole finding as JSON.")
+        names = [(name.strip("."), -1 if name.endswith("...") else 1) for name in arguments.split()]
+        taken = [click.argument(name, nargs=n, required=True) for name, n in names]
+        command = _with(json_too, *taken)(command)
+        return audit.command(function.__name__.rstrip("_"), context_settings=_NUMBERS)(command)
+
+    return decorate
 
 
 _confidence = click.option(
     "--confidence", default="95%", show_default=True, help="Level of the limits."
 )
-_robust = click.option(
-    "--robust", is_flag=True, help="The variance is robust, cluster-robust, weighted or penalised."
+_TOTAL = click.option("--total", required=True, help="Patients in all.")
+_robust = _flag("--robust", help="The variance is robust, cluster-robust, weighted or penalised.")
+# What a hazard ratio and its limits are of.
+_model = _with(
+    click.option("--groups", nargs=2, help="Patients with and without the covariate: binary."),
+    _flag(
+        "--binary",
+        help="The covariate has two values, or is a level against the reference level, and the "
+        "variance is the model's own.",
+    ),
+    _flag("--continuous", help="The covariate is a number or a score."),
+    _robust,
+    _confidence,
+    click.option(
+        "--limits",
+        type=click.Choice(["wald", "profile", "unknown"]),
+        default="unknown",
+        show_default=True,
+        help="Kind of the limits.",
+    ),
 )
-
-
-def _model(function):
-    """Add the options that say what a hazard ratio and its limits are of."""
-    kinds = click.Choice(["wald", "profile", "unknown"])
-    binary = "The covariate has two values, or is a level against the reference level, and the "
-    options = [
-        click.option("--groups", nargs=2, help="Patients with and without the covariate: binary."),
-        click.option("--binary", is_flag=True, help=f"{binary}variance is the model's own."),
-        click.option("--continuous", is_flag=True, help="The covariate is a number or a score."),
-        _robust,
-        _confidence,
-        click.option(
-            "--limits", type=kinds, default="unknown", show_default=True, help="Kind of the limits."
-        ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
 
 
 def _declared(groups, binary, continuous, robust, confidence, limits):
@@ -412,15 +413,12 @@ def _declared(groups, binary, continuous, robust, confidence, limits):
     return {**said, "confidence": _level(confidence), "limits": limits}
 
 
-@_check
-@click.argument("hazard_ratio")
-@click.argument("lower")
-@click.argument("upper")
+@_check("hazard_ratio lower upper")
 @click.option("--p", help="P value as printed.")
 @click.option("--events", help="The most events that there can have been.")
 @click.option("--n", help="Patients in the model.")
 @_model
-@click.option("--wald", is_flag=True, help="Limits and P value are the model's Wald ones.")
+@_flag("--wald", help="Limits and P value are the model's Wald ones.")
 @click.option("--words", help="What the text says of the group: better, worse, improved …")
 @click.option("--reference", help="The group with which the ratio compares that group.")
 def hr(hazard_ratio, lower, upper, p, events, n, wald, words, reference, **model):
@@ -445,9 +443,7 @@ def hr(hazard_ratio, lower, upper, p, events, n, wald, words, reference, **model
     return consistency.together([finding, direction])
 
 
-@_check
-@click.argument("lower")
-@click.argument("upper")
+@_check("lower upper")
 @click.option("--events", help="The most events that there can have been.", required=True)
 @_model
 def interval(lower, upper, events, **model):
@@ -462,15 +458,12 @@ def interval(lower, upper, events, **model):
     return consistency.information_check(lower, upper, events, **_declared(**model))
 
 
-@_check
-@click.argument("hazard_ratio")
-@click.argument("lower")
-@click.argument("upper")
+@_check("hazard_ratio lower upper")
 @click.option("--groups", nargs=2, required=True, help="Patients in the group and the reference.")
 @click.option("--most", help="The most events that there can have been.")
 @_confidence
 @_robust
-@click.option("--untied", is_flag=True, help="No two events at the same time; Wald limits.")
+@_flag("--untied", help="No two events at the same time; Wald limits.")
 def events(hazard_ratio, lower, upper, groups, most, confidence, robust, untied):
     """How many events a hazard ratio can have had, given its two groups.
 
@@ -485,8 +478,7 @@ def events(hazard_ratio, lower, upper, groups, most, confidence, robust, untied)
     return consistency.same_events_check(result, most_events=most, **told)
 
 
-@_check
-@click.argument("printed", nargs=-1, required=True)
+@_check("printed...")
 @click.option("--n", required=True, help="Patients at the start of the curve.")
 @click.option("--most-censored", help="At most so many censored before the last time.")
 @click.option("--most-events", help="At most so many events by the last time.")
@@ -502,9 +494,7 @@ def survival(printed, n, most_censored, most_events):
     return consistency.survival_check(n, printed, **limits)
 
 
-@_check
-@click.argument("fraction")
-@click.argument("printed")
+@_check("fraction printed")
 def share(fraction, printed):
     """A percentage against its count and total.
 
@@ -513,15 +503,12 @@ def share(fraction, printed):
     Assumes that the percentage is of this count and total, and not weighted. One unit off in the
     last place is called rounding.
     """
-    count, slash, total = fraction.partition("/")
-    if not slash:
-        raise ValueError(f"write the count and the total as 31/40, found {fraction!r}")
-    return consistency.percentage_check(printed, count, total)
+    counts = _split(fraction, "/", "write the count and the total as 31/40")
+    return consistency.percentage_check(printed, *counts)
 
 
-@_check
-@click.argument("counts", nargs=-1, required=True)
-@click.option("--total", required=True, help="Patients in all.")
+@_check("counts...")
+@_TOTAL
 @click.option("--exclusive/--overlapping", default=None, help="Can a patient be at two levels?")
 @click.option("--complete/--incomplete", default=None, help="Is every patient at some level?")
 def sum_(counts, total, exclusive, complete):
@@ -535,9 +522,8 @@ def sum_(counts, total, exclusive, complete):
     return consistency.sum_check(counts, total, exclusive=exclusive, exhaustive=complete)
 
 
-@_check
-@click.argument("counts", nargs=-1, required=True)
-@click.option("--total", required=True, help="Patients in all.")
+@_check("counts...")
+@_TOTAL
 def overlap(counts, total):
     """Counts of overlapping subgroups, as expressions with & | ~.
 
@@ -552,8 +538,7 @@ def overlap(counts, total):
     return consistency.overlap_check({name.strip(): count for name, _, count in pairs}, total)
 
 
-@_check
-@click.argument("printed")
+@_check("printed")
 @click.option("--n", required=True, help="Patients whose value is known.")
 @click.option("--sd", help="Standard deviation as printed.")
 @click.option("--smallest", type=int, help="Smallest value there can be.")
@@ -574,9 +559,7 @@ def mean(printed, n, sd, smallest, largest, integers):
     return consistency.together([finding, consistency.sd_check(printed, sd, n, **limits)])
 
 
-@_check
-@click.argument("printed")
-@click.argument("points", nargs=-1, required=True)
+@_check("printed points...")
 @click.option("--n", help="Patients; with --events, ask of whom the median is.")
 @click.option("--events", help="Patients who had the event by the end of follow-up.")
 def median(printed, points, n, events):
@@ -596,8 +579,7 @@ def median(printed, points, n, events):
     return consistency.median_reading_check(printed, curve, n, events)
 
 
-@_check
-@click.argument("groups", nargs=-1, required=True)
+@_check("groups...")
 @click.option("--whole", required=True, help="Size and survival of all, as 63:65%.")
 @click.option("--most-censored", help="At most so many censored before that time.")
 def mixture(groups, whole, most_censored):
@@ -626,19 +608,23 @@ def _time(text):
     return number, _UNITS[unit.removesuffix("s")] if unit else (1, None)
 
 
+def _split(text, mark, how):
+    """Split a text in two at a mark, or say how to write it."""
+    left, found, right = text.partition(mark)
+    if not found:
+        raise ValueError(f"{how}, found {text!r}")
+    return left, right
+
+
 def _points(texts, unit):
     """Read time=survival into numbers in the given unit and printed survival."""
     points = {}
     for text in texts:
-        time, equals, printed = text.partition("=")
-        if not equals:
-            raise ValueError(f"write a time and its survival as 60=65%, found {text!r}")
+        time, printed = _split(text, "=", "write a time and its survival as 60=65%")
         number, own = _time(time)
         if own[1] != unit[1]:
-            raise ValueError(
-                f"{time!r} and the median need one unit, or both none; days go into weeks, and "
-                "months into years, but not weeks into months"
-            )
+            how = "days go into weeks, and months into years, but not weeks into months"
+            raise ValueError(f"{time!r} and the median need one unit, or both none; {how}")
         try:
             points[float(number) * own[0] / unit[0]] = printed
         except ValueError:
@@ -648,7 +634,4 @@ def _points(texts, unit):
 
 def _sized(text):
     """Read size:survival."""
-    size, colon, printed = text.partition(":")
-    if not colon:
-        raise ValueError(f"write a size and its survival as 63:65%, found {text!r}")
-    return size, printed
+    return _split(text, ":", "write a size and its survival as 63:65%")

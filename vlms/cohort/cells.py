@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 DAYS_PER_MONTH = 365.25 / 12
-MONTHS_PER_UNIT = {
-    "months": 1.0,
-    "days": 1 / DAYS_PER_MONTH,
-    "weeks": 7 / DAYS_PER_MONTH,
-    "years": 12.0,
+_MONTHS = {"months": 1.0, "days": 1 / DAYS_PER_MONTH, "weeks": 7 / DAYS_PER_MONTH, "years": 12.0}
+# What a parser's column can be in, and how much of the first unit each is.
+UNITS = {
+    "parse_months": _MONTHS,
+    "parse_age": _MONTHS,
+    "parse_size": {"cm": 1.0, "mm": 0.1},
+    "parse_dose": {"gy": 1.0},
 }
-CM_PER_UNIT = {"cm": 1.0, "mm": 0.1}
-LONGEST_MONTHS = 720  # sixty years: no patient is followed longer, so it is another unit
-LONGEST_TEXT = 200  # characters in a cell that is not free text
+_LONGEST_MONTHS = 720  # sixty years: no patient is followed longer, so it is another unit
+_LONGEST_TEXT = 200  # characters in a cell that is not free text
 
 NOT_KNOWN = frozenset(
     "na n/a n.a. nan null ? ?? . .. unknown unk unbekannt missing nd n.d. nk n.k. k.a.".split()
@@ -39,15 +40,14 @@ _UNIT_WORDS = {
     "gy": "gy gray",
 }
 _UNIT_OF_WORD = {word: unit for unit, words in _UNIT_WORDS.items() for word in words.split()}
-_YES = frozenset("yes y true ja given".split())
-_NO = frozenset({*"no n false nein none".split(), "not given"})
-_TREATMENTS = frozenset(
-    "adjuvant neoadjuvant palliative primary postoperative preoperative intraoperative"
-    " definitive".split()
-) | {"neo adjuvant"}
-_GRADES = {"1": 1, "2": 2, "3": 3, "i": 1, "ii": 2, "iii": 3}
-_GRADES |= {"low": 1, "intermediate": 2, "high": 3}
-_HIGHEST = {"t": 4, "n": 1, "m": 1}  # of soft tissue sarcomas
+_YES = set("yes y true ja given".split())
+_NO = {*"no n false nein none".split(), "not given"}
+_TREATMENTS = set(
+    "adjuvant,neoadjuvant,neo adjuvant,palliative,primary,postoperative,preoperative"
+    ",intraoperative,definitive".split(",")
+)
+_GRADES = {word: 1 + k % 3 for k, word in enumerate("1 2 3 i ii iii low intermediate high".split())}
+_HIGHEST = {"T": 4, "N": 1, "M": 1}  # of soft tissue sarcomas
 _STATUSES = {
     "alive": "alive, living, alive with disease, alive without disease, ned, awd, aned,"
     " alive with no evidence of disease, alive and well, no evidence of disease",
@@ -58,14 +58,8 @@ _STATUSES = {
 _STATUS = {text: status for status, texts in _STATUSES.items() for text in texts.split(", ")}
 _STATUS_WITHOUT_DOUBT = {"alive", "dead of disease", "died of disease", "dod", "dead other"}
 
-_KINDS = {
-    **dict.fromkeys(
-        ("parse_number", "parse_months", "parse_age", "parse_size", "parse_dose"), "float64"
-    ),
-    "parse_grade": "Int64",
-    "parse_yes_no": "boolean",
-    "parse_occurred": "boolean",
-}
+_KINDS = dict.fromkeys(("parse_number", *UNITS), "float64") | {"parse_grade": "Int64"}
+_KINDS |= dict.fromkeys(("parse_yes_no", "parse_occurred"), "boolean")
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
@@ -77,6 +71,7 @@ _RANGE = re.compile(
     rf"({_NUMBER})\s*[a-z]*\s*(?:-|to|bis)\s*({_NUMBER})\s*(?:([a-z]+)\.?)?", re.ASCII
 )
 _ABOUT = re.compile(r"^(ca\.?|circa|about|approx\.?|approximately|around|etwa|~|≈)\s*")
+_STAGE = re.compile(r"[pcyra]*([tnmg])\s?(is|[0-4][a-d]?|x)")
 _WHOLE = re.compile(r"[0-9]{1,6}[.,](?![0-9]{3}$)[0-9]+", re.ASCII)  # 1.000 may be a thousand
 _MONTH_NAME = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
 _DATE = re.compile(
@@ -112,41 +107,20 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """How the cells of a column are read, and what it means.
-
-    Attributes
-    ----------
-    name, parser : str
-        What the column becomes; a name in `PARSERS`.
-    label, description : str
-        For readers.
-    outcome, required : bool
-        Whether a guess could move, make or lose an event; whether a blank is refused.
-    printed : str
-        What it is called in the table.
-    unit : str
-        Unit of the bare numbers in the column; empty for the parser's own.
-    levels : dict
-        What a code means: tidied and casefolded text to canonical text.
-    missing : frozenset of str
-        Further texts that mean missing, tidied and casefolded.
-    comma_is_decimal, comma_seen : bool
-        Whether the file's separator leaves the comma free to be a decimal mark; whether some
-        number in the file has one, so that a point may mark thousands.
-    """
+    """How the cells of a column are read, and what it means."""
 
     name: str
     parser: str = "parse_text"
     label: str = ""
     description: str = ""
-    outcome: bool = False
-    required: bool = False
+    outcome: bool = False  # a guess could move, make or lose an event
+    required: bool = False  # a blank is refused
     printed: str = ""
-    unit: str = ""
-    levels: dict = field(default_factory=dict)
-    missing: frozenset = frozenset()
-    comma_is_decimal: bool = False
-    comma_seen: bool = False
+    unit: str = ""  # of bare numbers; empty for the parser's own
+    levels: dict = field(default_factory=dict)  # tidied and casefolded text → canonical text
+    missing: frozenset = frozenset()  # further texts that mean missing
+    comma_is_decimal: bool = False  # the file's separator leaves the comma free to be one, and
+    comma_seen: bool = False  # some number in the file has one, so a point may mark thousands
 
     @property
     def kind(self) -> str:
@@ -154,17 +128,10 @@ class Column:
         return _KINDS.get(self.parser, "string")
 
     def clean(self, text: str) -> Cell:
-        """Read one cell: the codebook's own missing words and levels first, then the parser.
-
-        Raises
-        ------
-        CellError
-            When the cell cannot be read without a guess.
+        """Read one cell, or raise `CellError`: by the codebook's own words first, then the parser.
 
         Examples
         --------
-        >>> Column("size_cm", "parse_size").clean("7.6 × 8 × 3.3")
-        Cell(value=8.0, note='')
         >>> Column("size_cm", "parse_size").clean("85 mm")
         Cell(value=8.5, note='mm turned into cm')
         >>> Column("status", "parse_status").clean("dead")
@@ -194,16 +161,7 @@ class Column:
 
 
 def read_cells(texts: list[str], column: Column) -> tuple[list, dict]:
-    """Read the distinct texts of a column.
-
-    Returns
-    -------
-    values : list
-        None where a text is missing or cannot be read.
-    said : dict of int to (str, str, str)
-        For the place of some texts "error" or "warning", the problem, and what to write or what
-        was done.
-    """
+    """Read the distinct texts of a column; beside the values, severity, problem and action."""
     # Identifiers are as many as patients: those that are plain are read at a tenth of the cost.
     quick = column.parser == "parse_identifier" and not column.levels and not column.missing
     values, said = [], {}
@@ -224,13 +182,7 @@ def read_cells(texts: list[str], column: Column) -> tuple[list, dict]:
 
 
 def tidy(text: str) -> str:
-    """Drop what cannot be seen, and write every dash as "-" and every times sign as "x".
-
-    Examples
-    --------
-    >>> tidy(" 7.6\u00a0× 8 –\u200b3 ")
-    '7.6 x 8 -3'
-    """
+    """Drop what cannot be seen, and write every dash as "-" and every times sign as "x"."""
     if text.isascii() and text.isprintable() and "*" not in text and "  " not in text:
         return text.strip()  # most cells, at a tenth of the cost
     text = _DASHES.sub("-", _INVISIBLE.sub("", text))
@@ -252,32 +204,20 @@ def dangers(text: str) -> str:
 
 
 def read_tnm(text: str) -> dict:
-    """Take a TNM cell apart; every character of it must be understood.
-
-    Examples
-    --------
-    >>> read_tnm("pT2 N0 (0/3) M1")
-    {'t': '2', 'n': '0', 'm': '1', 'g': None}
-    """
+    """Take a TNM cell apart, such as "pT2 N0 (0/3) M1"; all of it must be understood."""
     shown = tidy(text).casefold()
-    if len(shown) > LONGEST_TEXT:
+    if len(shown) > _LONGEST_TEXT:
         raise CellError("far too long for a stage", "write it like T2 N0 M0 G2")
     parts = dict.fromkeys("tnmg")
     rest = re.sub(r"\([^()]*\)", " ", shown)
     rest = re.sub(r"\b[rlv][0-2x]\b", " ", rest)  # margins and invasion often stand there
-    for letter, stage in re.findall(r"[pcyra]*([tnmg])\s?(is|[0-4][a-d]?|x)", rest):
+    for letter, stage in _STAGE.findall(rest):
         if parts[letter] is not None and parts[letter] != stage:
             raise CellError(f"two different {letter.upper()} stages", "write one stage of each")
         parts[letter] = stage
-    rest = re.sub(r"[pcyra]*[tnmg]\s?(is|[0-4][a-d]?|x)", " ", rest)
-    if rest.strip(" ,;/") or not any(parts.values()):
+    if _STAGE.sub(" ", rest).strip(" ,;/") or not any(parts.values()):
         raise CellError("not a stage that can be read", "write it like T2 N0 M0 G2")
     return parts
-
-
-def _visible(text: str) -> str:
-    """Drop what cannot be seen and the spaces around a text, and nothing else."""
-    return _INVISIBLE.sub("", text.replace("\u00a0", " ")).strip()
 
 
 def _whole(shown: str) -> str:
@@ -291,7 +231,7 @@ def _whole(shown: str) -> str:
 
 def _absence(shown: str, rules: Column) -> Cell | None:
     """Say what a cell without a value means, or None where it has one."""
-    if len(shown) > LONGEST_TEXT:
+    if len(shown) > _LONGEST_TEXT:
         raise CellError("far too long for this column", "has a quotation mark been left open?")
     dash = shown != "" and shown.strip("-") == ""
     if rules.required and (shown == "" or dash or shown in NOT_KNOWN):
@@ -305,9 +245,8 @@ def _absence(shown: str, rules: Column) -> Cell | None:
     if shown not in NOT_KNOWN:
         return None
     if rules.outcome:
-        raise CellError(
-            "not known, or none seen?", "leave it blank if none was seen, else write the months"
-        )
+        remedy = "leave it blank if none was seen, else write the months"
+        raise CellError("not known, or none seen?", remedy)
     return Cell(None, "" if shown == "n/a" else "says that it is not known")
 
 
@@ -393,7 +332,7 @@ def _identifier(text: str, rules: Column) -> Cell:
         raise CellError("reads like a row of totals, not like a patient", remedy)
     if not shown.strip("-") or shown.casefold() in NOT_KNOWN:
         raise CellError("no patient identifier", "give every patient an identifier of its own")
-    kept = " ".join(_visible(text).split())
+    kept = " ".join(_INVISIBLE.sub("", text).split())
     if re.fullmatch(r"[0-9][.,][0-9]+e[+-]?[0-9]+", kept.casefold()):
         return Cell(kept, "looks like a number that a spreadsheet has shortened")
     return Cell(kept, dangers(kept))
@@ -404,16 +343,10 @@ def _text(text: str, rules: Column) -> Cell:
     shown = tidy(text)
     if shown.strip("-") == "" or shown.casefold() == "n/a":
         return Cell(None)
-    kept = _visible(text)
+    kept = _INVISIBLE.sub("", text.replace("\u00a0", " ")).strip()
     if shown.casefold() in NOT_KNOWN:
         return Cell(kept, "kept as text; leave the cell blank if it means that this is not known")
     return Cell(kept, dangers(kept))
-
-
-@_of_value
-def _number(shown: str, rules: Column) -> Cell:
-    """Read a plain number, without a unit."""
-    return Cell(*_read_number(shown, rules))
 
 
 def _months(text: str, rules: Column) -> Cell:
@@ -421,14 +354,14 @@ def _months(text: str, rules: Column) -> Cell:
     shown = tidy(text).casefold()
     if not rules.outcome and shown in {"immediate", "immediately", "at once"}:
         return Cell(0.0, "a word for no time at all")
-    cell = _absence(shown, rules) or _read_quantity(shown, MONTHS_PER_UNIT, "months", rules)
-    if cell.value is not None and cell.value < 0:
+    cell = _absence(shown, rules) or _read_quantity(shown, _MONTHS, "months", rules)
+    if (cell.value or 0) < 0:
         raise CellError("a time below 0", "write the time since diagnosis or operation")
-    if cell.value is not None and cell.value > LONGEST_MONTHS:
+    if (cell.value or 0) > _LONGEST_MONTHS:
         unit = rules.unit or "months"
+        problem = f"more than {_LONGEST_MONTHS} months, so not in {unit}: days, a year or a date?"
         raise CellError(
-            f"more than {LONGEST_MONTHS} months, so not in {unit}: days, a year or a date?",
-            "write the time in months, or name the column's unit in a codebook",
+            problem, "write the time in months, or name the column's unit in a codebook"
         )
     return cell
 
@@ -437,7 +370,7 @@ def _months(text: str, rules: Column) -> Cell:
 def _age(shown: str, rules: Column) -> Cell:
     """Read an age in years, between 0 and 120; "66/f" gives the 66."""
     pair = re.fullmatch(r"([0-9]+(?:[.,][0-9]+)?)\s*/\s*[a-z]+", shown)
-    cell = _read_quantity(pair[1] if pair else shown, MONTHS_PER_UNIT, "years", rules)
+    cell = _read_quantity(pair[1] if pair else shown, _MONTHS, "years", rules)
     age = cell.value
     if not 0 <= age <= 120:
         raise CellError("not an age between 0 and 120", "write the age at diagnosis in years")
@@ -465,7 +398,7 @@ def _size(shown: str, rules: Column) -> Cell:
     parts = [part.strip() for part in shown.split("x")]
     if unit and len(parts) > 1:
         parts = [part if part.endswith(unit[1]) else part + unit[1] for part in parts]
-    cells = [_read_quantity(part, CM_PER_UNIT, "cm", rules) for part in parts]
+    cells = [_read_quantity(part, UNITS["parse_size"], "cm", rules) for part in parts]
     largest = max(cell.value for cell in cells)
     if min(cell.value for cell in cells) <= 0 or largest > 60 or len(cells) > 3:
         raise CellError("not a tumour's size in cm", 'write the largest diameter, or "a x b x c"')
@@ -475,29 +408,22 @@ def _size(shown: str, rules: Column) -> Cell:
     return Cell(largest, "; ".join(notes))
 
 
-@_of_value
-def _dose(shown: str, rules: Column) -> Cell:
-    """Read a dose of radiation in Gy."""
-    return _read_quantity(shown, {"gy": 1.0}, "gy", rules)
-
-
 def _stage(letter: str, text: str, rules: Column) -> Cell:
     """Read a T, N or M, alone ("T2", "2b") or out of a whole TNM cell ("T2 N0 M1 (lung) G3")."""
     shown = tidy(text).casefold()
     if absent := _absence(shown, rules):
         return absent
     bare = re.fullmatch(r"[0-4][a-d]?", shown)
-    stage = shown if bare else read_tnm(shown)[letter]
+    stage = shown if bare else read_tnm(shown)[letter.lower()]
     if stage is None and len(shown) <= 4:
-        raise CellError(f"not {letter.upper()}", f"write a stage such as {letter.upper()}1")
+        raise CellError(f"not {letter}", f"write a stage such as {letter}1")
     if stage in {None, "x"}:
-        return Cell(None, f"holds no {letter.upper()}")
-    if stage[0].isdigit() and int(stage[0]) > _HIGHEST[letter]:
-        raise CellError(
-            f"no such {letter.upper()} in soft tissue sarcomas",
-            f"write one from {letter.upper()}0 to {letter.upper()}{_HIGHEST[letter]}, or map it",
-        )
-    return Cell(letter.upper() + stage, "a stage without its letter" if bare else "")
+        return Cell(None, f"holds no {letter}")
+    highest = _HIGHEST[letter]
+    if stage[0].isdigit() and int(stage[0]) > highest:
+        remedy = f"write one from {letter}0 to {letter}{highest}, or map it"
+        raise CellError(f"no such {letter} in soft tissue sarcomas", remedy)
+    return Cell(letter + stage, "a stage without its letter" if bare else "")
 
 
 @_of_value
@@ -561,23 +487,21 @@ def _status(text: str, rules: Column) -> Cell:
         raise CellError("a code whose meaning is not known", remedy)
     if shown not in _STATUS:
         raise CellError("not a status that can be read", remedy)
-    return Cell(
-        _STATUS[shown], "" if shown in _STATUS_WITHOUT_DOUBT else "not one of the three words"
-    )
+    sure = shown in _STATUS_WITHOUT_DOUBT
+    return Cell(_STATUS[shown], "" if sure else "not one of the three words")
 
 
-_SEXES = {word: Cell("f") for word in ("f", "female", "woman")}
-_SEXES |= {word: Cell("m") for word in ("m", "male", "man")}
-_SEXES |= {word: Cell("f", "a word for female") for word in ("w", "weiblich")}
-_SEXES |= {word: Cell("m", "a word for male") for word in ("männlich", "maennlich")}
-_MARGINS = {margin.casefold(): Cell(margin) for margin in ("R0", "R1", "R2")}
-_MARGINS |= {word: Cell("R0", "a word for R0") for word in ("negative", "clear", "free")}
-_MARGINS["rx"] = Cell(None, "not assessed")
+_SEXES = dict.fromkeys(("f", "female", "woman"), Cell("f"))
+_SEXES |= dict.fromkeys(("m", "male", "man"), Cell("m"))
+_SEXES |= dict.fromkeys(("w", "weiblich"), Cell("f", "a word for female"))
+_SEXES |= dict.fromkeys(("männlich", "maennlich"), Cell("m", "a word for male"))
+_MARGINS = {"r0": Cell("R0"), "r1": Cell("R1"), "r2": Cell("R2"), "rx": Cell(None, "not assessed")}
+_MARGINS |= dict.fromkeys(("negative", "clear", "free"), Cell("R0", "a word for R0"))
 # The names are what a codebook writes in its column ``parser``.
 PARSERS = {
     "parse_identifier": _identifier,
     "parse_text": _text,
-    "parse_number": _number,
+    "parse_number": _of_value(lambda shown, rules: Cell(*_read_number(shown, rules))),
     "parse_months": _months,
     "parse_age": _age,
     # "66/f" gives the f
@@ -585,13 +509,11 @@ PARSERS = {
         _word, _SEXES, r"^[0-9.,]+\s*/\s*", "not a sex that can be read", "write f or m"
     ),
     "parse_size": _size,
-    "parse_t_stage": functools.partial(_stage, "t"),
-    "parse_n_stage": functools.partial(_stage, "n"),
-    "parse_m_stage": functools.partial(_stage, "m"),
+    **{f"parse_{x.lower()}_stage": functools.partial(_stage, x) for x in _HIGHEST},
     "parse_grade": _grade,
     "parse_margin": functools.partial(_word, _MARGINS, " ", "not a margin", "write R0, R1 or R2"),
     "parse_yes_no": _yes_no,
-    "parse_dose": _dose,
+    "parse_dose": _of_value(lambda *cell: _read_quantity(cell[0], {"gy": 1.0}, "gy", cell[1])),
     "parse_occurred": _occurred,
     "parse_status": _status,
 }

@@ -1,58 +1,67 @@
-"""Checking a reader's own table: is it sound, how was it read, what becomes of its columns?"""
+"""Checking a reader's own table: is it sound, how was it read, what becomes of its columns?
 
+Columns that look as if they named a person are found by the words of the header, in a few
+languages, or by the shape of the cells: dates and years long ago, and national numbers, with their
+check digits where they have any. It is a hint for whoever holds the file: what is not found here
+may still name somebody.
+"""
+
+import re
 import textwrap
+import unicodedata
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from vlms.cohort.columns import CANONICAL, OUTCOMES, REQUIRED, resembled
+from vlms.cohort.codebook import CANONICAL, OUTCOMES, REQUIRED, resembled
 from vlms.cohort.patients import examine
-from vlms.cohort.personal import personal_columns
 from vlms.cohort.problems import CohortError, Problems, by_kind, counted, printable
-from vlms.cohort.tables import SEPARATORS
+from vlms.cohort.tables import SEPARATORS, TextTable
 
 _MOST_KINDS = 12  # of problems, and
 _MOST_NAMES = 14  # of columns that are told on one screen
 _WIDTH = 100
 _WIDEST = 90  # characters of a cell in a table on the terminal
 
+# Headers as small letters and digits, without accents.
+_HEADERS = {
+    "a name": "((patient|patienten|first|last|full|family|given|maiden|middle|birth)?names?"
+    "|surname|forename|initials|(vor|nach|familien)name|nom(defamille)?|prenom|nombre|apellidos?"
+    "|cognome|nome|sobrenome|(achter|voor)?naam|(for|efter)navn|(for|efter)namn)",
+    "a date of birth": "(dob|yob|birth(date|day|year)?|(date|day|year)ofbirth|born|geboren|jahrgang"
+    "|geb(datum|dat|tag)?|geburts(datum|tag|jahr)|((date|annee)de)?naissance|ddn"
+    "|((fecha|ano)de)?nacimiento|((data|anno)di)?nascita|datadenascimento|geboortedatum"
+    "|fodselsdato|fodelsedatum)",
+    "a national number": "(ahv|avs|ssn|socialsecurity|nhs|cpr|sv|sozialversicherungs|versicherten"
+    "|nationalinsurance|insurance|passport|national|steuer|steueridentifikations)"
+    "(nr|no|number|nummer|id)|ahv|avs|ssn|nhs|cpr|steueridnr|nir|insee|(numerode)?securitesociale"
+    "|codicefiscale|dni|bsn|personnummer|fodselsnummer",
+}
+# A day or a year: its year is in the first or the second group.
+_DAY = re.compile(
+    r"(?:(\d{4})[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}))([ T].*)?", re.ASCII
+)
+_YEAR = re.compile(r"(1[89]\d\d|20\d\d)(?:\.0)?()", re.ASCII)
+_LONG_AGO = 1975  # patients of today were born before it; what is recorded of them came later
+_TWO_NAMES = re.compile(r"[^\W\d_][^\W\d_'-]+,? [^\W\d_][^\W\d_'.-]*( [^\W\d_][^\W\d_'-]+)?")
+_SHORTEST_NUMBER = 10  # digits
+_SAMPLE = 2_000  # distinct texts of a column that are looked at one by one
+
 
 @dataclass(frozen=True)
 class Check:
-    """What a check of a table found.
-
-    Attributes
-    ----------
-    file : str
-    patients : int
-        0 if the table cannot be used.
-    events : dict
-        How many deaths and recurrences of each kind; only what the table records.
-    problems, warnings : pandas.DataFrame
-        As `CohortError.problems` and `Cohort.issues`.
-    read_as : dict
-        rows, columns, separator, encoding, decimal_mark and time_unit, as the table was read.
-    ignored : dict of str to str
-        Columns that no analysis uses unless it is asked to, and the canonical name that each
-        resembles; empty if none.
-    absent : list of str
-        Optional canonical columns that the table does not have.
-    personal : list of tuple of str
-        Columns that look as if they named a person: the column, as what it looks, and why.
-    missing : dict of str to int
-        Patients without a value, by column. A blank recurrence says that none was seen.
-    """
+    """What a check of a table found; problems and warnings as in `CohortError` and `Cohort`."""
 
     file: str
-    patients: int = 0
+    patients: int = 0  # none if the table cannot be used
     events: dict = field(default_factory=dict)
     problems: pd.DataFrame = field(default_factory=pd.DataFrame)
     warnings: pd.DataFrame = field(default_factory=pd.DataFrame)
     read_as: dict = field(default_factory=dict)
-    ignored: dict = field(default_factory=dict)
-    absent: list = field(default_factory=list)
-    personal: list = field(default_factory=list)
-    missing: dict = field(default_factory=dict)
+    ignored: dict = field(default_factory=dict)  # column → the canonical one that it resembles
+    absent: list = field(default_factory=list)  # of the optional canonical columns
+    personal: list = field(default_factory=list)  # column, as what it looks, and why
+    missing: dict = field(default_factory=dict)  # a blank recurrence says that none was seen
 
     @property
     def sound(self) -> bool:
@@ -69,14 +78,9 @@ class Check:
             "events": self.events,
             "problems": _records(self.problems),
             "warnings": _records(self.warnings),
-            "ignored": [
-                {"column": name, "resembles": other or None} for name, other in self.ignored.items()
-            ],
+            "ignored": [{"column": n, "resembles": to or None} for n, to in self.ignored.items()],
             "absent": self.absent,
-            "looks_like": [
-                dict(zip(("column", "what", "because"), found, strict=True))
-                for found in self.personal
-            ],
+            "looks_like": [{"column": c, "what": w, "because": b} for c, w, b in self.personal],
             "missing": self.missing,
         }
 
@@ -126,24 +130,13 @@ class Check:
         ]
         for what in dict.fromkeys(what for _, what, _ in self.personal):
             found = [f"{name} ({why})" for name, kind, why in self.personal if kind == what]
-            lines.append(
-                _named(f"looks like {what}", found, "; remove it before you share the file")
-            )
+            remove = "; remove it before you share the file"
+            lines.append(_named(f"looks like {what}", found, remove))
         return [row for line in lines for row in _wrapped(line, 2)]
 
 
 def check_cohort(path, codebook=None, *, encoding=None) -> Check:
-    """Check a table, without computing anything from it.
-
-    Parameters
-    ----------
-    path, codebook, encoding
-        As `vlms.cohort.read_cohort` takes them.
-
-    Returns
-    -------
-    Check
-        Never raises for what is in the file.
+    """Check a table as `read_cohort` reads it; what is in the file never raises.
 
     Examples
     --------
@@ -157,7 +150,11 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
         return Check(str(path), problems=error.problems)
     named = {use.name for _, use in plan}
     absent = [name for name in CANONICAL if name not in named]
+    further = [use.printed for _, use in plan if use.name not in CANONICAL]
+    known = {place for place, use in plan if use.name in CANONICAL}
     marks = plan[0][1] if plan else None
+    times = [use for _, use in plan if use.name in OUTCOMES and use.parser == "parse_months"]
+    units = [use.unit or "months" for use in times]
     seen = {
         "read_as": {
             "rows": len(table.lines),
@@ -165,17 +162,11 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
             "separator": SEPARATORS[table.separator],
             "encoding": table.encoding,
             "decimal_mark": "comma" if marks and marks.comma_seen else "point",
-            "time_unit": _time_unit(plan),
+            "time_unit": ", ".join(dict.fromkeys(units)) or "no unit",
         },
-        "ignored": {
-            use.printed: resembled(use.printed, absent)
-            for _, use in plan
-            if use.name not in CANONICAL
-        },
+        "ignored": {printed: resembled(printed, absent) for printed in further},
         "absent": [name for name in absent if name not in REQUIRED],
-        "personal": personal_columns(
-            table, {place for place, use in plan if use.name in CANONICAL}
-        ),
+        "personal": _personal_columns(table, known),
         "missing": _missing(patients, plan, problems),
         "warnings": problems.issues(),
     }
@@ -189,22 +180,13 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
 def _events(patients) -> dict:
     """Count deaths and recurrences of each kind."""
     status = patients["status"].value_counts()
-    events = {
-        "deaths of the disease": int(status.get("dead_of_disease", 0)),
-        "other deaths": int(status.get("dead_other", 0)),
-    }
+    named = {"deaths of the disease": "dead_of_disease", "other deaths": "dead_other"}
+    events = {what: int(status.get(name, 0)) for what, name in named.items()}
     for where in ("local", "distant"):
         if f"{where}_recurrence_months" in patients:
             seen = patients[f"{where}_recurrence_months"].notna()
             events[f"{where} recurrences"] = int(seen.sum())
     return events
-
-
-def _time_unit(plan) -> str:
-    """Say in which unit the times of the table stand."""
-    uses = [use for _, use in plan if use.name in OUTCOMES and use.parser == "parse_months"]
-    units = dict.fromkeys(use.unit or "months" for use in uses)
-    return ", ".join(units) or "no unit"
 
 
 def _missing(patients, plan, problems: Problems) -> dict:
@@ -246,15 +228,78 @@ def _kinds(found: pd.DataFrame) -> list[str]:
 
 def _wrapped(line: str, indent: int, hanging: int = 0) -> list[str]:
     """Break a line at the width of a terminal, but within no word."""
-    return textwrap.wrap(
-        line,
-        _WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (hanging or indent + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    indents = {"initial_indent": " " * indent, "subsequent_indent": " " * (hanging or indent + 2)}
+    whole = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(line, _WIDTH, **indents, **whole)
 
 
 def _records(frame: pd.DataFrame) -> list[dict]:
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def _personal_columns(table: TextTable, canonical: set) -> list[tuple[str, str, str]]:
+    """Find columns that seem to name a person; the canonical ones are not judged by headers."""
+    found = []
+    for place, (printed, column) in enumerate(zip(table.header, table.columns, strict=True)):
+        plain = printed.casefold().translate(str.maketrans({"ø": "o", "æ": "ae"}))
+        key = "".join(char for char in unicodedata.normalize("NFKD", plain) if char.isalnum())
+        headers = () if place in canonical else _HEADERS.items()
+        looks = next((what for what, words in headers if re.fullmatch(words, key)), None)
+        if looks:
+            found.append((printed, looks, "by its header"))
+        elif shape := _shape(column.texts, is_identifier=key == "patientid"):
+            found.append((printed, *shape))
+    return found
+
+
+def _shape(texts: list[str], *, is_identifier: bool) -> tuple[str, str] | None:
+    """Say as what the cells of a column look, and why."""
+    long = max(map(len, texts), default=0) >= _SHORTEST_NUMBER
+    for whose, (pattern, valid, alone) in _NATIONAL_NUMBERS.items() if long else ():
+        some = texts if alone else texts[:_SAMPLE]
+        found = re.findall(rf"(?<![\d.-]){pattern}(?![\d.-])", "\n".join(some), re.ASCII)
+        cells = [number for number in found if valid(re.sub(r"\D", "", number))]
+        filled = sum(1 for text in some if text.strip()) if cells else 0
+        if len(cells) >= (1 if alone else max(3, filled / 2)):
+            return "a national number", f"by its cells: {whose}"
+    some = [text for text in map(str.strip, texts[:_SAMPLE]) if text]
+    if is_identifier and sum(map(_is_name, some)) > len(some) / 2:
+        return "a name", "by its cells"
+    for shape, what, share in ((_DAY, "dates", 0.5), (_YEAR, "years", 1)):
+        years = sorted(int(match[1] or match[2]) for match in map(shape.fullmatch, some) if match)
+        if years and len(years) >= share * len(some) and years[len(years) // 2] < _LONG_AGO:
+            return "a date of birth", f"by its cells: {what} long ago"
+    return None
+
+
+def _is_name(text: str) -> bool:
+    return text.istitle() and _TWO_NAMES.fullmatch(text) is not None
+
+
+def _ean(number: str) -> bool:
+    """Whether the last of 13 digits is the check digit of the others, as in an AHV number."""
+    return sum(int(d) * (3 if place % 2 else 1) for place, d in enumerate(number)) % 10 == 0
+
+
+def _mod_11(number: str) -> bool:
+    """Whether the last of 10 digits is the check digit of an NHS number."""
+    total = sum(int(digit) * (10 - place) for place, digit in enumerate(number))
+    return total % 11 == 0 and len(set(number)) > 1
+
+
+def _mod_11_10(number: str) -> bool:
+    """Whether the last of 11 digits is the check digit of a Steuer-ID (ISO 7064)."""
+    product = 10
+    for digit in number[:-1]:
+        product = 2 * ((int(digit) + product) % 10 or 10) % 11
+    return (11 - product) % 10 == int(number[-1]) and number[0] != "0"
+
+
+# Whose number, its shape, its check, and whether one such cell is enough to say so.
+_NATIONAL_NUMBERS = {
+    "AHV, Switzerland": (r"756[.]?\d{4}[.]?\d{4}[.]?\d\d", _ean, True),
+    "SSN, United States": (r"(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}", bool, True),
+    "CPR, Denmark": (r"(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d-?\d{4}", bool, False),
+    "NHS, England": (r"\d{3}[ -]?\d{3}[ -]?\d{4}", _mod_11, False),
+    "Steuer-ID, Germany": (r"\d\d(?: ?\d{3}){3}", _mod_11_10, False),
+}

@@ -19,12 +19,9 @@ _PARTICULAR = re.compile(r"“[^”]*”|\b[0-9][0-9.,]*\b|(?<=gives ).*?(?= for
 
 
 class CohortError(ValueError):
-    """A table that cannot be used, with every problem found in it.
+    """A table that cannot be used; ``problems`` is a frame of all that is wrong with it.
 
-    Attributes
-    ----------
-    problems : pandas.DataFrame
-        file, line, patient_id, column, raw, problem, remedy; one row a problem.
+    Its columns are file, line, patient_id, column, raw, problem and remedy.
     """
 
     def __init__(self, problems: pd.DataFrame):
@@ -37,17 +34,7 @@ class CohortError(ValueError):
 
 @dataclass
 class Problems:
-    """What is found while a file is read.
-
-    Attributes
-    ----------
-    file : str
-    errors, warnings : list of tuple
-        line, patient, column, raw, problem, remedy or action.
-    header_line : int
-    patients : pandas.Series of str
-        The identifiers, by line.
-    """
+    """What is found while a file is read; ``patients`` are the identifiers, by line."""
 
     file: str
     errors: list = field(default_factory=list)
@@ -55,21 +42,18 @@ class Problems:
     header_line: int = 1
     patients: pd.Series = field(default_factory=lambda: pd.Series(dtype="string"))
 
-    def error(self, problem, remedy, *, line=None, patient=None, column="", raw=""):
-        """Note a problem that forbids any computation."""
-        self.errors.append((line, patient, column, _shorten(raw), problem, remedy))
+    def error(self, problem, remedy, **where):
+        """Note a problem that forbids any computation: its line, patient, column and raw text."""
+        self.note("error", problem, remedy, **where)
 
-    def warn(self, problem, action, *, line=None, patient=None, column="", raw=""):
+    def warn(self, problem, action, **where):
         """Note a decision that the reader of the table should know of."""
-        self.warnings.append((line, patient, column, _shorten(raw), problem, action))
+        self.note("warning", problem, action, **where)
 
-    def note(self, severity, problem, action, **where):
+    def note(self, severity, problem, what, *, line=None, patient=None, column="", raw=""):
         """Note an "error" or a "warning"."""
-        (self.error if severity == "error" else self.warn)(problem, action, **where)
-
-    def name_patients(self, lines, identifiers: pd.Series):
-        """Say which patient stands on which line, so that problems can name the patient."""
-        self.patients = pd.Series(identifiers.array, index=lines, dtype="string")
+        found = self.errors if severity == "error" else self.warnings
+        found.append((line, patient, column, _shorten(raw), problem, what))
 
     def stop(self, problem, remedy, **where):
         """Note a problem after which nothing more can be read, and raise `CohortError`."""
@@ -102,7 +86,6 @@ class Kind(NamedTuple):
     """Problems of one kind in one column, in words: what and how many cells, where, what to do."""
 
     column: str
-    count: int
     held: str
     where: str
     problem: str
@@ -110,28 +93,16 @@ class Kind(NamedTuple):
 
 
 def by_kind(found: pd.DataFrame) -> list[Kind]:
-    """Group problems, or issues, by column and kind, in the order of their first lines.
-
-    Examples
-    --------
-    >>> problems = Problems("my.csv")
-    >>> for line, time in [(2, 30), (5, 41)]:
-    ...     problems.warn(f"after the end of follow-up at {time} months", "kept", line=line)
-    >>> by_kind(problems.issues())[0].where
-    'lines 2 and 5'
-    """
+    """Group problems, or issues, by column and kind, in the order of their first lines."""
     masked = found["problem"].astype(object).map(lambda text: _PARTICULAR.sub("…", text))
-    return [
-        Kind(
-            printable(column, 30),
-            len(cells),
-            _held(cells["raw"]),
-            _where(cells),
-            _first_of(cells["problem"]),
-            _first_of(cells.iloc[:, -1]),
+    kinds = []
+    for (column, _), cells in found.groupby([found["column"], masked], sort=False):
+        where = [_few("line", cells["line"]), _few("patient", cells["patient_id"])]
+        said = map(_first_of, (cells["problem"], cells.iloc[:, -1]))
+        kinds.append(
+            Kind(printable(column, 30), _held(cells["raw"]), ", ".join(filter(None, where)), *said)
         )
-        for (column, _), cells in found.groupby([found["column"], masked], sort=False)
-    ]
+    return kinds
 
 
 def counted(number: int, what: str) -> str:
@@ -153,20 +124,12 @@ def _as_frame(found, last, patients) -> pd.DataFrame:
 def _held(raws: pd.Series) -> str:
     """Say how many cells are of a kind, and what most of them hold."""
     counts = raws[raws != ""].value_counts().head(_FEW + 1)
-    several = len(counts) > 1 and counts.iloc[0] > 1
-    texts = [
-        f"“{printable(raw, 60)}”" + (f" ({n})" if several else "") for raw, n in counts.items()
-    ]
+    times = " ({})" if len(counts) > 1 and counts.iloc[0] > 1 else ""
+    texts = [f"“{printable(raw, 60)}”" + times.format(n) for raw, n in counts.items()]
     held = ", ".join(texts[:_FEW]) + (", …" if len(texts) > _FEW else "")
     if len(raws) == 1:
         return held
     return f"{len(raws)} cells" + (f" hold {held}" if held else "")
-
-
-def _where(cells: pd.DataFrame) -> str:
-    """Name the first lines of a kind, and who stands there."""
-    named = [_few("line", cells["line"]), _few("patient", cells["patient_id"])]
-    return ", ".join(filter(None, named))
 
 
 def _few(what: str, values: pd.Series) -> str:

@@ -27,10 +27,10 @@ from vlms.cohort.problems import Problems
 
 ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-LONGEST_LINE = 1_000_000  # characters; a longer one is damage or an attack
-LONGEST_CELL = 100_000
-MOST_COLUMNS = 2_000
-MOST_ROWS = 5_000_000
+_LONGEST_LINE = 1_000_000  # characters; a longer one is damage or an attack
+_LONGEST_CELL = 100_000
+_MOST_COLUMNS = 2_000
+_MOST_ROWS = 5_000_000
 
 _ENCODING_NAMES = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16", "latin1": "latin-1"}
 _ENCODING_NAMES |= {"iso-8859-1": "latin-1", "windows-1252": "cp1252"}
@@ -61,47 +61,20 @@ class TextColumn:
 
 @dataclass
 class TextTable:
-    """A file as text.
-
-    Attributes
-    ----------
-    header : list of str
-    columns : list of TextColumn
-    lines : numpy.ndarray of int, shape (rows,)
-        The line on which each row starts.
-    separator, encoding : str
-        How it was read.
-    """
+    """A file as text, and how it was read."""
 
     header: list[str]
     columns: list[TextColumn]
-    lines: np.ndarray
+    lines: np.ndarray  # on which each row starts
     separator: str
     encoding: str
 
 
 def read_table(path, problems: Problems, *, wanted=(), encoding=None) -> TextTable:
-    """Read a delimited text file into columns of text.
+    """Read a delimited text file into columns of text, or raise `CohortError`.
 
-    Parameters
-    ----------
-    path : str or pathlib.Path
-        A plain file on this machine; an address on the network is refused.
-    problems : Problems
-        Takes up each row that has too few or too many fields; such rows are left out.
-    wanted : iterable of str
-        Names by which the header is recognised, as `plain_name` writes them.
-    encoding : str, optional
-        One of `ENCODINGS`; by default UTF-8, or UTF-16 if the file begins with its mark.
-
-    Returns
-    -------
-    TextTable
-
-    Raises
-    ------
-    CohortError
-        If the file cannot be opened, decoded or split at all.
+    The header is recognised by the names that are ``wanted``. ``problems`` takes up each row that
+    has too few or too many fields; such rows are left out.
     """
     try:
         with _open_plain(path, problems) as binary, uncollected():
@@ -124,13 +97,7 @@ def uncollected():
 
 
 def plain_name(printed: str) -> str:
-    """Write a column's name in small letters and underscores, to recognise it by.
-
-    Examples
-    --------
-    >>> plain_name(" Time (Months)")
-    'time_months'
-    """
+    """Write a column's name in small letters and underscores, to recognise it by."""
     return re.sub(r"[\W_]+", "_", printed.casefold()).strip("_")
 
 
@@ -142,9 +109,8 @@ def _open_plain(path, problems):
     except (TypeError, UnicodeError):
         name = ""
     if re.match(r"[a-z][a-z0-9+.-]+:/", name, re.IGNORECASE):
-        problems.stop(
-            "an address on a network, which is never fetched", "save the file on this machine"
-        )
+        problem = "an address on a network, which is never fetched"
+        problems.stop(problem, "save the file on this machine")
     if "\0" in name or not name:
         problems.stop("not the path of a file", remedy)
     kind = Path(name).stat().st_mode
@@ -176,10 +142,8 @@ def _decode(binary, encoding, problems) -> tuple[io.TextIOWrapper, str]:
     if asked not in ENCODINGS:
         problems.error(f"unknown encoding {encoding!r}", f"use one of {', '.join(ENCODINGS)}")
     elif marked and asked != marked:
-        problems.error(
-            f"asked to be read as {asked}, but it begins with the mark of {marked}",
-            "leave the encoding out",
-        )
+        problem = f"asked to be read as {asked}, but it begins with the mark of {marked}"
+        problems.error(problem, "leave the encoding out")
     elif asked == "utf-16" and not marked:
         problems.error("UTF-16 without its mark", "save the file as UTF-8")
     problems.stop_if_any()
@@ -191,9 +155,9 @@ def _lines(text, problems) -> list[str]:
     """Read lines of bounded length, with their ends."""
     lines = []
     try:
-        for line in iter(functools.partial(text.readline, LONGEST_LINE + 1), ""):
+        for line in iter(functools.partial(text.readline, _LONGEST_LINE + 1), ""):
             lines.append(line)
-            if len(line) > LONGEST_LINE or "\0" in line or len(lines) > MOST_ROWS:
+            if len(line) > _LONGEST_LINE or "\0" in line or len(lines) > _MOST_ROWS:
                 break
     except UnicodeError as error:
         read, start = getattr(error, "object", b""), getattr(error, "start", 0)
@@ -204,15 +168,14 @@ def _lines(text, problems) -> list[str]:
             "save the file as CSV (UTF-8), or say --encoding latin-1 if that is what it is",
             line=len(lines) + len(_LINE_BREAK.findall(sound)) + 1,
         )
-    last = lines[-1] if lines else ""
-    if "\0" in last[:LONGEST_LINE]:
+    last, at = lines[-1] if lines else "", {"line": len(lines)}
+    if "\0" in last[:_LONGEST_LINE]:
         problem = "a NUL byte: damaged, or UTF-16 without its mark"
-        problems.stop(problem, "save the sheet as CSV (UTF-8)", line=len(lines))
-    if len(last) > LONGEST_LINE:
-        problem = f"a line of more than {LONGEST_LINE} characters"
-        problems.stop(problem, "is this a table?", line=len(lines))
-    if len(lines) > MOST_ROWS:
-        problems.stop(f"more than {MOST_ROWS} lines", "is this a cohort?")
+        problems.stop(problem, "save the sheet as CSV (UTF-8)", **at)
+    if len(last) > _LONGEST_LINE:
+        problems.stop(f"a line of more than {_LONGEST_LINE} characters", "is this a table?", **at)
+    if len(lines) > _MOST_ROWS:
+        problems.stop(f"more than {_MOST_ROWS} lines", "is this a cohort?")
     return lines
 
 
@@ -229,7 +192,7 @@ def _read(lines, wanted, encoding, problems) -> TextTable:
         problems.stop("the file holds no header", _WRITES_ONE)
     problems.header_line = first + 1
     separator = separator or _choose_separator(lines[first], wanted)
-    quoted = '"' in "".join(lines) or max(map(len, lines)) > LONGEST_CELL
+    quoted = '"' in "".join(lines) or max(map(len, lines)) > _LONGEST_CELL
     split = _split_quoted if quoted else _split_plain
     header, columns, starts = split(lines, first, separator, problems)
     table = TextTable(header, columns, starts, separator, encoding)
@@ -270,24 +233,16 @@ def _split_plain(lines, first, separator, problems):
         kept = [kept[line - first - 2] for line in starts]
     if not kept:
         return header, [TextColumn([], np.empty(0, dtype=int)) for _ in header], starts
-    frame = pd.read_csv(
-        io.StringIO("".join(kept)),
-        sep=separator,
-        header=None,
-        index_col=False,
-        dtype=str,
-        na_filter=False,
-        quoting=csv.QUOTE_NONE,
-        skip_blank_lines=False,
-        low_memory=False,
-    )
+    as_text = {"dtype": str, "na_filter": False, "quoting": csv.QUOTE_NONE}
+    every = {"header": None, "index_col": False, "skip_blank_lines": False, "low_memory": False}
+    frame = pd.read_csv(io.StringIO("".join(kept)), sep=separator, **as_text, **every)
     return header, [_column(frame[place]) for place in frame], starts
 
 
 def _split_quoted(lines, first, separator, problems):
     """Split lines in which a quotation mark may join cells and lines."""
     rows, starts, begins = [], [], first + 1
-    previous = csv.field_size_limit(LONGEST_CELL)
+    previous = csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(iter(lines[first:]), delimiter=separator, strict=True)
     try:
         header = next(reader)
@@ -320,8 +275,8 @@ def _column(cells) -> TextColumn:
 
 def _check_width(header, line, problems):
     """Refuse a header of too many columns."""
-    if len(header) > MOST_COLUMNS:
-        problems.stop(f"{len(header)} columns", f"at most {MOST_COLUMNS} are read", line=line)
+    if len(header) > _MOST_COLUMNS:
+        problems.stop(f"{len(header)} columns", f"at most {_MOST_COLUMNS} are read", line=line)
 
 
 def _is_row(row, header, line, problems) -> bool:
@@ -355,11 +310,7 @@ def _opening_line(lines, begins, ends, separator) -> int:
 
 
 def _refuse_swallowed_rows(table: TextTable, problems):
-    """Refuse a cell that a quotation mark left open has filled with the rows that follow.
-
-    The row then has the right number of fields all the same, for the cell took in exactly as
-    many separators as the rows that it joins have.
-    """
+    """Refuse a cell that took in the following rows, so that its own has the right width."""
     for name, column in zip(table.header, table.columns, strict=True):
         for code, text in enumerate(column.texts):
             breaks = len(_LINE_BREAK.findall(text)) if "\n" in text or "\r" in text else 0
@@ -384,9 +335,8 @@ def _drop_nameless(table: TextTable, problems) -> TextTable:
             problems.error("a column without a name", "name it in the header", line=line, raw=name)
     names = pd.Series([plain_name(table.header[place]) for place in kept], dtype=object)
     for name in names[names.duplicated()].unique():
-        problems.error(
-            "a column name that stands there twice", "give each its own", line=line, column=name
-        )
+        problem = "a column name that stands there twice"
+        problems.error(problem, "give each its own", line=line, column=name)
     table.header = [table.header[place].strip() for place in kept]
     table.columns = [table.columns[place] for place in kept]
     return table

@@ -57,13 +57,7 @@ def holds_numbers(column):
 
 
 def need_columns(frame, names):
-    """Check that a frame has these columns.
-
-    Raises
-    ------
-    ValueError
-        With the columns that are absent and those that are there.
-    """
+    """Raise ValueError with the columns that a frame does not have, and those that it has."""
     absent = [name for name in names if name not in frame.columns]
     if absent:
         raise ValueError(f"No column {absent}; the frame has {list(frame.columns)}.")

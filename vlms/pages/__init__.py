@@ -1,5 +1,5 @@
 """From a notebook to a published page: `kernel` runs it, `page` writes HTML, `build` publishes."""
-# ruff: noqa: E402
+# ruff: noqa: E402, F401
 
 import sys
 
@@ -18,18 +18,3 @@ from vlms.pages.build import (
 )
 from vlms.pages.compare import CompareError, compare_folders, compare_with
 from vlms.pages.kernel import RenderError, read_notebook
-
-__all__ = [
-    "BuildError",
-    "CompareError",
-    "PublishingError",
-    "RenderError",
-    "build",
-    "compare_folders",
-    "compare_with",
-    "publish",
-    "read_notebook",
-    "render",
-    "status",
-    "write_index",
-]

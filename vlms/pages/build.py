@@ -110,45 +110,24 @@ def build(
     kind=None,
     force=False,
     jobs=None,
-    cell_seconds=CELL_SECONDS,
     progress=None,
+    cell_seconds=CELL_SECONDS,
 ):
-    """Build every report that is stale, and the index.
+    """Build every report that is stale, or of those the ones named or of a kind, and the index.
 
     Parameters
     ----------
-    root : path-like
-        The project's folder.
-    only : collection of str
-        Names of the reports to build; empty for all.
-    kind : str, optional
-        Build only reports of this kind: paper, overview, lesson or cohort.
-    force : bool
-        Build the fresh ones too.
     jobs : int, optional
         Reports at a time; by default one more than there are processors, as each waits at times.
-    cell_seconds : float
-        Time limit for a cell.
     progress : callable, optional
         Called with an event, the report's name and what belongs to it: ``stale`` (reasons),
         ``started`` (None), ``cell`` (number, how many), ``done`` (seconds), ``failed`` (message,
         whether an earlier report is kept), and up to ten times a second ``waiting``.
 
-    Returns
-    -------
-    Outcome
-
     Raises
     ------
     BuildError
         When another build is running, the folder cannot be written, or a name is unknown.
-
-    Examples
-    --------
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     (Path(folder) / "notebooks").mkdir()
-    ...     build(folder)
-    Outcome(built=[], fresh=[], removed=[], failed={})
     """
     root = Path(root).resolve()
     if not (root / "notebooks").is_dir():
@@ -176,69 +155,31 @@ def build(
 
 
 def status(root="."):
-    """Say of each report whether it is fresh, and if not, why.
-
-    Parameters
-    ----------
-    root : path-like
-
-    Returns
-    -------
-    dict of str to list of str
-        Name → reasons to build it; none for a fresh one.
-
-    Examples
-    --------
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     (Path(folder) / "notebooks").mkdir()
-    ...     _ = (Path(folder) / "notebooks" / "smith2020.ipynb").write_text('{"cells": []}')
-    ...     status(folder)
-    {'smith2020': ['never built']}
-    """
+    """Return for each report the reasons to build it; none for a fresh one."""
     root = Path(root).resolve()
-    hashes = _hash_files(root)
-    return {
-        plan.stem: _reasons(plan, _inputs(plan, root, hashes), hashes, root)
-        for plan in _plans(root)
-    }
+    hashes, plans = _hash_files(root), _plans(root)
+    return {plan.stem: _reasons(plan, _inputs(plan, root, hashes), hashes, root) for plan in plans}
 
 
-def render(
-    notebook,
-    stem=None,
-    *,
-    parameters=None,
-    inputs=None,
-    root=".",
-    cell_seconds=CELL_SECONDS,
-    on_cell=None,
-):
+def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **running):
     """Run a notebook and turn it into the files of its report, without writing any.
 
     Parameters
     ----------
     notebook : path-like
-        The notebook; it is not changed.
+        It is not changed.
     stem : str, optional
         Name of the report, by default that of the notebook.
     parameters : dict, optional
         Values for names that the cell tagged ``parameters`` assigns.
     inputs : dict of str to str, optional
         Path → SHA-256 of what the report was made from, for its colophon.
-    root : path-like
-        The project's folder.
-    cell_seconds : float
-        Time limit for a cell.
-    on_cell : callable, optional
-        Called with the number of each cell before it runs, and how many there are.
-
-    Returns
-    -------
-    Rendered
+    **running
+        ``cell_seconds`` and ``on_cell``, as `vlms.pages.kernel.execute` takes them.
 
     Raises
     ------
-    vlms.pages.kernel.RenderError
+    RenderError
         When a parameter is unknown or of another type, the kernel is not Python's, a cell fails,
         runs too long, ends its kernel or is not run, or the text refers to what is not there.
 
@@ -251,7 +192,7 @@ def render(
     """
     started, notebook = time.perf_counter(), Path(notebook)
     stem = stem or notebook.stem
-    done = execute(notebook, parameters or {}, cell_seconds=cell_seconds, on_cell=on_cell)
+    done = execute(notebook, parameters or {}, **running)
     claims = [claim for ledger in _take(done, LEDGER_MIME) for claim in ledger["claims"]]
     cards, handed = _take(done, CARD_MIME), _take(done, FILES_MIME)
     run = done.metadata["run"]
@@ -269,17 +210,18 @@ def render(
         raise RenderError(f"{notebook.name}: {error}") from error
     files = {f"{stem}.html": page.encode()}
     if claims:
-        files[f"{stem}_verdicts.csv"] = _csv(claims).encode()
+        writer = csv.DictWriter(text := io.StringIO(), list(claims[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(claims)
+        files[f"{stem}_verdicts.csv"] = text.getvalue().encode()
     files |= {f"{stem}/{label}.csv": text.encode() for label, text in tables(done)}
     for some in handed:
         for name, content in some["files"].items():
             files[f"{stem}/{Path(name).name}"] = base64.b64decode(content)
-    given = done.metadata.get("vlms", {})
+    given = {"kind": "report", "order": 100, "description": "", **done.metadata.get("vlms", {})}
     about = {
         "title": html.unescape(_TITLE.search(page)[1]),
-        "kind": given.get("kind", "report"),
-        "order": given.get("order", 100),
-        "description": given.get("description", ""),
+        **{name: given[name] for name in ("kind", "order", "description")},
         "commit": colophon["Commit"],
         "seconds": round(time.perf_counter() - started, 2),
     }
@@ -287,13 +229,7 @@ def render(
 
 
 def publish(files, folder):
-    """Write files beside their targets, force them to disk, then move all into place.
-
-    Parameters
-    ----------
-    files : dict of str to bytes
-        Path inside the folder → content.
-    folder : path-like
+    """Write files, path inside the folder → bytes, beside their targets, then move all into place.
 
     Raises
     ------
@@ -326,20 +262,7 @@ def publish(files, folder):
 
 
 def write_index(root="."):
-    """Write the index page of all reports that are there, where it is out of date.
-
-    Parameters
-    ----------
-    root : path-like
-        The project's folder. Reports on a reader's own cohorts are found in ``reports/``.
-
-    Examples
-    --------
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_index(folder)
-    ...     (Path(folder) / "reports" / "index.html").exists()
-    True
-    """
+    """Write the index page of all reports that are there, where it is out of date."""
     root, built = Path(root), _built_line()
     stems = [plan.stem for plan in _plans(root)]
     records = [record for stem in stems if (record := _read_record(stem, root))]
@@ -401,10 +324,7 @@ def _modules(plan, hashes, root):
 
 
 def _named_modules(path):
-    """Every module of the package that a file speaks of: at times too many, never too few.
-
-    Whoever speaks of a module within a folder runs that folder's ``__init__`` as well.
-    """
+    """Every module of the package that a file speaks of, and the folders around: never too few."""
     named = set()
     for dotted in _MODULE.findall(path.read_text(encoding="utf-8", errors="replace")):
         parts = dotted.split(".")[1:]
@@ -417,17 +337,14 @@ def _reasons(plan, inputs, hashes, root):
     record = _read_record(plan.stem, root)
     if record is None:
         return ["never built"]
-    reasons, was = [], record["inputs"]
-    if record["python"] != platform.python_version():
-        reasons.append(f"Python was {record['python']}, is {platform.python_version()}")
+    was, python, now = record["inputs"], record["python"], platform.python_version()
+    reasons = [f"Python was {python}, is {now}"] * (python != now)
     reasons += [f"{path} is new" for path in inputs if path not in was]
     reasons += [f"{path} is gone" for path in was if path not in inputs]
     reasons += [f"{path} changed" for path in inputs if was.get(path, inputs[path]) != inputs[path]]
     for path, digest in record["outputs"].items():
-        if path not in hashes:
-            reasons.append(f"{path} is missing")
-        elif hashes[path] != digest:
-            reasons.append(f"{path} is not as it was built")
+        if hashes.get(path) != digest:
+            reasons.append(f"{path} is {'not as it was built' if path in hashes else 'missing'}")
     return reasons
 
 
@@ -445,9 +362,8 @@ def _hash_files(root, sources=SOURCES):
 
 def _write_checksums(root, plans, hashes, outcome):
     """Write the checksums by which make sees that nothing changed, where all is fresh."""
-    checksums = root / CACHE / "checksums"
     if outcome.failed or len(outcome.fresh) + len(outcome.built) < len(plans):
-        checksums.unlink(missing_ok=True)
+        (root / CACHE / "checksums").unlink(missing_ok=True)
         return
     # What came in is as it was at the start: an edit made while we built must show as one.
     now = {path: digest for path, digest in hashes.items() if not path.startswith("reports/")}
@@ -493,15 +409,9 @@ def _build_stale(root, stale, jobs, cell_seconds, progress, outcome):
 def _record(plan, inputs, rendered, earlier, root):
     """Note what a report was made from and what it gave, and remove what it gives no more."""
     outputs = {f"reports/{name}": _sha256(data) for name, data in rendered.files.items()}
-    record = {
-        "stem": plan.stem,
-        "python": platform.python_version(),
-        "inputs": inputs,
-        "outputs": outputs,
-        **rendered.about,
-        "card": rendered.card,
-        "claims": rendered.claims,
-    }
+    record = {"stem": plan.stem, "python": platform.python_version(), "inputs": inputs}
+    record |= {"outputs": outputs, **rendered.about, "card": rendered.card}
+    record["claims"] = rendered.claims
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     publish({f"{plan.stem}.json": text.encode()}, root / CACHE)
     for path in earlier:
@@ -512,8 +422,7 @@ def _record(plan, inputs, rendered, earlier, root):
 def _remove_orphans(root, stems, outcome):
     """Remove the reports of notebooks that are gone."""
     for path in sorted((root / CACHE).glob("*.json")):
-        record = _read_record(path.stem, root)
-        if path.stem not in stems and record is not None:
+        if path.stem not in stems and (record := _read_record(path.stem, root)) is not None:
             for output in record["outputs"]:
                 (root / output).unlink(missing_ok=True)
             path.unlink()
@@ -540,14 +449,6 @@ def _card(cards, page):
     return {**card, "image": image and {"alt": html.unescape(image[1]), "src": image[2]}}
 
 
-def _csv(rows):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def _built_line():
     """The one line of a page that differs between two builds of the same sources."""
     return f"Built on {datetime.now(UTC):%Y-%m-%d %H:%M UTC}."
@@ -569,9 +470,11 @@ def _run(reports, root, jobs, cell_seconds):
     place = folder_for_sockets("/vlms-12345678/vlms-12345678/k-5")
     scratch = tempfile.mkdtemp(prefix="vlms-", dir=place)
     waiting, running = list(reports), {}
+    affinity = getattr(os, "sched_getaffinity", None)
+    jobs = jobs or (len(affinity(0)) if affinity else os.cpu_count() or 1) + 1
     try:
         while waiting or running:
-            while waiting and len(running) < (jobs or _processors() + 1):
+            while waiting and len(running) < jobs:
                 report = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
                 order = (*report, root, cell_seconds, scratch, os.getpid(), theirs)
@@ -606,15 +509,9 @@ def _work(plan, inputs, root, cell_seconds, scratch, parent, connection):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     tempfile.tempdir = scratch
     try:
-        rendered = render(
-            root / plan.notebook,
-            plan.stem,
-            inputs=inputs,
-            root=root,
-            cell_seconds=cell_seconds,
-            on_cell=lambda at, of: connection.send(("cell", (at, of))),
-        )
-        connection.send(("done", rendered))
+        told = {"on_cell": lambda *place: connection.send(("cell", place))}
+        made = {"inputs": inputs, "root": root, "cell_seconds": cell_seconds, **told}
+        connection.send(("done", render(root / plan.notebook, plan.stem, **made)))
     except RenderError as error:
         connection.send(("failed", str(error)))
     except Exception:  # a fault of ours: say where it happened
@@ -631,12 +528,6 @@ def _stop(workers):
         if worker.is_alive():
             worker.kill()
             worker.join()
-
-
-def _processors():
-    """How many processors this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

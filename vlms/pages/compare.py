@@ -24,19 +24,7 @@ class CompareError(RuntimeError):
 
 
 def compare_with(base, root="."):
-    """Build the reports of an earlier commit and compare their verdicts and tables with now.
-
-    Parameters
-    ----------
-    base : str
-        A commit, as git names it.
-    root : path-like
-        The project's folder; its own reports must be built.
-
-    Returns
-    -------
-    dict of str to list of str
-        File → its changes; only files that differ.
+    """Build the reports of an earlier commit; return how the files of now differ, file → changes.
 
     Raises
     ------
@@ -54,13 +42,9 @@ def compare_with(base, root="."):
             tar.extractall(folder, filter="data")
         if not (Path(folder) / "notebooks").is_dir():
             raise CompareError(f"{commit[:12]} has no notebooks to build.")
-        done = subprocess.run(
-            [sys.executable, "-m", "vlms", "build"],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": folder},
-            capture_output=True,
-            encoding="utf-8",
-        )
+        build = [sys.executable, "-m", "vlms", "build"]
+        with_its_own = {"cwd": folder, "env": {**os.environ, "PYTHONPATH": folder}}
+        done = subprocess.run(build, **with_its_own, capture_output=True, encoding="utf-8")
         if done.returncode:
             raise CompareError(
                 f"The reports of {commit[:12]} cannot be built with the packages that are"
@@ -84,7 +68,8 @@ def compare_folders(old, new):
         elif not (new / name).exists():
             changes[name] = ["is gone"]
         else:
-            was, now = (_rows(side / name) for side in (old, new))
+            texts = ((side / name).read_bytes().decode() for side in (old, new))
+            was, now = (list(csv.DictReader(io.StringIO(text, newline=""))) for text in texts)
             is_ledger = name.endswith("_verdicts.csv")
             changes[name] = list((_claims if is_ledger else _table)(was, now))
     return {name: found for name, found in changes.items() if found}
@@ -122,11 +107,6 @@ def _cells(was, now, columns):
         for column in columns
         if not _same(was.get(column), now.get(column))
     )
-
-
-def _rows(path):
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _same(was, now):

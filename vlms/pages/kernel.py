@@ -64,62 +64,26 @@ def read_notebook(path):
     return notebook
 
 
-def declared_parameters(notebook):
-    """Names and defaults (`NotImplemented` if no literals) of the cell tagged ``parameters``."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ()):
-            break
-    else:
-        return None
-    declared = {}
-    for node in ast.parse(cell.source).body:
-        for target in getattr(node, "targets", [getattr(node, "target", None)]):
-            if isinstance(target, ast.Name):
-                declared[target.id] = NotImplemented
-                with contextlib.suppress(ValueError):
-                    declared[target.id] = ast.literal_eval(node.value)
-    return declared
-
-
 def execute(path, parameters=(), *, cell_seconds=CELL_SECONDS, on_cell=None):
-    """Run all cells of a notebook in its own folder, as JupyterLab does.
+    """Run all cells of a notebook in its own folder, as JupyterLab does, or raise RenderError.
 
-    Parameters
-    ----------
-    path : path-like
-        The notebook; it is not changed.
-    parameters : dict, optional
-        Values for names that the cell tagged ``parameters`` assigns.
-    cell_seconds : float
-        Time limit for a cell.
-    on_cell : callable, optional
-        Called with the number of each cell before it runs, and how many there are.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        With its outputs. ``metadata["run"]`` holds ``parameters``, all of them, and ``versions``,
-        as `vlms.provenance.versions` gives them in the kernel after the last cell.
-
-    Raises
-    ------
-    RenderError
-        When a parameter is unknown or of another type, or a cell fails, runs too long, ends its
-        kernel or is not run; the message shows the cell.
+    ``on_cell`` is called with the number of each cell before it runs, and how many there are.
+    ``metadata["run"]`` of what is returned holds ``parameters``, all of them, and ``versions``, as
+    `vlms.provenance.versions` gives them in the kernel after the last cell.
     """
     path, parameters = Path(path), dict(parameters)
     notebook = read_notebook(path)
-    _check_parameters(notebook, parameters, path.name)
-    run = {**(declared_parameters(notebook) or {}), **parameters}
+    declared = _declared_parameters(notebook)
+    _check_parameters(declared, parameters, path.name)
+    run = {**(declared or {}), **parameters}
     if parameters:
         from papermill.parameterize import parameterize_notebook  # slow to import
 
         notebook.metadata["papermill"] = {}
         for cell in notebook.cells:
             cell.metadata.setdefault("tags", [])
-        notebook = parameterize_notebook(
-            notebook, parameters, kernel_name="python3", language="python"
-        )
+        python = {"kernel_name": "python3", "language": "python"}
+        notebook = parameterize_notebook(notebook, parameters, **python)
     at = [0, None]
 
     def starts(cell, cell_index):
@@ -150,19 +114,15 @@ def execute(path, parameters=(), *, cell_seconds=CELL_SECONDS, on_cell=None):
         what = error.traceback or f"{error.ename}: {error.evalue}"
         raise _cell_error(path, *at, what) from error
     except CellTimeoutError as error:
-        what = (
-            f"The cell did not end within {cell_seconds:g} s. Make it quicker, or allow it more"
-            " time with --cell-seconds."
-        )
+        limit = f"The cell did not end within {cell_seconds:g} s."
+        what = f"{limit} Make it quicker, or allow it more time with --cell-seconds."
         raise _cell_error(path, *at, what) from error
     except DeadKernelError as error:
         what = "The kernel died while it ran this cell (killed, out of memory, or a crash)."
         raise _cell_error(path, *at, what) from error
     _check_every_cell(notebook, path)
-    notebook.metadata["run"] = {
-        "parameters": run,
-        "versions": ast.literal_eval(said["data"]["text/plain"]),
-    }
+    versions = ast.literal_eval(said["data"]["text/plain"])
+    notebook.metadata["run"] = {"parameters": run, "versions": versions}
     return notebook
 
 
@@ -332,27 +292,37 @@ def _be_a_kernel(connection_file):
     os._exit(0)
 
 
-def _check_parameters(notebook, parameters, name):
+def _declared_parameters(notebook):
+    """Names and defaults (`NotImplemented` if no literals) of the cell tagged ``parameters``."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", ()):
+            break
+    else:
+        return None
+    declared = {}
+    for node in ast.parse(cell.source).body:
+        for target in getattr(node, "targets", [getattr(node, "target", None)]):
+            if isinstance(target, ast.Name):
+                declared[target.id] = NotImplemented
+                with contextlib.suppress(ValueError):
+                    declared[target.id] = ast.literal_eval(node.value)
+    return declared
+
+
+def _check_parameters(declared, parameters, name):
     """Refuse a parameter that the notebook does not declare or whose default has another type."""
-    declared = declared_parameters(notebook)
     if parameters and declared is None:
-        raise RenderError(
-            f"{name} has no cell tagged 'parameters', so it takes none; given: "
-            f"{', '.join(parameters)}."
-        )
-    unknown = [given for given in parameters if given not in declared]
-    if unknown:
-        raise RenderError(
-            f"{name} has no parameter {', '.join(map(repr, unknown))}; it declares "
-            f"{', '.join(declared) or 'none'}."
-        )
+        none = f"{name} has no cell tagged 'parameters', so it takes none"
+        raise RenderError(f"{none}; given: {', '.join(parameters)}.")
+    if unknown := ", ".join(repr(given) for given in parameters if given not in declared):
+        there = ", ".join(declared) or "none"
+        raise RenderError(f"{name} has no parameter {unknown}; it declares {there}.")
     for given, value in parameters.items():
         default = declared[given]
         if not _same_type(value, default):
-            raise RenderError(
-                f"{name}: parameter {given} must be {type(default).__name__}, as in "
-                f"{given} = {default!r}; found {value!r} ({type(value).__name__})."
-            )
+            wanted, found = type(default).__name__, f"{value!r} ({type(value).__name__})"
+            like = f"must be {wanted}, as in {given} = {default!r}; found {found}"
+            raise RenderError(f"{name}: parameter {given} {like}.")
 
 
 def _same_type(value, default):

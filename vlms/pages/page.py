@@ -56,9 +56,7 @@ _MATH_ATTRIBUTES = set(
     " accentunder columnalign rowspacing columnspacing displaystyle scriptlevel linethickness width"
     " height depth minsize maxsize symmetric".split()
 )
-_TAGS = (
-    nh3.ALLOWED_TAGS | _MATH_TAGS | {"section", "figure", "figcaption", "details", "summary", "kbd"}
-)
+_TAGS = nh3.ALLOWED_TAGS | _MATH_TAGS | set("section figure figcaption details summary kbd".split())
 _ATTRIBUTES = {
     **{tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()},
     **dict.fromkeys(_MATH_TAGS, _MATH_ATTRIBUTES),
@@ -77,23 +75,10 @@ class PageError(ValueError):
 
 
 def make_page(notebook, *, colophon, claims=(), root=None):
-    """Convert an executed notebook to a complete HTML page.
+    """Convert an executed notebook to HTML that needs no other file and makes no request.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        With outputs. ``metadata.vlms`` may hold title, kind, citation, doi, description.
-    colophon : dict
-        What the page says of its own making: commit, versions, parameters, inputs, built.
-    claims : list of dict, optional
-        The rows of the ledger, for the summary of verdicts at the top.
-    root : path-like, optional
-        The project's folder, cut off wherever a path of this machine would show.
-
-    Returns
-    -------
-    str
-        HTML that needs no other file and makes no request.
+    Its ``metadata.vlms`` may hold title, kind, citation, doi and description; ``claims`` are rows
+    of the ledger, and ``root`` is cut off wherever a path of this machine would show.
 
     Raises
     ------
@@ -102,15 +87,16 @@ def make_page(notebook, *, colophon, claims=(), root=None):
         caption has nothing to stand under.
     """
     about = {"kind": "report", "citation": "", "doi": "", **notebook.metadata.get("vlms", {})}
-    body = _Exporter().from_notebook_node(_with_captions(notebook))[0]
+    notebook = notebook.copy()
+    notebook.cells = [_with_caption(cell, at) for at, cell in enumerate(notebook.cells, start=1)]
+    body = _Exporter().from_notebook_node(notebook)[0]
     # The policy lets no style attribute act; what tables say with one becomes a class.
     body = _RIGHT.sub(r'\1 class="right"', body)
     if root is not None:
         body = body.replace(f"{Path(root).resolve()}/", "").replace(f"{root}/", "")
     body = _number_and_link(_sanitise(body))
-    body = body.replace(
-        '<table class="vlms-ledger">', '<table class="vlms-ledger" id="all-claims">'
-    )
+    ledger = '<table class="vlms-ledger"'
+    body = body.replace(f"{ledger}>", f'{ledger} id="all-claims">')
     lead, heading, rest = body.partition("</h1>")
     if heading:  # the verdicts stand between the title and what follows it in the same cell
         lead, rest = f"{lead}</h1>\n</div>", f'<div class="prose">{rest}'
@@ -130,20 +116,7 @@ def make_page(notebook, *, colophon, claims=(), root=None):
 
 
 def make_index(records, *, built):
-    """Make the page that lists all reports: papers, lessons, own cohorts, one ledger over all.
-
-    Parameters
-    ----------
-    records : list of dict
-        One a report, as `vlms.pages.build.build` records them.
-    built : str
-        The line that says when this was built.
-
-    Returns
-    -------
-    str
-        HTML that needs no other file.
-    """
+    """Make the page that lists all reports: papers, lessons, own cohorts, one ledger over all."""
     records = sorted(records, key=lambda record: (record["order"], record["stem"]))
     records = [{**record, "counts": _count_verdicts(record["claims"])} for record in records]
     claims = [
@@ -151,11 +124,15 @@ def make_index(records, *, built):
         for record in records
         for claim in record["claims"]
     ]
+
+    def of(*kinds):
+        return [record for record in records if record["kind"] in kinds]
+
     return _fill(
         "reports.html.j2",
-        papers=[record for record in records if record["kind"] in ("paper", "overview", "report")],
-        lessons=[record for record in records if record["kind"] == "lesson"],
-        cohorts=[record for record in records if record["kind"] == "cohort"],
+        papers=of("paper", "overview", "report"),
+        lessons=of("lesson"),
+        cohorts=of("cohort"),
         claims=claims,
         totals=_count_verdicts(claims),
         totals_papers=sum(bool(record["claims"]) for record in records),
@@ -175,13 +152,6 @@ def tables(notebook):
 
 
 # --- Captions, figures, tables --------------------------------------------------------------------
-
-
-def _with_captions(notebook):
-    """Return a copy in which image or table and the caption of a cell are one HTML figure."""
-    notebook = notebook.copy()
-    notebook.cells = [_with_caption(cell, at) for at, cell in enumerate(notebook.cells, start=1)]
-    return notebook
 
 
 def _with_caption(cell, at):
@@ -280,13 +250,9 @@ def _number_and_link(body):
 
 def _sanitise(body):
     """Keep the markup that a report needs; drop scripts, styles, handlers and foreign images."""
-    return nh3.clean(
-        body,
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        attribute_filter=_safe_attribute,
-        url_schemes={"http", "https", "mailto", "data"},
-    )
+    schemes = {"http", "https", "mailto", "data"}
+    allowed = {"tags": _TAGS, "attributes": _ATTRIBUTES, "url_schemes": schemes}
+    return nh3.clean(body, **allowed, attribute_filter=_safe_attribute)
 
 
 def _safe_attribute(tag, name, value):
