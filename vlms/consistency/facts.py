@@ -28,9 +28,8 @@ import pandas as pd
 from vlms.consistency.finding import printed_share
 from vlms.printed import Printed
 
-COLUMNS = (
-    "id group endpoint variable level kind at value unit lower upper p total of covariate place note"
-).split()
+COLUMNS = "id group endpoint variable level kind at value unit lower upper p total of".split()
+COLUMNS += ["covariate", "place", "note"]
 _COUNTS = ("n", "events", "censored", "at_risk", "count")
 _MEASURES = ("median", "mean", "sd", "minimum", "maximum")
 _KINDS = (*_COUNTS, "share", "survival", *_MEASURES, "hazard_ratio", "p_value", "statement")

@@ -18,9 +18,8 @@ the censored hand on their mass, hence Greenwood's Var/S² is at least (1/S − 
 risk at most (1/S − 1)/R. So limits can be too narrow for N and too wide for R, whatever the
 interval (plain, log, log-log, logit, arcsine, and the binomial ones of an effective size).
 
-Sources: Kaplan and Meier, J Am Stat Assoc 1958;53:457; Davis, ORSA J Comput 1994;6:95 (bounds and
-what they rest on); Dexter, BMC Med Res Methodol 2022 (printed intervals); Mallows, Am Stat
-1991;45:257 (|mean − median| ≤ SD).
+Sources: Kaplan and Meier, J Am Stat Assoc 1958;53:457; Davis, Artif Intell 1987;32:281 (tightening
+bounds); Mallows, Am Stat 1991;45:257 (|mean − median| ≤ SD).
 """
 
 import math
@@ -34,13 +33,11 @@ from scipy import stats
 
 from vlms.consistency.curves import _box as survival_box
 from vlms.consistency.curves import _fewest_by_events, curve_check, survival_check
-from vlms.consistency.facts import FactsError, as_date, read_facts
+from vlms.consistency.facts import as_date, read_facts
 from vlms.consistency.finding import Finding, printed_box
 from vlms.consistency.ratios import hazard_ratio_check
 from vlms.consistency.shares import mean_check, percentage_check, sd_check
 from vlms.printed import Printed, print_p
-
-__all__ = ["FactsError", "check_paper", "pinned"]
 
 _EVER = math.inf
 _SLACK = 1e-7
@@ -92,7 +89,7 @@ def check_paper(facts):
     [[1, '1', 'contradictory'], [1, '2', 'contradictory']]
     >>> print(found["statement"][0])
     9 events leave at most 3 censored. No history of 12 patients has a Kaplan-Meier estimate of \
-77.9% then 39.0% with at most 3 patients censored before the last of these times.
+77.9% with at most 3 patients censored before that time.
     """
     model = read_facts(facts)
     # An n of its own for an endpoint stays one when that fact is left out: less is known then.
@@ -176,7 +173,7 @@ def pinned(values, *, mean=None, sd=None):
     return pd.DataFrame(rows, columns=["value", "lowest", "highest"])
 
 
-# --- Sets ------------------------------------------------------------------------------------------
+# --- Sets -----------------------------------------------------------------------------------------
 
 
 def _smallest(model, own, ids):
@@ -210,7 +207,7 @@ def _checks(model, own):
     return found
 
 
-# --- Bounds ----------------------------------------------------------------------------------------
+# --- Bounds ---------------------------------------------------------------------------------------
 
 
 class _Bounds:
@@ -530,7 +527,7 @@ def _ends(fact):
     return low * fact.scale, high * fact.scale
 
 
-# --- Survival --------------------------------------------------------------------------------------
+# --- Survival -------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=20_000)
@@ -572,10 +569,8 @@ def _searches(model, bounds):
             bounds.most((what, group, endpoint, last)) for what in ("censored", "events")
         )
         told = n if censored is None else censored, n if events is None else events
-        texts = tuple(
-            fact.value.text if fact.value.percent else f"{fact.value.value}" for fact in once
-        )
-        texts = tuple(fact.value for fact in once) if len(texts) != len(once) else texts
+        # As text: 65% and 65.0% are equal as numbers.
+        texts = tuple(fact.value.text for fact in once)
         plain = _survival(n, texts, None, None)
         total, t_why = bounds.least(("events", group, endpoint, _EVER))
         lead = ""
@@ -727,7 +722,7 @@ def _curves(model, bounds):
                     kind = "contradictory" if above and binds else "consistent"
                     words = f"{one} and {two} are in the order of nested endpoints."
                     if above:
-                        words = f"{one} is above {two}, though every event of the second is one of the first."
+                        words = f"{one} is above {two}, whose events are all events of the first."
                     if above and not binds:
                         kind = "undetermined"
                         words += (
@@ -752,11 +747,9 @@ def _limits(model, bounds):
         n, why = bounds.most(bounds.size(fact.group, fact.endpoint))
         if n is None or own[1] >= 1 or own[0] <= 0:
             continue
+        slack = (own[1] - own[0]) / 4  # between the values tried
         fits_n = any(
-            band[0] >= low[0] - 1e-9 and band[1] <= high[1] + 1e-9 for band in _bands(own, n)
-        )
-        fits_n = fits_n or any(
-            low[0] <= lowest + 1e-9 and high[1] >= highest - 1e-9
+            low[0] <= lowest + slack and high[1] >= highest - slack
             for lowest, highest in _bands(own, n)
         )
         assumed = (_CURVE, "limits of 95% by one of the usual formulas, not by a bootstrap")
@@ -769,22 +762,25 @@ def _limits(model, bounds):
         elif risk and risk[0].value.value >= 3:
             at_risk = int(risk[0].value.value)
             fits = any(
-                high[0] <= highest + 1e-9 and low[1] >= lowest - 1e-9
+                high[0] <= highest + slack and low[1] >= lowest - slack
                 for lowest, highest in _bands(own, at_risk)
             )
-            text = words.format("possible" if fits else "too wide", f"{at_risk} still observed")
+            text = words.format("possible" if fits else "too wide", f"{at_risk} observed")
             kind = "consistent" if fits else "contradictory"
-            yield (
-                frozenset((key, risk[0].id)),
-                Finding(kind, text.replace("d patients", "d"), "", assumed),
-            )
+            yield frozenset((key, risk[0].id)), Finding(kind, text, "", assumed)
         else:
             text = words.format("possible", n)
             yield frozenset([key]), Finding("consistent", text, "", assumed)
 
 
 def _bands(box, n):
-    """Limits by each usual formula at both ends of a survival's box, for an effective size."""
+    """Limits by each usual formula for survivals in a box and an effective size, from 0 to 1."""
+    for lower, upper in _formulas(box, n):
+        yield max(lower, 0.0), min(upper, 1.0)
+
+
+def _formulas(box, n):
+    """The limits before they are cut to 0 and 1."""
     z = NormalDist().inv_cdf(0.975)
     for s in np.linspace(max(box[0], 1e-6), min(box[1], 1 - 1e-6), 5):
         error = math.sqrt(s * (1 - s) / n)
@@ -807,7 +803,7 @@ def _bands(box, n):
         )
 
 
-# --- Counts, ratios, tables ------------------------------------------------------------------------
+# --- Counts, ratios, tables -----------------------------------------------------------------------
 
 
 def _shares(model, bounds):
@@ -925,9 +921,7 @@ def _tables(model, bounds):
             continue
         named = any(word in fact.note.lower() for word in _TESTS)
         words = f"P = {fact.value.text} is none of the table's ({listed})."
-        words += (
-            "" if named else " Which test it is of is not printed: another one would explain it."
-        )
+        words += "" if named else " The test is not printed: another would explain it."
         assumed = ("the counts named are the table that was tested",)
         yield ids, Finding("contradictory" if named else "undetermined", words, "", assumed)
 
@@ -955,7 +949,7 @@ def _table_tests(table):
     return tried
 
 
-# --- Ranges, dates, rates --------------------------------------------------------------------------
+# --- Ranges, dates, rates -------------------------------------------------------------------------
 
 
 def _ranges(model, bounds):
