@@ -32,9 +32,14 @@ import pandas as pd
 from scipy import stats
 
 from vlms.consistency.curves import _box as survival_box
-from vlms.consistency.curves import _fewest_by_events, curve_check, survival_check
+from vlms.consistency.curves import (
+    _fewest_by_events,
+    _search_histories,
+    curve_check,
+    survival_check,
+)
 from vlms.consistency.facts import as_date, read_facts
-from vlms.consistency.finding import Finding, printed_box
+from vlms.consistency.finding import Finding, printed_box, printed_share
 from vlms.consistency.ratios import hazard_ratio_check
 from vlms.consistency.shares import mean_check, percentage_check, sd_check
 from vlms.printed import Printed, print_p
@@ -532,7 +537,25 @@ def _ends(fact):
 
 @lru_cache(maxsize=20_000)
 def _survival(n, texts, censored, events):
-    return survival_check(n, list(texts), most_censored=censored, most_events=events)
+    """Search with a small budget; `survival_check` words what is proven to be impossible."""
+    limits = {"most_censored": censored, "most_events": events}
+    shares = [printed_share(text) for text in texts]
+    shown = " then ".join(texts)
+    what = f"a Kaplan-Meier estimate of {shown} in {n} patients"
+    searches = (
+        _search_histories(
+            n, [survival_box(s, cut) for s in shares], budget=60_000, plans=2_000, **limits
+        )
+        for cut in (False, True)
+    )
+    for verdict, search in zip(("consistent", "rounding"), searches, strict=True):
+        if search.histories:
+            only = " if digits were cut off" if verdict == "rounding" else ""
+            return Finding(verdict, f"There are histories with {what}{only}.")
+        if not search.impossible:
+            words = f"No history with {what} was found, but not all were tried."
+            return Finding("undetermined", words)
+    return survival_check(n, list(texts), **limits)
 
 
 @lru_cache(maxsize=20_000)
