@@ -23,6 +23,7 @@ bounds); Mallows, Am Stat 1991;45:257 (|mean − median| ≤ SD).
 """
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations, pairwise
 from statistics import NormalDist
@@ -36,7 +37,6 @@ from vlms.consistency.curves import (
     _fewest_by_events,
     _search_histories,
     curve_check,
-    survival_check,
 )
 from vlms.consistency.facts import as_date, read_facts
 from vlms.consistency.finding import Finding, printed_box, printed_share
@@ -94,16 +94,20 @@ def check_paper(facts):
     [[1, '1', 'contradictory'], [1, '2', 'contradictory']]
     >>> print(found["statement"][0])
     9 events leave at most 3 censored. No history of 12 patients has a Kaplan-Meier estimate of \
-77.9% with at most 3 patients censored before that time.
+77.9% with at most 3 censored by then.
     """
     model = read_facts(facts)
     # An n of its own for an endpoint stays one when that fact is left out: less is known then.
-    own = frozenset((fact.group, fact.endpoint) for fact in model.of_kind("n"))
+    sizes = {}
+    for fact in model.of_kind("n"):
+        sizes.setdefault(fact.group, set()).add(fact.value.value)
+    several = {group for group, numbers in sizes.items() if len(numbers) > 1}
+    own = frozenset((f.group, f.endpoint) for f in model.of_kind("n") if f.group in several)
     found = _checks(model, own)
     sets = []
     for ids, finding in found:
         if finding.contradictory and not any(known <= ids for known, _ in sets):
-            smallest, finding = _smallest(model, own, ids)
+            smallest, finding = _smallest(model, own, ids, finding)
             sets = [(known, f) for known, f in sets if not smallest <= known]
             sets.append((smallest, finding))
     abstract = model.source == "abstract"
@@ -181,14 +185,14 @@ def pinned(values, *, mean=None, sd=None):
 # --- Sets -----------------------------------------------------------------------------------------
 
 
-def _smallest(model, own, ids):
+def _smallest(model, own, ids, finding):
     """Take out facts as long as the rest stays contradictory; the set and what is found of it."""
     kept = set(ids)
     for key in sorted(ids, key=lambda key: -model.facts[key].line):
         if len(kept) > 1 and _contradiction(model, own, kept - {key}):
             kept -= {key}
-    _, finding = _contradiction(model, own, kept) or (None, None)
-    return frozenset(kept), finding
+    again = _contradiction(model, own, kept)
+    return (frozenset(kept), again[1]) if again else (ids, finding)
 
 
 def _contradiction(model, own, ids):
@@ -307,7 +311,7 @@ class _Bounds:
             kind, group, endpoint = fact.kind, fact.group, fact.endpoint
             n = self.size(group, endpoint)
             if kind == "n":
-                self._is(("n", group, endpoint), fact.value.value, fact)
+                self._is(n, fact.value.value, fact)
             elif kind in ("events", "censored"):
                 self._is((kind, group, endpoint, fact.at), fact.value.value, fact)
             elif kind == "at_risk":
@@ -407,9 +411,7 @@ class _Bounds:
                 }
                 for (one, a), (two, b) in combinations(asked.items(), 2):
                     if {a.level, b.level} <= set(levels):
-                        words = (
-                            f"{variable} is known of {one} patients by one, of {two} by the other"
-                        )
+                        words = f"{variable} is known of {one} patients or of {two}, not of both"
                         self._conflict({a.id, b.id}, words, [_RELATED])
 
     def _shared(self, groups):
@@ -537,25 +539,24 @@ def _ends(fact):
 
 @lru_cache(maxsize=20_000)
 def _survival(n, texts, censored, events):
-    """Search with a small budget; `survival_check` words what is proven to be impossible."""
-    limits = {"most_censored": censored, "most_events": events}
+    """Whether some history gives these survivals, by a search of limited effort."""
     shares = [printed_share(text) for text in texts]
-    shown = " then ".join(texts)
-    what = f"a Kaplan-Meier estimate of {shown} in {n} patients"
-    searches = (
-        _search_histories(
-            n, [survival_box(s, cut) for s in shares], budget=60_000, plans=2_000, **limits
-        )
-        for cut in (False, True)
-    )
-    for verdict, search in zip(("consistent", "rounding"), searches, strict=True):
+    what = f"a Kaplan-Meier estimate of {' then '.join(texts)}"
+    limits = {"most_censored": censored, "most_events": events}
+    effort = {"budget": 60_000, "plans": 2_000, "effort": 20_000}
+    for verdict, cut in (("consistent", False), ("rounding", True)):
+        boxes = [survival_box(share, cut) for share in shares]
+        search = _search_histories(n, boxes, **limits, **effort)
         if search.histories:
-            only = " if digits were cut off" if verdict == "rounding" else ""
-            return Finding(verdict, f"There are histories with {what}{only}.")
+            only = " if digits were cut off" if cut else ""
+            return Finding(verdict, f"There are histories of {n} patients with {what}{only}.")
         if not search.impossible:
-            words = f"No history with {what} was found, but not all were tried."
+            words = f"No history of {n} patients with {what} was found, but not all were tried."
             return Finding("undetermined", words)
-    return survival_check(n, list(texts), **limits)
+    told = [] if censored is None else [f"at most {censored} censored"]
+    told += [] if events is None else [f"at most {events} {'event' if events == 1 else 'events'}"]
+    under = f" with {' and '.join(told)} by then" if told else ""
+    return Finding("contradictory", f"No history of {n} patients has {what}{under}.")
 
 
 @lru_cache(maxsize=20_000)
@@ -665,7 +666,7 @@ def _mixtures(model, bounds):
             if not n or n > _MOST_MIXED:
                 continue
             sizes = [bounds.exactly(bounds.size(part, endpoint)) for part in parts]
-            if any(size is None for size, _ in sizes):
+            if any(size is None for size, _ in sizes) or sum(size for size, _ in sizes) != n:
                 continue
             for fact in curve:
                 ids, own = {fact.id}, []
@@ -888,10 +889,10 @@ def _ratios(model, bounds):
             together = hazard_ratio_check(*ratio, events=events, **options) if events else None
             if together is not None:
                 part = together.parts[-1]
-                if part.contradictory or part.verdict != "undetermined" or not events:
-                    yield ids, part
-                else:
-                    yield frozenset([fact.id]), part
+                # A part that the events do not decide rests on the ratio alone.
+                rests = frozenset([fact.id]) if part.verdict == "undetermined" else ids
+                assumed = (*part.assumptions, _ALL, *((_RELATED,) if len(ids) > 1 else ()))
+                yield rests, replace(part, assumptions=assumed)
         if len(groups) == 2:
             yield from _directions(model, fact, groups)
 
