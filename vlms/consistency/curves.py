@@ -665,7 +665,7 @@ def _search_histories(
     return _search(n, boxes, levels, (0, most_events), limit, plans, table, effort)
 
 
-def _fewest_by_events(n, boxes, *, budget=200_000):
+def _fewest_by_events(n, boxes, *, budget=200_000, effort=None):
     """The fewest censored for each number of events from 0 to n; infinite where none will do.
 
     Beyond the budget the bounds alone decide, so that the number is never too large.
@@ -678,7 +678,7 @@ def _fewest_by_events(n, boxes, *, budget=200_000):
             break
         least = n - events / (1 - high) if high < 1 else 0
         levels = range(max(ceil(least - 1e-6), 0), n - events + 1)
-        search = _search(n, boxes, levels, (events, events), 0, 200_000, table)
+        search = _search(n, boxes, levels, (events, events), 0, 200_000, table, effort)
         if search.at_least is not None:
             fewest[events] = search.at_least
     return fewest

@@ -564,7 +564,7 @@ def _fewest(n, boxes):
     """The fewest censored by number of events; nothing is known without a box."""
     if not boxes:
         return np.zeros(n + 1)
-    return _fewest_by_events(n, list(boxes), budget=40_000)
+    return _fewest_by_events(n, list(boxes), budget=40_000, effort=2_000)
 
 
 def _by_curve(model):
