@@ -594,6 +594,70 @@ def mixture(groups, whole, most_censored):
     return consistency.mixture_check(named, _sized(whole), most_censored=most_censored)
 
 
+@audit.command(context_settings=_HELP)
+@click.argument("facts", type=click.Path(dir_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
+def paper(facts, as_json):
+    """All printed numbers of a paper together: which cannot all be true?
+
+    vlms audit paper data/roland2016/facts.csv
+
+    FACTS is a table of what is printed (columns id, group, endpoint, variable, level, kind, at,
+    value, unit, lower, upper, p, total, of, covariate, place, note; what is absent is blank) under
+    comments such as "# unit: months", "# groups: local | distant = all", "# endpoints:
+    overall_survival <= disease_specific_survival". Each contradicted set is smallest: without any
+    one of its numbers the others can be true.
+
+    Assumes that all patients of a group are in each of its analyses (else give an n with that
+    endpoint), once each; that survival is Kaplan-Meier from the start, without delayed entry; that
+    groups, endpoints and levels are related as declared. Events decide about a hazard ratio only
+    where its covariate is declared as binary. "# source: abstract" lets nothing be contradicted.
+
+    Exit code 0: nothing is contradicted, 1: something is, 2: the file cannot be read.
+    """
+    started = time.perf_counter()
+    try:
+        found = consistency.check_paper(facts)
+    except (consistency.FactsError, OSError) as error:
+        problems = getattr(error, "problems", None) or [error.strerror or str(error)]
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        _stop(f"Error: {facts} cannot be read:\n{listed}", 2)
+    told = ["verdict", "statement", "assumptions"]
+    # A finding is a run of rows: one for each of its facts.
+    run = (found[["set", *told]].fillna(0) != found[["set", *told]].fillna(0).shift()).any(axis=1)
+    findings = [
+        {
+            "set": None if rows["set"].isna().any() else int(rows["set"].iloc[0]),
+            "facts": rows["fact"].tolist(),
+            **rows[told].iloc[0].to_dict(),
+        }
+        for _, rows in found.groupby(run.cumsum(), sort=True)
+    ]
+    contradicted = [finding for finding in findings if finding["set"]]
+    if as_json:
+        click.echo(json.dumps({**found.attrs, "findings": findings}, ensure_ascii=False, indent=2))
+        raise SystemExit(int(bool(contradicted)))
+    seconds = time.perf_counter() - started
+    click.echo(f"{found.attrs['name']}: {found.attrs['facts']} facts, ", nl=False)
+    click.echo(f"{found.attrs['checks']} checks in {seconds:.1f} s")
+    sets = "set" if len(contradicted) == 1 else "sets"
+    click.echo(f"contradicted ({len(contradicted)} {sets})" if contradicted else "contradicted (0)")
+    for finding in contradicted:
+        click.echo(f"  {finding['set']}  facts {', '.join(finding['facts'])}")
+        click.echo(f"     {finding['statement']}")
+        if finding["assumptions"]:
+            click.echo(f"     Assumes: {finding['assumptions']}.")
+    for verdict in ("undetermined", "rounding"):
+        alike = [finding for finding in findings if finding["verdict"] == verdict]
+        click.echo(f"{verdict} ({len(alike)})")
+        for finding in alike:
+            click.echo(f"  facts {', '.join(finding['facts'])}: {finding['statement']}")
+    fine = [finding for finding in findings if finding["verdict"] == "consistent"]
+    assumed = sum(bool(finding["assumptions"]) for finding in fine)
+    click.echo(f"consistent ({len(fine)}), of these {assumed} under a stated assumption")
+    raise SystemExit(int(bool(contradicted)))
+
+
 def _level(text):
     """Read a level of confidence."""
     level = consistency.printed_share(text).value

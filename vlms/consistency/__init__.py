@@ -15,7 +15,9 @@ from vlms.consistency.curves import (
     pooled_median_check,
     survival_check,
 )
+from vlms.consistency.facts import FactsError, read_facts
 from vlms.consistency.finding import VERDICTS, Finding, printed_box, printed_share, together
+from vlms.consistency.paper import check_paper, pinned
 from vlms.consistency.ratios import (
     direction_check,
     events_needed,
@@ -44,9 +46,11 @@ from vlms.consistency.shares import (
 
 __all__ = [
     "VERDICTS",
+    "FactsError",
     "Finding",
     "attainable_survival",
     "binary_sd_check",
+    "check_paper",
     "curve_check",
     "direction_check",
     "events_needed",
@@ -63,11 +67,13 @@ __all__ = [
     "overlap_bounds",
     "overlap_check",
     "percentage_check",
+    "pinned",
     "pooled_median_check",
     "possible_events",
     "possible_totals",
     "printed_box",
     "printed_share",
+    "read_facts",
     "same_events_check",
     "sd_check",
     "significance_check",

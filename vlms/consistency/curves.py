@@ -643,19 +643,29 @@ class _Search:
 
 
 def _search_histories(
-    n, boxes, *, most_censored=None, most_events=None, limit=1, budget=4_000_000, plans=200_000
+    n,
+    boxes,
+    *,
+    most_censored=None,
+    most_events=None,
+    limit=1,
+    budget=4_000_000,
+    plans=200_000,
+    effort=None,
 ):
     """Find histories whose estimate lies in each box (low, high), fewest censored first.
 
-    Stops after `limit` histories. `budget` bounds the values enumerated, `plans` the plans tried.
+    Stops after `limit` histories. `budget` bounds the values enumerated, `plans` the plans tried,
+    `effort` the steps taken to find plans.
     """
     most_censored = n if most_censored is None else min(n, most_censored)
     most_events = n if most_events is None else min(n, most_events)
     levels = range(most_censored + 1)
-    return _search(n, boxes, levels, (0, most_events), limit, plans, _ProductTable(budget))
+    table = _ProductTable(budget)
+    return _search(n, boxes, levels, (0, most_events), limit, plans, table, effort)
 
 
-def _fewest_by_events(n, boxes, *, budget=200_000):
+def _fewest_by_events(n, boxes, *, budget=200_000, effort=None):
     """The fewest censored for each number of events from 0 to n; infinite where none will do.
 
     Beyond the budget the bounds alone decide, so that the number is never too large.
@@ -668,19 +678,20 @@ def _fewest_by_events(n, boxes, *, budget=200_000):
             break
         least = n - events / (1 - high) if high < 1 else 0
         levels = range(max(ceil(least - 1e-6), 0), n - events + 1)
-        search = _search(n, boxes, levels, (events, events), 0, 200_000, table)
+        search = _search(n, boxes, levels, (events, events), 0, 200_000, table, effort)
         if search.at_least is not None:
             fewest[events] = search.at_least
     return fewest
 
 
-def _search(n, boxes, levels, events, limit, plans, table):
+def _search(n, boxes, levels, events, limit, plans, table, effort=None):
     """Search level by level of the number censored; a limit of 0 stops at what is open, too."""
     boxes = [(low - _SLACK, high + _SLACK) for low, high in boxes]
     found, open_from, looked_at = [], None, 0
+    left = [math.inf if effort is None else effort]
     for censored in levels:
-        level = list(_plans(n, boxes, censored, events, plans - looked_at))
-        looked_at += len(level) + 1
+        level = list(_plans(n, boxes, censored, events, plans - looked_at, left))
+        looked_at = looked_at + len(level) + 1 if left[0] > 0 else plans
         # Only a full share of the budget lets a plan be missed.
         if looked_at >= plans and open_from is None:
             open_from = censored
@@ -698,7 +709,7 @@ def _search(n, boxes, levels, events, limit, plans, table):
     return _Search(tuple(found), open_from)
 
 
-def _plans(n, boxes, censored, events, most):
+def _plans(n, boxes, censored, events, most, effort):
     """Yield plans, (events, censored) a segment, that the bounds allow, and how far off they are.
 
     How far off: the distance of the middle of the bounds from the middle of the box, summed, so
@@ -707,7 +718,7 @@ def _plans(n, boxes, censored, events, most):
     last = len(boxes) - 1
     spare = events[1] - events[0]
     stack = [(0, n, 1.0, 1.0, censored, events[1], (), 0.0)]
-    while stack and most > 0:
+    while stack and most > 0 and effort[0] > 0:
         segment, at_risk, low, high, left, events_left, plan, off = stack.pop()
         if segment > last:
             most -= 1
@@ -715,6 +726,7 @@ def _plans(n, boxes, censored, events, most):
             continue
         box = boxes[segment]
         for c in range(left if segment == last else 0, min(left, at_risk) + 1):
+            effort[0] -= 1
             stay = at_risk - c
             fewest = ceil(stay * (1 - box[1] / low) - 1e-6) if low > 0 else 0
             most_e = floor(at_risk * (1 - box[0] / high) + 1e-6) if high > 0 else 0
