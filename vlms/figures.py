@@ -637,7 +637,7 @@ def plot_verdict_matrix(matrix, *, ax=None):
         rows = drawn[(drawn["state"] == state) & drawn["readings"].isin(columns)]
         x = [columns.index(name) for name in rows["readings"]]
         y = [claims.index(name) for name in rows["claim"]]
-        ax.plot(x, y, marker, ms=4.5, color=color, label=state, ls="")
+        ax.plot(x, y, marker=marker, ms=4.5, color=color, label=state, ls="")
     ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=_SMALL)
     ax.set_yticks(range(len(claims)), claims, fontsize=_SMALL)
     ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(len(claims) - 0.4, -0.6))

@@ -682,7 +682,7 @@ class Ledger:
             "because": because,
         }, world
 
-    def _contradicted(self, name, judged, excluded):
+    def _contradicted(self, name, judged, excluded, fails=None):
         """The entry of a claim that holds only against another statement, or never."""
         if all(rule == _UNKNOWN for rule, _ in judged.results.values()):
             self._problems[name] = (
@@ -701,7 +701,7 @@ class Ledger:
         return entry | {
             "assuming": "",
             "against": "; ".join(against),
-            "because": f"{judged.reasons['because']} {self._tried(judged)}".strip(),
+            "because": f"{judged.reasons['because']} {self._tried(judged, fails)}".strip(),
         }, None
 
     def _alike(self, name, judged, contradicted):
@@ -710,15 +710,15 @@ class Ledger:
             theirs = self._judged[other]
             for world in theirs.results:
                 if theirs.holds(world) and not judged.holds(world, default=True):
-                    return self._contradicted(name, judged, [])
+                    return self._contradicted(name, judged, [], fails=world & judged.reads)
         self._problems[name] = (
             f"claim {name!r} agrees as printed, and under no reading that makes a claim in its "
             "`against` agree does it fail; leave `against` blank in claims.csv"
         )
         return self._plain(name, judged)
 
-    def _tried(self, judged):
-        """Say which readings were tried, and under which a claim agrees."""
+    def _tried(self, judged, fails=None):
+        """Say which readings were tried, and under which a claim agrees, or fails."""
         if len(judged.results) == 1:
             return "" if self.readings is None else "No reading of a patient changes it."
         names = sorted({name for world in judged.results for name in world})
@@ -729,6 +729,8 @@ class Ledger:
         tried = f"Tried {way}: {', '.join(names)}; "
         if judged.capped:
             tried = f"More than {MOST_COMBINATIONS:,} combinations. {tried}"
+        if fails is not None:
+            return f"{tried}it agrees as printed, and fails under {_together(fails)}."
         return tried + (
             "it agrees under none." if not under else f"agrees under {' or '.join(under)}."
         )
@@ -754,25 +756,27 @@ class Ledger:
         for count in range(1, _MOST_STEPS + 1):
             moved = round(value + count * step, 6)
             if limit is not None and (moved - limit) * step > 0:
-                return limit, []
-            broken = [
-                name for name, *how in held if not self._stands(name, *how, patient, column, moved)
-            ]
-            if broken:
+                return last, []
+            if broken := self._broken(held, patient, column, moved):
                 return last, broken
             last = moved
         return pd.NA, []
 
-    def _stands(self, name, judged, world, patient, column, moved):
-        """Whether a claim still agrees with one cell moved."""
-        patients = self.worlds.under(world) if world else self.patients
-        if patient not in patients.index:
-            return True
-        patients = patients.copy()
-        patients.at[patient, column] = moved
-        value = self._evaluate(judged.function, world, patients)
-        value = value if judged.key is None else value[judged.key]
-        return _agrees(self._compared(value, self.claims.loc[name])[0])
+    def _broken(self, held, patient, column, moved):
+        """The claims that no longer agree with one cell moved."""
+        values, broken = {}, []
+        for name, judged, world in held:
+            function = judged.function
+            if (function, world) not in values:
+                patients = (self.worlds.under(world) if world else self.patients).copy()
+                if patient in patients.index:
+                    patients.at[patient, column] = moved
+                values[function, world] = self._evaluate(function, world, patients)
+            value = values[function, world]
+            value = value if judged.key is None else value[judged.key]
+            if not _agrees(self._compared(value, self.claims.loc[name])[0]):
+                broken.append(name)
+        return broken
 
     def _refuse_bad_reasons(self, names):
         """Raise what is wrong with the reasons of these claims."""
