@@ -708,8 +708,8 @@ class Ledger:
         """The entry of a claim that agrees as printed, and is the other side of one that fails."""
         for other in set(_items(judged.reasons["against"])) & contradicted.keys():
             theirs = self._judged[other]
-            for world in theirs.results:
-                if theirs.holds(world) and not judged.holds(world, default=True):
+            for world in theirs.fewest():
+                if not judged.holds(world, default=True):
                     return self._contradicted(name, judged, [], fails=world & judged.reads)
         self._problems[name] = (
             f"claim {name!r} agrees as printed, and under no reading that makes a claim in its "
@@ -722,9 +722,7 @@ class Ledger:
         if len(judged.results) == 1:
             return "" if self.readings is None else "No reading of a patient changes it."
         names = sorted({name for world in judged.results for name in world})
-        agreeing = [world for world in judged.results if judged.holds(world)]
-        fewest = min(map(len, agreeing), default=0)
-        under = [_together(world) for world in agreeing if len(world) == fewest]
+        under = [_together(world) for world in judged.fewest()]
         way = "alone" if judged.capped else "alone and together"
         tried = f"Tried {way}: {', '.join(names)}; "
         if judged.capped:
@@ -825,6 +823,12 @@ class _Judged:
     def reads(self):
         """The readings that matter to it."""
         return frozenset(name for world in self.results for name in world)
+
+    def fewest(self):
+        """The smallest sets of readings under which it agrees."""
+        agreeing = [world for world in self.results if self.holds(world)]
+        least = min(map(len, agreeing), default=0)
+        return [world for world in agreeing if len(world) == least]
 
     def holds(self, world, *, default=False):
         """Whether it agrees under readings; `default` where they cannot be true together."""
