@@ -711,11 +711,12 @@ class Ledger:
             for world in theirs.fewest():
                 if not judged.holds(world, default=True):
                     return self._contradicted(name, judged, [], fails=world & judged.reads)
+        plain = self._plain(name, judged)
         self._problems[name] = (
             f"claim {name!r} agrees as printed, and under no reading that makes a claim in its "
             "`against` agree does it fail; leave `against` blank in claims.csv"
         )
-        return self._plain(name, judged)
+        return plain
 
     def _tried(self, judged, fails=None):
         """Say which readings were tried, and under which a claim agrees, or fails."""
