@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from vlms import ledger as ledger_module
 from vlms.cohort import read_cohort
 from vlms.consistency import Finding
 from vlms.ledger import LEDGER_MIME, Ledger, LedgerError
@@ -395,10 +396,10 @@ def test_a_verdict_that_a_later_check_changes_cannot_be_published(under_readings
 def test_a_cell_is_pinned_by_the_claims_made_from_it(under_readings):
     ledger = under_readings()
     ledger.check({"mean": lambda p: p["time_months"].mean()})
-    # 60 / 3 prints as 20 from 19.5 on and below 20.5, and is one unit off to 18.5 and below 21.5.
+    # A sum of 59, 60 or 61 is a mean that prints as 20: from 19.5 on, below 20.5.
     pins = ledger.pins("time_months").set_index("patient_id")
-    assert pins.loc["1"].tolist() == [10.0, 6.0, 14.0, "mean"]
-    assert ledger.pins("time_months", within=(8, None))["lowest"].tolist()[0] == 8
+    assert pins.loc["1"].tolist() == [10.0, 9.0, 11.0, "mean"]
+    assert ledger.pins("time_months", within=(10, None))["lowest"].tolist()[0] == 10
 
 
 def test_names_that_nobody_knows_are_refused(under_readings):
@@ -409,3 +410,36 @@ def test_names_that_nobody_knows_are_refused(under_readings):
         "mean: against: no claim, cell or reading 'patient 9: time_months'",
         "mean: against: no claim, cell or reading 'table 1'",
     ]
+
+
+def test_the_cards_of_tilkorn_say_what_a_reading_changes():
+    ledger = Ledger.open("tilkorn2010")
+    measures = {"mean follow-up": lambda p: p["time_months"].mean()}
+    changes = ledger.changes(measures, "death-2").set_index("readings")
+    # The months add up to 457; with 6 or 5 in place of 15 they are 448 or 447.
+    assert changes["as_printed"].tolist() == pytest.approx([457 / 12] * 2)
+    assert changes.loc["death-2-text", "changed"] == pytest.approx(448 / 12)
+    assert changes.loc["death-2-radiation", "changed"] == pytest.approx(447 / 12)
+    html = ledger.cards(measures, ["death-2"])._repr_mimebundle_()["text/html"]
+    assert "mean follow-up: 38.1 by the tables, 37.2 to 37.3 otherwise" in html
+    assert "15 months (table 2)" in html
+    with pytest.raises(LedgerError, match="no discrepancy nothing"):
+        ledger.cards(measures, ["nothing"])
+
+
+def test_every_problem_of_a_discrepancies_file_is_told(tmp_path):
+    path = tmp_path / "discrepancies.csv"
+    path.write_text(
+        "id,title,sides,matters,settle\n"
+        "a,What?,women | nothing,patient,It.\nb,What?,women,record,It.\n"
+        "c,,women | men,nobody,It.\n"
+    )
+    with pytest.raises(LedgerError) as error:
+        ledger_module._read_discrepancies(path, Ledger.open("tilkorn2010"))
+    for message in (
+        "line 2: no claim, cell or reading 'nothing'",
+        "line 3: name two sides",
+        "line 4: matters 'nobody'",
+        "line 4: a title",
+    ):
+        assert message in str(error.value)
