@@ -93,6 +93,18 @@ def test_patients_are_grouped_as_the_tables_print_them(by_id, column, value, exp
     assert by_id.index[by_id[column].isna()].tolist() == unknown.split()
 
 
+def test_what_the_comments_say_of_lymph_nodes_is_coded(by_id):
+    assert by_id["nodes_in_comment"].dropna().to_dict() == {"8": "N0"}
+
+
+def test_every_discrepancy_names_two_sides_and_the_readings_that_belong_to_it():
+    found = Ledger.open("tilkorn2010").discrepancies.set_index("id")
+    order = found["matters"].drop_duplicates().tolist()
+    assert order == ["patient", "analysis", "record"]
+    assert found.loc["death-2", "readings"] == ["death-2-text", "death-2-radiation"]
+    assert found.loc["operation-2", "readings"] == ["left-out-2", "no-margin-2"]
+
+
 def test_claims_on_single_patients_name_patients_of_the_paper():
     ledger = Ledger.open("tilkorn2010")
     named = ledger.claims.index[ledger.claims["kind"] == "patients"]

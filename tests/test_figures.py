@@ -429,3 +429,27 @@ def test_every_figure_is_small_narrow_and_the_same_bytes_twice(curve):
     assert max(map(len, pages)) < 90_000
     # letters of 9.5 points, 12.7 pixels, are at least 8.7 pixels high on a screen of 360
     assert max(int(page.split('width="')[1].split('"')[0]) for page in pages) <= 525
+
+
+def test_a_matrix_of_verdicts_has_the_claims_that_move_and_the_readings_that_move_them():
+    rows = [
+        ("women", "as printed", 0, "agrees"),
+        ("women", "man-12", 1, "disagrees"),
+        ("women", "late", 1, "agrees"),
+        ("relapses", "as printed", 0, "not known"),
+        ("relapses", "yes", 1, "not known"),
+        ("relapses", "yes + late", 2, "agrees"),
+        ("still", "as printed", 0, "agrees"),
+        ("still", "late", 1, "agrees"),
+    ]
+    matrix = pd.DataFrame(rows, columns=["claim", "readings", "n", "state"])
+    ax = figures.plot_verdict_matrix(matrix)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["women", "relapses"]
+    columns = [text.get_text() for text in ax.get_xticklabels()]
+    assert columns == ["as printed", "man-12", "yes + late"]
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
+    assert drawn["agrees"] == [[0, 0], [2, 1]]
+    assert drawn["disagrees"] == [[1, 0]]
+    assert drawn["not known"] == [[0, 1]]
+    with pytest.raises(ValueError, match="No reading moves any of these claims"):
+        figures.plot_verdict_matrix(matrix[-2:])

@@ -3,8 +3,11 @@
 import pandas as pd
 import pytest
 
+from vlms import ledger as ledger_module
+from vlms.cohort import read_cohort
 from vlms.consistency import Finding
 from vlms.ledger import LEDGER_MIME, Ledger, LedgerError
+from vlms.readings import Worlds
 
 CLAIMS = {  # printed, kind
     "patients": ("twelve", "count"),
@@ -225,3 +228,218 @@ def test_every_problem_of_a_claims_file_is_told_with_its_line(tmp_path):
         Ledger.open("example", path=path)
     with pytest.raises(LedgerError, match="nothing.csv: cannot be read"):
         Ledger.open("example", path=tmp_path / "nothing.csv")
+
+
+# --- Verdicts under readings ----------------------------------------------------------------------
+
+READINGS = [  # reading, patient, name, value, source
+    ("late", "1", "time_months", "30", "printed"),
+    ("fast", "2", "time_months", "2", "assumed"),
+    ("relapsed", "3", "relapse", "yes", "assumed"),
+    ("free", "3", "relapse", "no", "assumed"),
+    ("without-3", "3", "include", "no", "printed"),
+    ("of-known", "", "means_of", "known", "assumed"),
+]
+UNDER_READINGS = {  # printed, kind, against, because
+    "mean": ("20", "mean", "", ""),
+    "longest": ("30", "measure", "", ""),
+    "last": ("10", "measure", "", ""),
+    "shortest": ("2", "measure", "", ""),
+    "relapses": ("2", "count", "", ""),
+    "free-patients": ("1", "count", "", ""),
+    "late-1": ("30", "measure", "patient 1: time_months", "x"),
+    "in-time": ("10", "measure", "late-1", "x"),
+    "mean-size": ("4.5", "mean", "", ""),
+    "died": ("improved", "statement", "patient 1: status", "x"),
+    "unknown": ("none", "statement", "", "x"),
+    "all-alive": ("all", "statement", "", ""),
+}
+TABLE = (  # relapse known of two; sizes of two
+    "patient_id,time_months,status,size_cm,relapse\n"
+    "1,10,alive,4,yes\n2,20,alive,5,no\n3,30,alive,,\n"
+)
+
+
+@pytest.fixture
+def under_readings(tmp_path):
+    """Open a ledger of three patients with these claims (all, if none is named)."""
+    (tmp_path / "p.csv").write_text(TABLE, encoding="utf-8")
+    names = ["patient_id", "time_months", "status", "size_cm"]
+    codebook = "printed,name,parser\n" + "".join(f"{name},{name},\n" for name in names)
+    (tmp_path / "codebook.csv").write_text(f"{codebook}relapse,relapse,parse_yes_no\n")
+    cohort = read_cohort(tmp_path / "p.csv", tmp_path / "codebook.csv")
+    columns = ["reading", "patient_id", "name", "value", "source"]
+    readings = pd.DataFrame(READINGS, columns=columns).assign(where="somewhere")
+
+    def opened(**changed):
+        cells = UNDER_READINGS | changed
+        rows = {
+            name: ("table 1", "What", printed, "", kind, against, "", because)
+            for name, (printed, kind, against, because) in cells.items()
+        }
+        columns = HEADER.split(",")[1:]
+        claims = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        ledger = Ledger("example", claims, readings)
+        ledger.worlds = Worlds(cohort, readings)
+        ledger.patients = ledger.worlds.under()
+        return ledger
+
+    return opened
+
+
+def verdicts(ledger, names):
+    found = ledger.frame.set_index("id")
+    return [(found.at[name, "verdict"], found.at[name, "recomputed"]) for name in names]
+
+
+def times(patient):
+    return lambda p: p.at[patient, "time_months"]
+
+
+def test_a_claim_that_agrees_as_printed_is_reproduced_whatever_a_reading_says(under_readings):
+    ledger = under_readings()
+    ledger.check({"mean": lambda p: p["time_months"].mean()})  # (10 + 20 + 30) / 3
+    assert verdicts(ledger, ["mean"]) == [("reproduced", "20.0")]
+    matrix = ledger.matrix.set_index("readings")
+    # With late it is (30 + 20 + 30) / 3, with fast (10 + 2 + 30) / 3, without 3 (10 + 20) / 2.
+    assert matrix.loc[["as printed", "late", "fast", "without-3"], "recomputed"].tolist() == [
+        "20.0", "26.7", "14.0", "15.0",
+    ]  # fmt: skip
+    assert "of-known" not in matrix.index  # the function does not ask for it
+    assert "free" not in matrix.index  # nor for the relapses
+    assert len(matrix) == 8  # late, fast, without-3: each with each
+
+
+def test_an_assumption_that_breaks_nothing_makes_a_claim_conditional(under_readings):
+    ledger = under_readings()
+    ledger.check(
+        {
+            "shortest": times("2"),
+            "relapses": lambda p: p["relapse"],
+            "mean-size": lambda p, means_of: p["size_cm"].mean(skipna=means_of == "known"),
+        }
+    )
+    names = ["shortest", "relapses", "mean-size"]
+    assert [verdict for verdict, _ in verdicts(ledger, names)] == ["conditional"] * 3
+    assumed = ledger.frame.set_index("id").loc[names, "assuming"]
+    assert [name.split("reading ")[1] for name in assumed] == ["fast)", "relapsed)", "of-known)"]
+    ledger = under_readings(**{"shortest": ("2", "measure", "patient 2: time_months", "x")})
+    ledger.check({"mean": lambda p: p["time_months"].mean(), "shortest": times("2")})
+    assert verdicts(ledger, ["mean", "shortest"]) == [
+        ("reproduced", "20.0"),
+        ("contradicted", "20.0"),  # the assumption would break the mean
+    ]
+
+
+def test_two_claims_that_need_opposite_assumptions_exclude_each_other(under_readings):
+    ledger = under_readings(
+        **{"relapses": ("2", "count", "", "x"), "free-patients": ("2", "count", "", "x")}
+    )
+    ledger.check({"relapses": lambda p: p["relapse"], "free-patients": lambda p: ~p["relapse"]})
+    found = ledger.frame.set_index("id").loc[["relapses", "free-patients"]]
+    assert found["verdict"].tolist() == ["contradicted"] * 2
+    assert found["against"].tolist() == ["free-patients", "relapses"]
+    assert "agrees under relapsed." in found["because"].iloc[0]
+
+
+def test_another_printed_statement_never_saves_a_claim_and_both_sides_are_marked(under_readings):
+    ledger = under_readings()
+    ledger.check({"late-1": times("1"), "in-time": times("1"), "last": times("1")})
+    names = ["late-1", "in-time", "last"]
+    assert [v for v, _ in verdicts(ledger, names)] == ["contradicted", "contradicted", "reproduced"]
+    because = ledger.frame.set_index("id").loc[names, "because"].tolist()
+    assert because[0].endswith("agrees under late.")
+    assert because[1].endswith("it agrees as printed, and fails under late.")
+    ledger = under_readings(**{"in-time": ("20", "measure", "late-1", "x")})
+    ledger.check({"late-1": times("1"), "in-time": times("2")})
+    with pytest.raises(LedgerError, match="'in-time' agrees as printed, and under no reading"):
+        ledger.show()
+
+
+def test_a_statement_is_supported_impossible_or_not_supported(under_readings):
+    ledger = under_readings()
+    ledger.check(
+        {
+            "died": lambda p: (p["status"] != "alive").any(),
+            "unknown": lambda p: p["size_cm"].notna().all() or pd.NA,
+            "all-alive": lambda p: (p["status"] == "alive").all(),
+        }
+    )
+    assert verdicts(ledger, ["died", "unknown", "all-alive"]) == [
+        ("contradicted", "impossible"),
+        ("not checkable", "not supported"),
+        ("reproduced", "supported"),
+    ]
+
+
+def test_a_contradiction_that_names_no_other_side_cannot_be_shown(under_readings):
+    ledger = under_readings(**{"longest": ("31", "measure", "", "x")})
+    ledger.check({"longest": times("2")})
+    with pytest.raises(LedgerError, match="'longest': printed '31', recomputed '20.0': name in"):
+        ledger.show()
+
+
+def test_a_verdict_that_a_later_check_changes_cannot_be_published(under_readings):
+    reasons = {"relapses": ("2", "count", "", ""), "free-patients": ("2", "count", "", "x")}
+    ledger = under_readings(**reasons)
+    ledger.claims = ledger.claims.loc[list(reasons)]
+    ledger.check({"relapses": lambda p: p["relapse"]})
+    ledger.show()
+    ledger.claims["because"] = "x"
+    ledger.check({"free-patients": lambda p: ~p["relapse"]})
+    ledger._judged["relapses"].reasons["because"] = "x"
+    ledger._settled = None
+    with pytest.raises(LedgerError, match="later check changed the verdict of relapses"):
+        ledger.publish()
+
+
+def test_a_cell_is_pinned_by_the_claims_made_from_it(under_readings):
+    ledger = under_readings()
+    ledger.check({"mean": lambda p: p["time_months"].mean()})
+    # A sum of 59, 60 or 61 is a mean that prints as 20: from 19.5 on, below 20.5.
+    pins = ledger.pins("time_months").set_index("patient_id")
+    assert pins.loc["1"].tolist() == [10.0, 9.0, 11.0, "mean"]
+    assert ledger.pins("time_months", within=(10, None))["lowest"].tolist()[0] == 10
+
+
+def test_names_that_nobody_knows_are_refused(under_readings):
+    ledger = under_readings(
+        **{"mean": ("20", "mean", "patient 9: time_months; table 1; late; mean", "x")}
+    )
+    assert list(ledger._unknown_names()) == [
+        "mean: against: no claim, cell or reading 'patient 9: time_months'",
+        "mean: against: no claim, cell or reading 'table 1'",
+    ]
+
+
+def test_the_cards_of_tilkorn_say_what_a_reading_changes():
+    ledger = Ledger.open("tilkorn2010")
+    measures = {"mean follow-up": lambda p: p["time_months"].mean()}
+    changes = ledger.changes(measures, "death-2").set_index("readings")
+    # The months add up to 457; with 6 or 5 in place of 15 they are 448 or 447.
+    assert changes["as_printed"].tolist() == pytest.approx([457 / 12] * 2)
+    assert changes.loc["death-2-text", "changed"] == pytest.approx(448 / 12)
+    assert changes.loc["death-2-radiation", "changed"] == pytest.approx(447 / 12)
+    html = ledger.cards(measures, ["death-2"])._repr_mimebundle_()["text/html"]
+    assert "mean follow-up: 38.1 by the tables, 37.2 to 37.3 otherwise" in html
+    assert "15 months (table 2)" in html
+    with pytest.raises(LedgerError, match="no discrepancy nothing"):
+        ledger.cards(measures, ["nothing"])
+
+
+def test_every_problem_of_a_discrepancies_file_is_told(tmp_path):
+    path = tmp_path / "discrepancies.csv"
+    path.write_text(
+        "id,title,sides,matters,settle\n"
+        "a,What?,women | nothing,patient,It.\nb,What?,women,record,It.\n"
+        "c,,women | men,nobody,It.\n"
+    )
+    with pytest.raises(LedgerError) as error:
+        ledger_module._read_discrepancies(path, Ledger.open("tilkorn2010"))
+    for message in (
+        "line 2: no claim, cell or reading 'nothing'",
+        "line 3: name two sides",
+        "line 4: matters 'nobody'",
+        "line 4: a title",
+    ):
+        assert message in str(error.value)

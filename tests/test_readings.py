@@ -6,6 +6,7 @@ import pytest
 from vlms.cohort import CohortError, read_cohort, read_paper
 from vlms.endpoints import time_to_event
 from vlms.readings import (
+    Worlds,
     choose_readings,
     combine_readings,
     read_readings,
@@ -14,19 +15,19 @@ from vlms.readings import (
 )
 from vlms.survival import kaplan_meier, survival_at
 
+COLUMNS = ["reading", "patient_id", "name", "value", "source", "where"]
 READINGS = pd.DataFrame(
     [
-        ("P2", "time_months", "table", "30", ""),
-        ("P2", "time_months", "prose", "10", ""),
-        ("P3", "status", "table", "dead_other", ""),
-        ("P3", "status", "prose", "alive", ""),
-        ("P3", "status", "abstract", "dead_of_disease", ""),
+        ("early", "P2", "time_months", "10", "printed", "text"),
+        ("alive", "P3", "status", "alive", "printed", "text"),
+        ("of-disease", "P3", "status", "dead_of_disease", "assumed", "a guess"),
+        ("half", "", "means_of", "those measured", "assumed", "not said"),
     ],
-    columns=["patient_id", "name", "reading", "value", "where"],
+    columns=COLUMNS,
 )
-# What the text of Tilkorn 2010 says about a patient of which its tables have no column.
-NOT_IN_THE_TABLES = set(
-    "radiotherapy_intent diagnosis_before_operation transferred_after_relapse procedure".split()
+TABLE = (
+    "patient_id,time_months,status,local_recurrence_months\n"
+    "P1,20,dead_of_disease,\nP2,30,alive,{}\nP3,40,dead_other,\n"
 )
 
 
@@ -46,11 +47,7 @@ def read(tmp_path):
 
     def read_it(recurrence=""):
         path = tmp_path / "patients.csv"
-        path.write_text(
-            "patient_id,time_months,status,local_recurrence_months\n"
-            f"P1,20,dead_of_disease,\nP2,30,alive,{recurrence}\nP3,40,dead_other,\n",
-            encoding="utf-8",
-        )
+        path.write_text(TABLE.format(recurrence), encoding="utf-8")
         return read_cohort(path)
 
     return read_it
@@ -62,24 +59,71 @@ def survival_by_combination(worlds, endpoint):
     return survival_at(curve, 36).set_index("group")["survival"]
 
 
-def test_the_file_is_read_as_text_and_a_missing_column_is_named(tmp_path):
+@pytest.fixture
+def folder(tmp_path):
+    """A paper of three patients, without readings yet."""
     folder = tmp_path / "paper"
     folder.mkdir()
+    (folder / "patients.csv").write_text(TABLE.format(""), encoding="utf-8")
+    codebook = "".join(f"{name},{name}\n" for name in TABLE.split("\n")[0].split(","))
+    (folder / "codebook.csv").write_text("printed,name\n" + codebook, encoding="utf-8")
+    return folder
+
+
+def test_the_file_is_read_as_text_and_a_missing_column_is_named(folder):
     (folder / "readings.csv").write_text("patient_id,name\n1,status\n", encoding="utf-8")
-    with pytest.raises(CohortError, match=r"missing column.*\n?.*patient_id, name, reading, value"):
-        read_readings("paper", data=tmp_path)
+    with pytest.raises(CohortError, match=r"missing column.*\n?.*reading, patient_id, name, value"):
+        read_readings("paper", data=folder.parent)
     READINGS.to_csv(folder / "readings.csv", index=False)
-    assert read_readings("paper", data=tmp_path).fillna("").equals(READINGS.astype("string"))
+    assert read_readings("paper", data=folder.parent).equals(READINGS.astype("string"))
 
 
-def test_readings_combine_to_all_their_products_the_tables_first():
-    combinations = combine_readings(pd.concat([READINGS, READINGS[:1]]))  # one stands twice
-    assert len(combinations) == 2 * 3
-    assert combinations.iloc[0].tolist() == ["30", "dead_other"]
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("x,P9,status,alive,printed,text", "no patient 'P9'"),
+        ("x,P2,nothing,alive,printed,text", "no column 'nothing'"),
+        ("x,P2,time_months,soon,printed,text", "see how time_months is written"),
+        ("x,P2,status,alive,believed,text", "write printed or assumed"),
+        ("x,P2,status,alive,printed,", "say where it stands"),
+        ("x,P2,include,perhaps,printed,text", "write yes or no"),
+        ("x,,status,alive,printed,text", "without a patient"),
+        ("x y,P2,status,alive,printed,text", "a name of letters, digits and hyphens"),
+        ("early,P3,time_months,9,assumed,text", "rows of one reading have one source"),
+    ],
+)
+def test_a_row_that_names_what_the_paper_has_not_is_refused(folder, row, message):
+    text = READINGS.to_csv(index=False) + row + "\n"
+    (folder / "readings.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(CohortError, match=message):
+        read_readings("paper", data=folder.parent)
+
+
+def test_readings_combine_unless_they_give_one_cell_two_values():
+    combinations = combine_readings(READINGS)
+    assert len(combinations) == 2 * 3 * 2
+    assert not combinations.iloc[0].any()
     assert not combinations.duplicated().any()
-    many = pd.concat([READINGS.iloc[:2].assign(patient_id=f"X{k}") for k in range(36)])
-    with pytest.raises(ValueError, match="68719476736 combinations; choose fewer"):  # 2 to the 36
+    assert not (combinations["alive"] & combinations["of-disease"]).any()
+    many = pd.concat([READINGS[:1].assign(patient_id=f"X{k}", reading=f"r{k}") for k in range(13)])
+    assert len(combine_readings(many[:12])) == 4096  # 2 to the 12
+    with pytest.raises(ValueError, match="13 readings have more than 4,096 combinations"):
         combine_readings(many)
+
+
+def test_rows_of_one_reading_hold_together_and_a_patient_can_be_left_out(read):
+    rows = [
+        ("both", "P1", "time_months", "21", "printed", "text"),
+        ("both", "P3", "time_months", "41", "printed", "text"),
+        ("without", "P2", "include", "no", "printed", "text"),
+    ]
+    readings = pd.DataFrame(rows, columns=COLUMNS)
+    assert len(combine_readings(readings)) == 4
+    worlds = Worlds(read(), readings)
+    assert worlds.under(["both"])["time_months"].tolist() == [21, 30, 41]
+    assert worlds.under(["both", "without"]).index.tolist() == ["P1", "P3"]
+    assert worlds.under()["time_months"].tolist() == [20, 30, 40]
+    assert worlds.that_matter({"time_months"}, ()) == ["both", "without"]
 
 
 def test_a_reading_replaces_a_cell_and_is_listed(read):
@@ -105,38 +149,39 @@ def test_a_reading_that_cannot_be_is_refused(read, choice, value, message):
         with_readings(read("12"), {choice: value})
 
 
-def test_readings_are_chosen_by_patient_name_and_reading():
-    chosen = choose_readings(READINGS, ["P2 time_months: prose", "P3 status: table"])
-    assert chosen == {("P2", "time_months"): "10", ("P3", "status"): "dead_other"}
-    with pytest.raises(ValueError, match="no reading 'P2 time_months: text'; there are .*prose"):
-        choose_readings(READINGS, ["P2 time_months: text"])
+def test_readings_are_chosen_by_name():
+    assert choose_readings(READINGS, ["early", "alive"]) == {
+        ("P2", "time_months"): "10",
+        ("P3", "status"): "alive",
+    }
+    with pytest.raises(ValueError, match="no reading 'text'; there are .*early"):
+        choose_readings(READINGS, ["text"])
     with pytest.raises(ValueError, match="two readings of one fact"):
-        choose_readings(READINGS, ["P3 status: table", "P3 status: prose"])
+        choose_readings(READINGS, ["alive", "of-disease"])
 
 
 def test_patients_are_stacked_under_each_combination_that_can_be_true(read):
-    stacked = under_each_reading(read(), READINGS)
+    readings = READINGS[READINGS["patient_id"] != ""]
+    stacked = under_each_reading(read(), readings)
     assert stacked.groupby("combination").size().tolist() == [3] * 6
     assert stacked.attrs["impossible"] == []
-    p2 = stacked.loc[stacked["patient_id"] == "P2", "time_months"].tolist()
-    assert p2 == [30, 30, 30, 10, 10, 10]
-    stacked = under_each_reading(read("12"), READINGS)  # P2 recurs at 12, after the end at 10
-    assert stacked["combination"].unique().tolist() == [0, 1, 2]
-    assert [combination for combination, _ in stacked.attrs["impossible"]] == [3, 4, 5]
+    early = combine_readings(readings)["early"]
+    p2 = stacked.loc[stacked["patient_id"] == "P2"].set_index("combination")["time_months"]
+    assert p2.tolist() == [10 if is_early else 30 for is_early in early]
+    stacked = under_each_reading(read("12"), readings)  # P2 recurs at 12, after the end at 10
+    assert stacked["combination"].unique().tolist() == early.index[~early].tolist()
+    assert [number for number, _ in stacked.attrs["impossible"]] == early.index[early].tolist()
     assert "patient P2" in stacked.attrs["impossible"][0][1]
 
 
-def test_every_contested_fact_of_the_paper_is_contested_and_can_be_used(paper, readings):
-    values = readings.groupby(["patient_id", "name"])["value"].nunique()
-    assert (values >= 2).all(), values[values < 2]
-    assert set(readings["name"]) - set(paper.patients) == NOT_IN_THE_TABLES
-    in_tables = readings[~readings["name"].isin(NOT_IN_THE_TABLES)]
-    for _, second in in_tables.groupby(["patient_id", "name"]):
-        for row in second.itertuples():
-            with_readings(paper, {(row.patient_id, row.name): row.value})
-    first = in_tables[in_tables["name"] != "localisation"].groupby(["patient_id", "name"]).first()
-    again = with_readings(paper, first["value"]).patients
-    pd.testing.assert_frame_equal(again, paper.patients)  # the first reading is the tables'
+def test_every_reading_of_the_paper_changes_something_and_can_be_used(paper, readings):
+    printed = paper.patients.set_index("patient_id", drop=False).rename_axis(None)
+    worlds = Worlds(paper, readings)
+    assert worlds.conventions == {"means_of", "t1_up_to_cm", "also_reconstructed"}
+    for name, cells in worlds.cells.items():
+        if all(patient for patient, _ in cells):
+            assert not worlds.under([name]).equals(printed), name
+    pd.testing.assert_frame_equal(worlds.under(), printed)
 
 
 def test_three_year_survival_under_each_reading_is_what_hand_work_gives(paper, readings):
@@ -148,8 +193,8 @@ def test_three_year_survival_under_each_reading_is_what_hand_work_gives(paper, r
         worlds[worlds["m_stage"].ne("M1").fillna(True)], "overall_survival"
     )
     used = combine_readings(contested)
-    left_out = (used.xs("m_stage", axis=1, level="name") == "M1").sum(axis=1)
-    late = used["2", "time_months"] == "15"
+    left_out = 2 - used[["no-metastasis-11", "no-metastasis-12"]].sum(axis=1)
+    late = ~used[["death-2-text", "death-2-radiation"]].any(axis=1)
     # Deaths at 10, 15, 18, 28; one censored at 7 before them, two at 14 between the first two.
     by_hand = {
         (True, 0): 10 / 11 * 7 / 8 * 6 / 7 * 5 / 6,

@@ -569,6 +569,67 @@ def plot_multiverse(table, *, readings, printed=None, ylabel="Survival", ax=None
     return ax
 
 
+@_themed
+def plot_verdict_matrix(matrix, *, ax=None):
+    """Draw what claims are under readings, for the claims that some reading moves.
+
+    A claim is a row; the columns are the tables as printed, each reading alone, and each smallest
+    set of readings under which a claim agrees that agrees under no single one.
+
+    Parameters
+    ----------
+    matrix : pandas.DataFrame
+        claim, readings, n, state (agrees, disagrees, not known), as `vlms.ledger.Ledger.matrix`.
+    ax
+        As in `plot_survival`.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        When a column is missing, or no reading moves any claim.
+
+    Examples
+    --------
+    >>> matrix = pd.DataFrame({"claim": ["women"] * 2, "readings": ["as printed", "man-12"],
+    ...     "n": [0, 1], "state": ["agrees", "disagrees"]})
+    >>> [text.get_text() for text in plot_verdict_matrix(matrix).get_yticklabels()]
+    ['women']
+    """
+    _need(matrix, ["claim", "readings", "n", "state"], "A matrix of verdicts")
+    states = matrix.groupby("claim", sort=False)["state"]
+    moved = matrix[states.transform("nunique") > 1]
+    agreeing = moved[moved["state"] == "agrees"]
+    fewest = agreeing["n"] == agreeing.groupby("claim")["n"].transform("min")
+    wanted = (moved["n"] <= 1) | moved.index.isin(agreeing.index[fewest])
+    drawn = moved[wanted]
+    first = drawn[drawn["n"] == 0].set_index("claim")["state"]
+    single = drawn["n"] != 1
+    changing = single | (drawn["state"] != drawn["claim"].map(first))
+    columns = drawn[changing].sort_values("n", kind="stable")["readings"].drop_duplicates().tolist()
+    claims = drawn["claim"].drop_duplicates().tolist()
+    if not claims:
+        raise ValueError("No reading moves any of these claims.")
+    ax = _axes(ax, height=1.9 + 0.2 * len(claims))
+    styles = {"agrees": ("o", _FIRST), "disagrees": ("x", _SECOND), "not known": ("$?$", _INK)}
+    for state, (marker, color) in styles.items():
+        rows = drawn[(drawn["state"] == state) & drawn["readings"].isin(columns)]
+        x = [columns.index(name) for name in rows["readings"]]
+        y = [claims.index(name) for name in rows["claim"]]
+        ax.plot(x, y, marker=marker, ms=4.5, color=color, label=state, ls="")
+    ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=_SMALL)
+    ax.set_yticks(range(len(claims)), claims, fontsize=_SMALL)
+    ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(len(claims) - 0.4, -0.6))
+    ax.tick_params(length=0)
+    ax.grid(axis="both", color="#f0f0f0")
+    handles, labels = ax.get_legend_handles_labels()
+    _legend(ax, handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderpad=0)
+    return ax
+
+
 # --- Printed numbers against what is possible -----------------------------------------------------
 
 

@@ -8,8 +8,9 @@ place         where in the paper it stands: ``abstract; table 1``
 statement     what it says, in our words
 printed       the number as text, so that a trailing zero counts
 unit, kind    the kind says how a recomputed value is compared with what is printed (below)
-against       where the numbers disagree: what else is printed that cannot be true as well
-assuming      what must be assumed for them to agree, where the paper does not say it
+against       what else is printed that cannot be true as well: claims, cells (``patient 11:
+              m_stage``), readings
+assuming      readings under which the numbers agree, where the paper does not say it
 because       the arithmetic of a contradiction; the reason why a claim cannot be checked
 ============  =============================================================================
 
@@ -17,11 +18,26 @@ because       the arithmetic of a contradiction; the reason why a claim cannot b
 - ``share, mean, sd, median, survival, hazard_ratio, p, measure``: by rounding;
 - ``range``, ``limits``: both ends by rounding (``22-78``);
 - ``fraction``: counts exactly, the share by rounding (``22/63 (35)``);
-- ``patients``: a list of patient numbers; ``text``: to the letter.
+- ``patients``: a list of patient numbers; ``text``: to the letter;
+- ``statement``: true is supported, false impossible, NA not supported.
 
 `Ledger.check` takes a function for each claim; the verdict (`vlms.printed`) follows from what it
-returns. Nobody types a verdict: a contradiction is refused where the numbers agree, an assumption
-does not excuse a value that disagrees, and a ledger with a claim left over cannot be published.
+returns. Nobody types a verdict, and a ledger with a claim left over cannot be published.
+
+Where ``data/<paper>/readings.csv`` names readings of the patients (`vlms.readings`), each claim is
+evaluated as printed, under each reading that changes what its function reads, and under all their
+combinations. Which columns it reads is found out by taking each away. A claim is
+
+- *reproduced* or *rounding* if it agrees as printed;
+- *conditional* if it agrees under assumed readings only, and these break no other claim that
+  agrees as printed, nor need the opposite of what another such claim needs;
+- *contradicted* if it agrees only where another printed statement is followed, or never. A claim
+  that agrees as printed is contradicted alike where it is declared to be `against` such a claim,
+  and is false under the reading that makes that claim true;
+- *not checkable* if nothing printed constrains it.
+
+``discrepancies.csv`` (id, title, sides, matters, settle) gathers contradicted claims and cells to
+what a reader has to decide; `sides` are separated by ``|``, what stands on one side by ``;``.
 """
 
 import csv
@@ -34,6 +50,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from markupsafe import escape
@@ -41,13 +58,14 @@ from markupsafe import escape
 from vlms.cohort import paper_folder, read_paper
 from vlms.consistency import Finding
 from vlms.printed import VERDICTS, Printed, agreement, print_number, print_share, verdict_badge
+from vlms.readings import MOST_COMBINATIONS, Worlds, read_readings
 
 LEDGER_MIME = "application/vnd.vlms.ledger+json"
 
 _EXACT = {"count", "year"}
 _PAIRS = {"range", "limits"}
 _ROUNDED = {"share", "mean", "sd", "median", "survival", "hazard_ratio", "p", "measure"}
-_KINDS = _EXACT | _PAIRS | _ROUNDED | {"fraction", "patients", "text"}
+_KINDS = _EXACT | _PAIRS | _ROUNDED | {"fraction", "patients", "text", "statement"}
 
 _REASONS = ("against", "assuming", "because")
 _COLUMNS = ("id", "place", "statement", "printed", "unit", "kind")
@@ -55,6 +73,11 @@ _FRACTION = re.compile(
     r"(?P<count>\d+)(?:\s*(?:/|of)\s*(?P<total>\d+))?\s*(?:\((?P<share>[\d.]+)%?\))?"
 )
 _NOTHING = "nothing to compare"
+_UNKNOWN = "not known"
+_AS_PRINTED = frozenset()
+_CELL = re.compile(r"patient (?P<patient>\S+): (?P<column>\w+)")
+_MATTERS = ("patient", "analysis", "record")
+_MOST_STEPS = 200
 _OF_FINDING = {
     "consistent": "half up",
     "rounding": "truncated or one unit off",
@@ -67,6 +90,14 @@ class LedgerError(ValueError):
     """A claims file that cannot be read, or a verdict that its numbers do not support."""
 
 
+class _NotKnown(LedgerError):
+    """Yes or no is not known for some patient."""
+
+    def __init__(self, message, unknown):
+        super().__init__(message)
+        self.unknown = unknown
+
+
 @dataclass
 class Ledger:
     """The claims of one paper and the verdicts given so far.
@@ -77,12 +108,17 @@ class Ledger:
         The stem of the paper, as in ``data/<paper>/``.
     claims : pandas.DataFrame
         One row a claim, indexed by id: the columns of the file, all text.
+    readings : pandas.DataFrame, optional
+        The readings of the patients, as `vlms.readings.read_readings` returns them.
     """
 
     paper: str
     claims: pd.DataFrame
-    _verdicts: dict = field(default_factory=dict, repr=False)
-    _shown: set = field(default_factory=set, repr=False)
+    readings: pd.DataFrame | None = None
+    _judged: dict = field(default_factory=dict, repr=False)
+    _shown: dict = field(default_factory=dict, repr=False)
+    _values: dict = field(default_factory=dict, repr=False)
+    _read: dict = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, paper, *, path=None):
@@ -112,14 +148,27 @@ class Ledger:
         >>> ledger.frame.set_index("id").loc["women", ["recomputed", "verdict"]].tolist()
         ['9', 'reproduced']
         """
-        path = Path(path) if path is not None else paper_folder(paper) / "claims.csv"
-        return cls(paper, _read_claims(path))
+        if path is not None:
+            return cls(paper, _read_claims(Path(path)))
+        folder = paper_folder(paper)
+        claims = _read_claims(folder / "claims.csv")
+        if not (folder / "readings.csv").exists():
+            return cls(paper, claims)
+        ledger = cls(paper, claims, read_readings(paper))
+        if problems := list(ledger._unknown_names()):
+            raise LedgerError(f"{folder / 'claims.csv'}: " + "; ".join(problems))
+        return ledger
 
     @cached_property
     def patients(self):
         """The patients as the paper prints them, indexed by patient number."""
         patients = read_paper(self.paper).patients
         return patients.set_index("patient_id", drop=False).rename_axis(None)
+
+    @cached_property
+    def worlds(self):
+        """The patients under the readings (`vlms.readings.Worlds`); None without any."""
+        return None if self.readings is None else Worlds(read_paper(self.paper), self.readings)
 
     @cached_property
     def printed(self):
@@ -167,9 +216,9 @@ class Ledger:
         ...         len(p) / printed["soft-tissue-tumours"],
         ...     "age-*": lambda p: p["age_years"],
         ... })
-        >>> ledger.check(["soft-tissue-tumours", "n-stage-*"])
+        >>> ledger.check(["soft-tissue-tumours", "comparison-*"])
         >>> ledger.counts.set_index("verdict")["n"][["reproduced", "not checkable"]].tolist()
-        [13, 12]
+        [13, 10]
         """
         fields = {name: self._evaluate(value) for name, value in fields.items()}
         found, problems, used = {}, [], set()
@@ -184,16 +233,16 @@ class Ledger:
             problems.append(f"no reason of these claims has the field {', '.join(sorted(idle))}")
         if problems:
             raise LedgerError("\n".join(problems))
-        self._verdicts |= found
+        self._judged |= found
+        self._settled = None
 
     @property
     def frame(self):
         """The ledger so far: id, place, statement, printed, unit, kind, recomputed, verdict,
         assuming, against, because; the last five are empty where no verdict was given yet."""
         columns = ["recomputed", "verdict", "assuming", "against", "because"]
-        given = pd.DataFrame.from_dict(
-            self._verdicts, orient="index", columns=columns, dtype=object
-        )
+        settled = {claim_id: entry for claim_id, (entry, _) in self._settle().items()}
+        given = pd.DataFrame.from_dict(settled, orient="index", columns=columns, dtype=object)
         claims = self.claims.drop(columns=list(_REASONS))
         return claims.join(given).fillna("").rename_axis("id").reset_index()
 
@@ -203,17 +252,196 @@ class Ledger:
         n = self.frame["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
         return n.rename_axis("verdict").rename("n").reset_index()
 
+    @property
+    def matrix(self):
+        """What each claim is under each reading: claims × readings, one row each.
+
+        Columns claim, readings (``as printed``, or the readings used, with ``+`` between them), n
+        (how many), source (``printed`` if one of them is), recomputed and state: agrees, disagrees
+        or not known. A reading that changes nothing which the claim's function reads has no row.
+        """
+        rows = [
+            (
+                claim_id,
+                _together(world),
+                len(world),
+                self._source(world),
+                text,
+                {None: "disagrees", _UNKNOWN: "not known"}.get(rule, "agrees"),
+            )
+            for claim_id, judged in self._judged.items()
+            if judged.rule != _NOTHING or len(judged.results) > 1
+            for world, (rule, text) in judged.results.items()
+        ]
+        names = ["claim", "readings", "n", "source", "recomputed", "state"]
+        return pd.DataFrame(rows, columns=names)
+
+    def pins(self, column, *, step=1.0, within=(0, None), by=None):
+        """How far can each cell of a column move before a claim which holds breaks?
+
+        A cell that a table records once cannot be checked, but it is pinned by the means, standard
+        deviations, shares and survivals that were made from it. Every claim which holds, as printed
+        or under the readings that it assumes, and reads the column takes part.
+
+        Parameters
+        ----------
+        column : str
+            A column of numbers.
+        step : float
+            By how much a cell moves at a time: one unit of the last printed place.
+        within : pair
+            The least and the largest value that is tried; None: 200 steps away.
+        by : sequence of str, optional
+            Only these claims.
+
+        Returns
+        -------
+        pandas.DataFrame
+            patient_id, value, lowest, highest (NA where no claim ends the way), by (the claims
+            that end it).
+
+        Examples
+        --------
+        >>> ledger = Ledger.open("tilkorn2010")
+        >>> ledger.check({"age-mean": lambda p: p["age_years"].mean()})
+        >>> ledger.pins("age_years").query("patient_id == '7'")[["lowest", "highest"]].values
+        array([[38., 49.]])
+        """
+        settled = self._settle()
+        held = [
+            (claim_id, judged, world)
+            for claim_id, judged in self._judged.items()
+            if (world := settled[claim_id][1]) is not None
+            and (by is None or claim_id in by)
+            and column in self._reads(judged.function)
+        ]
+        rows = []
+        for patient, value in self.patients[column].dropna().items():
+            ends = [
+                self._pin(held, patient, column, float(value), sign * step, limit)
+                for sign, limit in zip((-1, 1), within, strict=True)
+            ]
+            breaking = ", ".join(dict.fromkeys(name for _, names in ends for name in names))
+            rows.append((patient, float(value), ends[0][0], ends[1][0], breaking))
+        return pd.DataFrame(rows, columns=["patient_id", "value", "lowest", "highest", "by"])
+
+    @cached_property
+    def discrepancies(self):
+        """Where the paper disagrees with itself, what matters to patients first.
+
+        Columns id, title, sides (each a list of claims and cells), matters, settle, readings (those
+        that change one of these cells, or make one of the claims agree).
+        """
+        path = paper_folder(self.paper) / "discrepancies.csv"
+        return _read_discrepancies(path, self)
+
+    def changes(self, measures, discrepancy=None):
+        """What the readings of a discrepancy change, and by how much.
+
+        Parameters
+        ----------
+        measures : mapping
+            By name a function of the patients, as for `check`.
+        discrepancy : str, optional
+            Its id; all, if not given.
+
+        Returns
+        -------
+        pandas.DataFrame
+            discrepancy, readings, measure, as_printed, changed: one row for each reading that
+            moves a measure.
+        """
+        chosen = self.discrepancies
+        if discrepancy is not None:
+            chosen = chosen[chosen["id"] == discrepancy]
+        rows = [
+            (found.id, _together(world), name, before, after)
+            for found in chosen.itertuples()
+            for world in self.worlds.combinations(found.readings) or []
+            if world and not isinstance(self.worlds.under(world), str)
+            for name, function in measures.items()
+            if not _same(
+                before := self._evaluate(function), after := self._evaluate(function, world)
+            )
+        ]
+        names = ["discrepancy", "readings", "measure", "as_printed", "changed"]
+        return pd.DataFrame(rows, columns=names)
+
+    def cards(self, measures, ids=None):
+        """Show discrepancies as cards: both sides, what changes and by how much, what settles it.
+
+        Parameters
+        ----------
+        measures : mapping
+            By name a function of the patients, as for `check`; a result from 0 to 1 is a share.
+        ids : sequence of str, optional
+            Which discrepancies; all, if not given.
+
+        Returns
+        -------
+        object
+            Displays as one card each, what matters to patients first.
+        """
+        found = self.discrepancies
+        if ids is not None:
+            if unknown := set(ids) - set(found["id"]):
+                raise LedgerError(f"{self.paper} has no discrepancy {', '.join(sorted(unknown))}")
+            found = found[found["id"].isin(ids)]
+        return _Cards([self._card(row, measures) for row in found.itertuples()])
+
+    def _card(self, row, measures):
+        """One discrepancy as HTML and as text."""
+        sides = [[self._side(item) for item in side] for side in row.sides]
+        sides = [[text for text in side if text] for side in sides]
+        changes = self.changes(measures, row.id)
+        moved = []
+        for name, rows in changes.groupby("measure", sort=False):
+            values = rows["changed"].sort_values().map(_as_measure)
+            ends = " to ".join(dict.fromkeys([values.iloc[0], values.iloc[-1]]))
+            before = _as_measure(rows["as_printed"].iloc[0])
+            moved.append(f"{name}: {before} by the tables, {ends} otherwise")
+        if changes.empty:
+            moved = ["none of these figures"]
+        parts = {
+            "One side": "; ".join(sides[0]),
+            "The other": "; ".join(text for side in sides[1:] for text in side),
+            "Changes": "; ".join(moved),
+            "Would settle it": row.settle,
+        }
+        return row.title, row.matters, parts
+
+    def _side(self, item):
+        """A claim or a cell in words; a reading is none."""
+        if match := _CELL.fullmatch(item):
+            value = self.patients.at[match["patient"], match["column"]]
+            value = (
+                {True: "yes", False: "no"}.get(value, value) if not pd.isna(value) else "not clear"
+            )
+            value = f"{value:g}" if isinstance(value, float) else value
+            return f"the tables: {item.replace('_', ' ').replace(': ', ', ')}: {value}"
+        if item in self.claims.index:
+            claim = self.claims.loc[item]
+            unit = (
+                f" {claim['unit']}" if claim["unit"] not in ("", "%", "patients", "patient") else ""
+            )
+            return f"{claim['statement']}: {claim['printed']}{unit} ({claim['place']})"
+        return ""
+
     def show(self):
         """Show the verdicts given since the last call, one row a claim.
+
+        What is reproduced is folded.
 
         Returns
         -------
         object
             Displays as a table in which each row can be linked to as ``#claim-<id>``.
         """
-        new = [claim_id for claim_id in self._verdicts if claim_id not in self._shown]
-        self._shown.update(new)
-        return _View(self.paper, self.frame.set_index("id", drop=False).loc[new], whole=False)
+        new = [claim_id for claim_id in self._judged if claim_id not in self._shown]
+        self._refuse_bad_reasons(new)
+        frame = self.frame.set_index("id", drop=False)
+        self._shown.update(frame.loc[new, "verdict"])
+        return _View(self.paper, frame.loc[new], whole=False)
 
     def publish(self):
         """Show the whole ledger, and hand it to the report.
@@ -227,25 +455,55 @@ class Ledger:
         LedgerError
             If a claim has no verdict.
         """
+        self._refuse_bad_reasons(self._judged)
         frame = self.frame
         if left := frame.loc[frame["verdict"] == "", "id"].tolist():
             raise LedgerError(
                 f"{len(left)} claims of {self.paper} have no verdict: {', '.join(left)}; "
                 "check each, or say in claims.csv, in `because`, why it cannot be checked"
             )
+        now = frame.set_index("id")["verdict"]
+        if moved := [name for name, verdict in self._shown.items() if now[name] != verdict]:
+            raise LedgerError(
+                f"a later check changed the verdict of {', '.join(moved)}, shown before it; "
+                "check claims that exclude each other before either is shown"
+            )
         return _View(self.paper, frame, whole=True)
 
-    def _evaluate(self, value, patients=None):
-        """Call a function with what it asks for, under a reading if given; else it is the value."""
+    def _evaluate(self, value, world=_AS_PRINTED, patients=None):
+        """Call a function with what it asks for, under readings if given; else it is the value."""
         if not callable(value):
             return value
         given = {"printed": self.printed}
+        for name in self.worlds.conventions if self.worlds else ():
+            given[name] = self.worlds.convention(world, name)
         asked = [p for p in inspect.signature(value).parameters.values() if p.default is p.empty]
-        if any(p.name not in given for p in asked):
-            patients = self.patients if patients is None else patients
+        if patients is None and any(p.name not in given for p in asked):
+            patients = self.worlds.under(world) if world else self.patients
         if (result := value(*(given.get(p.name, patients) for p in asked))) is None:
             raise LedgerError(f"{value.__name__} returns None; it must return a value")
         return result
+
+    def _reads(self, function):
+        """The columns and conventions that a function reads: taking each away changes it."""
+        if self.worlds is None or not callable(function):
+            return frozenset()
+        if function not in self._read:
+            asked = set(inspect.signature(function).parameters)
+            found = asked & self.worlds.conventions
+            if asked - self.worlds.conventions - {"printed"}:
+                before = self._evaluate(function)
+                for column in self.patients.columns:
+                    without = self.patients.drop(columns=column)
+                    try:
+                        after = self._evaluate(function, patients=without)
+                    except (KeyError, AttributeError):
+                        found |= {column}
+                    else:
+                        found |= set() if _same(before, after) else {column}
+                found |= {"include"}
+            self._read[function] = frozenset(found)
+        return self._read[function]
 
     def _listed(self, claims):
         """List id and value of each claim that a check names, `*` spelled out."""
@@ -256,25 +514,28 @@ class Ledger:
                 yield name, value
             elif value is None:
                 matching = fnmatch.filter(self.claims.index, name)
-                if not (left := [each for each in matching if each not in self._verdicts]):
+                if not (left := [each for each in matching if each not in self._judged]):
                     raise LedgerError(f"{self.paper} has no open claim {name!r}; see claims.csv")
                 yield from dict.fromkeys(left).items()
             else:
-                value = self._evaluate(value)
-                if not isinstance(value, Mapping | pd.Series):
-                    raise LedgerError(f"{name!r} needs a Series, a value a claim, found {value!r}")
-                yield from ((name.replace("*", str(key)), each) for key, each in value.items())
+                found = self._evaluate(value)
+                if not isinstance(found, Mapping | pd.Series):
+                    raise LedgerError(f"{name!r} needs a Series, a value a claim, found {found!r}")
+                for key, each in found.items():
+                    of_key = _Entry(value, key) if callable(value) else each
+                    yield name.replace("*", str(key)), of_key
 
     def _judge(self, claim_id, value, fields, used):
-        """Return the entry of one claim: its value as text, the verdict and the reasons."""
+        """Evaluate one claim as printed and under the readings, and fill its reasons."""
         if claim_id not in self.claims.index:
             raise LedgerError(f"{self.paper} has no claim {claim_id!r}; see claims.csv")
-        if claim_id in self._verdicts:
+        if claim_id in self._judged:
             raise LedgerError(
                 f"claim {claim_id!r} of {self.paper} was checked before; if you ran this cell "
                 "again, run the notebook from the cell that opens the ledger"
             )
-        claim, of_finding, value = self.claims.loc[claim_id], {}, self._evaluate(value)
+        function, key = value if isinstance(value, _Entry) else (value, None)
+        claim, of_finding, value = self.claims.loc[claim_id], {}, self._value(function, key)
         if isinstance(value, Finding):
             rule, recomputed = _OF_FINDING[value.verdict], value.statement
             of_finding["because"] = value.arithmetic or value.statement
@@ -285,15 +546,362 @@ class Ledger:
         elif value is None:
             rule, recomputed = _NOTHING, ""
         else:
-            rule, recomputed = _compare(value, claim)
+            rule, recomputed = self._compared(value, claim)
+        results, capped = {_AS_PRINTED: (rule, recomputed)}, False
+        if self.worlds is not None and callable(function):
+            more, capped = self._under_readings(function, key, claim)
+            results |= more
         reasons = {"against": claim["against"]}
         for name in ("assuming", "because"):
             text = _fill(claim, name, fields | {"recomputed": recomputed}, used)
             reasons[name] = text or of_finding.get(name, "")
-        verdict = _verdict(claim, rule, recomputed, **reasons)
-        if verdict == "rounding" and not reasons["because"]:
-            reasons["because"] = f"agrees when {rule}"
-        return {"recomputed": recomputed, "verdict": verdict, **reasons}
+        judged = _Judged(function, key, rule, recomputed, reasons, results, capped)
+        if self.worlds is None:
+            _entry(claim, judged)  # refuses reasons that do not fit, before anything is entered
+        return judged
+
+    def _value(self, function, key, world=_AS_PRINTED):
+        """The value of a claim under readings; a function of several claims is called once."""
+        if not callable(function):
+            return function
+        if (function, world) not in self._values:
+            self._values[function, world] = self._evaluate(function, world)
+        value = self._values[function, world]
+        return value if key is None else value[key]
+
+    def _compared(self, value, claim):
+        """Compare a value with its claim; what is not known can be decided by a reading only."""
+        missing = pd.api.types.is_scalar(value) and pd.isna(value)
+        if self.worlds is not None and missing and claim["kind"] != "statement":
+            return _UNKNOWN, "not known"
+        try:
+            return _compare(value, claim)
+        except _NotKnown as error:
+            if self.worlds is None:
+                raise
+            return _UNKNOWN, f"not known for patient {_in_words(error.unknown)}"
+
+    def _under_readings(self, function, key, claim):
+        """Evaluate a claim under every combination of the readings of what its function reads."""
+        reads = self._reads(function)
+        names = self.worlds.that_matter(reads, reads)
+        sets, results = self.worlds.combinations(names), {}
+        if capped := sets is None:
+            sets = [frozenset([name]) for name in names]
+        for world in sets:
+            if world and not isinstance(self.worlds.under(world), str):
+                try:
+                    results[world] = self._compared(self._value(function, key, world), claim)
+                except (KeyError, IndexError):  # the patient is left out
+                    results[world] = _UNKNOWN, "not known"
+        return results, capped
+
+    def _settle(self):
+        """By claim its entry, and the readings under which it holds (None: under none)."""
+        if getattr(self, "_settled", None) is None:
+            self._settled, self._problems = {}, {}
+            if self.worlds is None:
+                for claim_id, judged in self._judged.items():
+                    entry = _entry(self.claims.loc[claim_id], judged)
+                    self._settled[claim_id] = entry, _AS_PRINTED
+            else:
+                self._settle_under_readings()
+        return self._settled
+
+    def _settle_under_readings(self):
+        """Give each claim the verdict that its row of the matrix leads to."""
+        holding = {n: j for n, j in self._judged.items() if _agrees(j.rule)}
+        open_, assumed = {}, {}
+        for name, judged in self._judged.items():
+            if name not in holding and judged.rule != _NOTHING:
+                open_[name] = judged
+                assumed[name] = [
+                    world
+                    for world in judged.results
+                    if judged.holds(world)
+                    and self._source(world) == "assumed"
+                    and all(other.holds(world, default=True) for other in holding.values())
+                ]
+        excluded = {
+            name: [
+                other
+                for other in assumed
+                if other != name and assumed[other] and not self._both(name, other, assumed)
+            ]
+            for name in assumed
+            if assumed[name]
+        }
+        contradicted = {n: excluded.get(n, []) for n in open_ if not assumed[n] or excluded[n]}
+        for name, judged in self._judged.items():
+            if name in contradicted:
+                found = self._contradicted(name, judged, contradicted[name])
+            elif name in open_:
+                found = self._conditional(name, judged, assumed[name])
+            elif name in holding and judged.reasons["against"]:
+                found = self._alike(name, judged, contradicted)
+            else:
+                found = self._plain(name, judged)
+            self._settled[name] = found
+
+    def _both(self, name, other, assumed):
+        """Whether two claims can hold under one set of assumed readings."""
+        return any(
+            self._judged[name].holds(one | two) and self._judged[other].holds(one | two)
+            for one in assumed[name]
+            for two in assumed[other]
+            if self.worlds.compatible(one | two)
+        )
+
+    def _plain(self, name, judged):
+        """The entry of a claim that agrees as printed, or that nothing constrains."""
+        try:
+            entry = _entry(self.claims.loc[name], judged)
+        except LedgerError as error:
+            self._problems[name] = str(error)
+            entry = {"recomputed": judged.recomputed, "verdict": "", **judged.reasons}
+        return entry, None if judged.rule == _NOTHING else _AS_PRINTED
+
+    def _conditional(self, name, judged, worlds):
+        """The entry of a claim that holds under assumed readings: the fewest, or those named."""
+        named = frozenset(_items(judged.reasons["assuming"]))
+        best = min(worlds, key=lambda world: (len(world), judged.results[world][0] != "half up"))
+        if named and named not in worlds:
+            self._problems[name] = f"claim {name!r} does not agree assuming {_together(named)}"
+        if judged.reasons["against"]:
+            self._problems[name] = (
+                f"claim {name!r} agrees assuming {_together(best)}, so nothing contradicts it; "
+                "leave `against` blank in claims.csv"
+            )
+        world = named if named in worlds else best
+        rule, text = judged.results[world]
+        because = judged.reasons["because"]
+        if rule not in ("half up", "inequality"):
+            because = f"{because} It agrees when {rule}.".strip()
+        entry = {"recomputed": text, "verdict": "conditional"}
+        return entry | judged.reasons | {
+            "assuming": "; ".join(self._in_words(reading) for reading in sorted(world)),
+            "because": because,
+        }, world
+
+    def _contradicted(self, name, judged, excluded, fails=None):
+        """The entry of a claim that holds only against another statement, or never."""
+        if all(rule == _UNKNOWN for rule, _ in judged.results.values()):
+            self._problems[name] = (
+                f"claim {name!r} is not known under any reading: say in readings.csv what may be "
+                "assumed, or that it cannot be checked"
+            )
+        against = [*_items(judged.reasons["against"])]
+        against += [other for other in excluded if other not in against]
+        if not against or not judged.reasons["because"] or judged.reasons["assuming"]:
+            self._problems[name] = (
+                f"claim {name!r}: printed {self.claims.at[name, 'printed']!r}, recomputed "
+                f"{judged.recomputed!r}: name in claims.csv what contradicts it, `against`, and "
+                "the arithmetic, `because`; no assumption saves it"
+            )
+        entry = {"recomputed": judged.recomputed, "verdict": "contradicted"}
+        return entry | {
+            "assuming": "",
+            "against": "; ".join(against),
+            "because": f"{judged.reasons['because']} {self._tried(judged, fails)}".strip(),
+        }, None
+
+    def _alike(self, name, judged, contradicted):
+        """The entry of a claim that agrees as printed, and is the other side of one that fails."""
+        for other in set(_items(judged.reasons["against"])) & contradicted.keys():
+            theirs = self._judged[other]
+            for world in theirs.fewest():
+                if not judged.holds(world, default=True):
+                    return self._contradicted(name, judged, [], fails=world & judged.reads)
+        plain = self._plain(name, judged)
+        self._problems[name] = (
+            f"claim {name!r} agrees as printed, and under no reading that makes a claim in its "
+            "`against` agree does it fail; leave `against` blank in claims.csv"
+        )
+        return plain
+
+    def _tried(self, judged, fails=None):
+        """Say which readings were tried, and under which a claim agrees, or fails."""
+        if len(judged.results) == 1:
+            return "" if self.readings is None else "No reading of a patient changes it."
+        names = sorted({name for world in judged.results for name in world})
+        under = [_together(world) for world in judged.fewest()]
+        way = "alone" if judged.capped else "alone and together"
+        tried = f"Tried {way}: {', '.join(names)}; "
+        if judged.capped:
+            tried = f"More than {MOST_COMBINATIONS:,} combinations. {tried}"
+        if fails is not None:
+            return f"{tried}it agrees as printed, and fails under {_together(fails)}."
+        return tried + (
+            "it agrees under none." if not under else f"agrees under {' or '.join(under)}."
+        )
+
+    def _source(self, world):
+        """Whether a set of readings takes the side of another printed statement."""
+        return "printed" if any(self.worlds.sources[n] == "printed" for n in world) else "assumed"
+
+    def _in_words(self, reading):
+        """A reading as an assumption: what is assumed, what it changes, and its name."""
+        rows = self.readings[self.readings["reading"] == reading]
+        cells = [
+            f"patient {row.patient_id}: {row.name} {row.value or 'not known'}"
+            if row.patient_id
+            else f"{row.name.replace('_', ' ')} {row.value}"
+            for row in rows.itertuples(index=False)
+        ]
+        return f"{', '.join(cells)} ({rows['where'].iloc[0]}; reading {reading})"
+
+    def _pin(self, held, patient, column, value, step, limit):
+        """Move a cell until a claim breaks: the last value that holds, and what broke."""
+        last = value
+        for count in range(1, _MOST_STEPS + 1):
+            moved = round(value + count * step, 6)
+            if limit is not None and (moved - limit) * step > 0:
+                return last, []
+            if broken := self._broken(held, patient, column, moved):
+                return last, broken
+            last = moved
+        return pd.NA, []
+
+    def _broken(self, held, patient, column, moved):
+        """The claims that no longer agree with one cell moved."""
+        values, broken = {}, []
+        for name, judged, world in held:
+            function = judged.function
+            if (function, world) not in values:
+                patients = (self.worlds.under(world) if world else self.patients).copy()
+                if patient in patients.index:
+                    patients.at[patient, column] = moved
+                values[function, world] = self._evaluate(function, world, patients)
+            value = values[function, world]
+            value = value if judged.key is None else value[judged.key]
+            exact, rule = ("half up", "inequality"), self._compared(value, self.claims.loc[name])[0]
+            if not _agrees(rule) or (judged.results[world][0] in exact and rule not in exact):
+                broken.append(name)
+        return broken
+
+    def _refuse_bad_reasons(self, names):
+        """Raise what is wrong with the reasons of these claims."""
+        self._settle()
+        if problems := [self._problems[name] for name in names if name in self._problems]:
+            raise LedgerError("\n".join(problems))
+
+    def _unknown_names(self):
+        """Yield what the reasons of claims name and nobody knows."""
+        for claim_id, claim in self.claims.iterrows():
+            for item in _items(claim["against"]):
+                if not self._known(item):
+                    yield f"{claim_id}: against: no claim, cell or reading {item!r}"
+            for item in _items(claim["assuming"]):
+                if item not in self.worlds.cells:
+                    yield f"{claim_id}: assuming: no reading {item!r}"
+
+    def _known(self, item):
+        """Whether an item names a claim, a cell of the patients or a reading."""
+        if match := _CELL.fullmatch(item):
+            patients = self.patients
+            return match["patient"] in patients.index and match["column"] in patients.columns
+        return item in self.claims.index or item in self.worlds.cells
+
+
+class _Entry(NamedTuple):
+    """One claim of a function that gives several: the function, and the key of the claim."""
+
+    function: object
+    key: object
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What a claim's function gives as printed and under readings: by readings, rule and text."""
+
+    function: object
+    key: object
+    rule: str | None
+    recomputed: str
+    reasons: dict
+    results: dict
+    capped: bool
+
+    @cached_property
+    def reads(self):
+        """The readings that matter to it."""
+        return frozenset(name for world in self.results for name in world)
+
+    def fewest(self):
+        """The smallest sets of readings under which it agrees."""
+        agreeing = [world for world in self.results if self.holds(world)]
+        least = min(map(len, agreeing), default=0)
+        return [world for world in agreeing if len(world) == least]
+
+    def holds(self, world, *, default=False):
+        """Whether it agrees under readings; `default` where they cannot be true together."""
+        result = self.results.get(world & self.reads)
+        return default if result is None else _agrees(result[0])
+
+
+def _agrees(rule):
+    """Whether a rule of rounding leads from the value to what is printed."""
+    return rule not in (None, _UNKNOWN, _NOTHING)
+
+
+def _together(world):
+    """Readings as one name."""
+    return " + ".join(sorted(world)) or "as printed"
+
+
+def _items(text):
+    """The items of a cell that are separated by semicolons."""
+    return [item for item in re.split(r";\s*", text.strip()) if item]
+
+
+def _same(one, other):
+    """Whether two results of a function are the same."""
+    if isinstance(one, pd.Series | pd.DataFrame):
+        return type(one) is type(other) and one.equals(other)
+    if pd.api.types.is_scalar(one) and pd.isna(one):
+        return pd.api.types.is_scalar(other) and pd.isna(other)
+    same = one == other
+    return (
+        bool(same) if pd.api.types.is_scalar(same) and not pd.isna(same) else str(one) == str(other)
+    )
+
+
+def _read_discrepancies(path, ledger):
+    """Read a paper's discrepancies, and refuse each that names what is not there."""
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise LedgerError(f"{path}: cannot be read as a UTF-8 CSV file: {error}") from error
+    columns = ["id", "title", "sides", "matters", "settle"]
+    if frame.columns.tolist() != columns:
+        raise LedgerError(f"{path}, line 1: the columns are {', '.join(columns)}")
+    frame["sides"] = [[_items(side) for side in text.split("|")] for text in frame["sides"]]
+    problems = []
+    for line, row in enumerate(frame.itertuples(), start=2):
+        unknown = [item for side in row.sides for item in side if not ledger._known(item)]
+        for wrong, problem in (
+            (unknown, f"no claim, cell or reading {', '.join(map(repr, unknown))}"),
+            (len(row.sides) < 2 or not all(row.sides), "name two sides, with | between them"),
+            (row.matters not in _MATTERS, f"matters {row.matters!r}: write {', '.join(_MATTERS)}"),
+            (not row.title or not row.settle, "a title, and what would settle it"),
+            ((frame["id"] == row.id).sum() > 1, f"id {row.id!r} stands twice"),
+        ):
+            if wrong:
+                problems.append(f"line {line}: {problem}")
+    if problems:
+        raise LedgerError(f"{path}: " + "; ".join(problems))
+    frame["readings"] = [_readings_of(sides, ledger) for sides in frame["sides"]]
+    rank = frame["matters"].map(_MATTERS.index)
+    return frame.loc[rank.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def _readings_of(sides, ledger):
+    """The readings that a discrepancy names, or that change a cell which it names."""
+    items = {item for side in sides for item in side}
+    matches = [match for item in items if (match := _CELL.fullmatch(item))]
+    cells = {(match["patient"], match["column"]) for match in matches}
+    worlds = ledger.worlds
+    return [n for n, changed in worlds.cells.items() if n in items or cells & changed.keys()]
 
 
 def _read_claims(path):
@@ -347,7 +955,7 @@ def _problems(row, width, ids, position):
 
 def _parsed(text, kind):
     """Turn a printed cell into what its kind compares."""
-    if kind == "text":
+    if kind in ("text", "statement"):
         return text
     if kind == "fraction":
         if (match := _FRACTION.fullmatch(text.strip())) is None:
@@ -368,6 +976,10 @@ def _parsed(text, kind):
 def _compare(value, claim):
     """By which rule a value agrees with a claim (None: it does not), and the value as text."""
     kind, printed = claim["kind"], _parsed(claim["printed"], claim["kind"])
+    if kind == "statement":
+        if pd.isna(value):
+            return _NOTHING, "not supported"
+        return ("half up", "supported") if value else (None, "impossible")
     value = _of_patients(value, kind, claim.name)
     if kind == "text":
         return ("half up" if str(value) == printed else None), str(value)
@@ -398,9 +1010,10 @@ def _of_patients(value, kind, claim_id):
     """Turn yes or no for each patient, or patient numbers, into what the kind compares."""
     if isinstance(value, pd.Series) and pd.api.types.is_bool_dtype(value.dtype):
         if len(unknown := value.index[value.isna()]):
-            raise LedgerError(
+            raise _NotKnown(
                 f"claim {claim_id!r}: not known for patient {_in_words(unknown)}; "
-                "say in the function what is assumed, such as `.fillna(False)`"
+                "say in readings.csv what is assumed",
+                unknown,
             )
         if kind == "share":
             return value.mean()
@@ -436,6 +1049,15 @@ def _in_words(value):
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]])) or "none"
 
 
+def _entry(claim, judged):
+    """The entry of a claim whose verdict follows from what it is as printed."""
+    reasons = dict(judged.reasons)
+    verdict = _verdict(claim, judged.rule, judged.recomputed, **reasons)
+    if verdict == "rounding" and not reasons["because"]:
+        reasons["because"] = f"agrees when {judged.rule}"
+    return {"recomputed": judged.recomputed, "verdict": verdict, **reasons}
+
+
 def _verdict(claim, rule, recomputed, *, against, assuming, because):
     """Return the verdict that a rule leads to, and refuse reasoning that does not fit it."""
     what, where = f"claim {claim.name!r}: ", "in claims.csv"
@@ -463,6 +1085,31 @@ def _verdict(claim, rule, recomputed, *, against, assuming, because):
     return "reproduced" if rule in ("half up", "inequality") else "rounding"
 
 
+def _as_measure(value):
+    """A result as a card prints it: a share from 0 to 1, or a number."""
+    return f"{value:.1%}" if 0 <= value <= 1 else f"{value:.1f}"
+
+
+@dataclass(frozen=True)
+class _Cards:
+    """Discrepancies as a notebook displays them."""
+
+    cards: list
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        html, plain = [], []
+        for title, matters, parts in self.cards:
+            rows = "".join(
+                f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in parts.items()
+            )
+            html.append(
+                f'<div class="vlms-discrepancy"><p><strong>{escape(title)}</strong> '
+                f"<small>matters to the {matters}</small></p><dl>{rows}</dl></div>"
+            )
+            plain += [title, *(f"  {name}: {text}" for name, text in parts.items())]
+        return {"text/html": "".join(html), "text/plain": "\n".join(plain)}
+
+
 @dataclass(frozen=True)
 class _View:
     """A ledger, or part of it, as a notebook displays it and a report takes it over."""
@@ -480,9 +1127,21 @@ class _View:
         return bundle
 
     def _html(self):
+        if self.whole:
+            return self._table(self.frame)
+        plain = self.frame["verdict"] == "reproduced"
+        if not plain.any():
+            return self._table(self.frame)
+        folded = (
+            f"<details><summary>{plain.sum()} of {len(plain)} reproduced</summary>"
+            f"{self._table(self.frame[plain])}</details>"
+        )
+        return folded if plain.all() else self._table(self.frame[~plain]) + folded
+
+    def _table(self, frame):
         names = ("Printed", "Statement", "Recomputed", "Verdict", "Reasoning")
         head = "".join(f'<th scope="col">{name}</th>' for name in names)
-        rows = "".join(self._row(claim) for claim in self.frame.to_dict(orient="records"))
+        rows = "".join(self._row(claim) for claim in frame.to_dict(orient="records"))
         name = "The whole ledger" if self.whole else "Verdicts"
         return (
             f'<div class="table-scroll" tabindex="0" role="region" aria-label="{name}">'
