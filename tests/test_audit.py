@@ -169,3 +169,17 @@ def test_every_check_shows_an_example_and_what_it_assumes_in_its_help():
         shown = run(name, "--help").output
         assert f"vlms audit {name}" in shown
         assert any(word in shown for word in ("Assumes", "undetermined otherwise", "decides only"))
+
+
+@pytest.mark.parametrize(
+    "points, code, sentence",
+    [
+        ("24=80% 60=60%", 0, "a median that was not reached fit"),
+        ("2y=80% 5y=50%", 0, "a median that was not reached fit"),
+        ("60=45%", 1, "the median was not reached, so it is 50% at least"),
+        ("60=65% --n 63 --events 20", 2, "this one was not reached"),
+    ],
+)
+def test_a_median_may_be_printed_as_not_reached(points, code, sentence):
+    result = run("median", "not reached", *points.split())
+    assert (result.exit_code, sentence in result.output) == (code, True), result.output

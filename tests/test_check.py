@@ -355,3 +355,11 @@ def test_a_draft_holds_no_control_characters_and_no_formula_of_the_table(table):
     write_codebook(draft.reset_index(), stream)
     cells = stream.getvalue().replace("\n", ",").split(",")
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_rows_without_one_readable_cell_are_not_called_alike(table):
+    header = "patient_id,age_years,sex,size_cm,time_months,status\n"
+    rows = "".join(f"P{i},a{i},b{i},c{i},d{i},e{i}\n" for i in range(3))
+    assert "the same as an earlier patient" not in run("check", table(header + rows)).output
+    twice = "P1,66,f,5,18,alive\nP2,66,f,5,18,alive\n"
+    assert "the same as an earlier patient" in run("check", table(header + twice)).output

@@ -200,6 +200,8 @@ def test_several_estimators_of_lifelines_need_labels_and_no_other_model_is_a_cur
         figures.plot_survival(WeibullFitter().fit(TIME, DIED))
     with pytest.raises(ValueError, match="without a timeline"):
         figures.plot_survival(KaplanMeierFitter().fit(TIME, DIED, timeline=[0, 50, 90]))
+    with pytest.raises(ValueError, match="has not been fitted"):
+        figures.plot_survival(KaplanMeierFitter())
 
 
 def test_a_frame_that_lacks_a_column_is_refused_by_name(curve):
@@ -338,6 +340,19 @@ def test_a_summary_of_lifelines_is_drawn_with_its_own_level():
     assert {"old", "Ratio (90% CI)"} <= set(words(ax))
     with pytest.raises(ValueError, match="not of a Cox model"):
         figures.plot_forest(WeibullAFTFitter().fit(frame, "time", "event").summary)
+    with pytest.raises(TypeError, match="not CoxPHFitter"):
+        figures.plot_forest(fitted)
+
+
+def test_summaries_of_several_models_are_drawn_together_at_one_level():
+    frame = pd.DataFrame({"time": TIME, "event": DIED, "old": [0, 1, 1] * 4})
+    wide, narrow = (
+        CoxPHFitter(alpha=alpha).fit(frame, "time", "event").summary for alpha in (0.05, 0.1)
+    )
+    both = figures.plot_forest(pd.concat({"Overall": wide, "Disease": wide}))
+    assert {"Overall: old", "Disease: old"} <= set(words(both))
+    with pytest.raises(ValueError, match="different levels of confidence"):
+        figures.plot_forest(pd.concat({"95": wide, "90": narrow}))
 
 
 def test_intervals_of_several_methods_stand_below_each_other():

@@ -272,6 +272,7 @@ def test_table_one_by_group_holds_all_patients(lung_report):
     pool = "ecog 2, other or missing"
     assert list(table) == ["variable", "level", "ecog 0", "ecog 1", pool, "all"]
     assert table.iloc[0, 2:].tolist() == ["65", "115", "50", "230"]
+    assert "as ecog is missing" not in lung_report[0].split("Patients, by ecog")[1].split("Age")[0]
 
 
 def test_hazard_ratios_are_of_all_levels_and_withheld_where_few_lived(lung_report, lung_in_full):

@@ -340,7 +340,7 @@ _NUMBERS = {"ignore_unknown_options": True, **_HELP}
 # Days or months of each unit; weeks do not go into months, since a month may be printed as four.
 _UNITS = {"d": (1, "days"), "day": (1, "days"), "w": (7, "days"), "week": (7, "days")}
 _UNITS |= {"mo": (1, "months"), "month": (1, "months"), "y": (12, "months"), "year": (12, "months")}
-_TIME = re.compile(r"(.*?)\s*(d|w|mo|y|days?|weeks?|months?|years?)?", re.DOTALL)
+_TIME = re.compile(r"(.*?)(?:(?<=[\d.])\s*(d|w|mo|y|days?|weeks?|months?|years?))?", re.DOTALL)
 
 
 @main.group(context_settings=_HELP)
@@ -568,12 +568,17 @@ def median(printed, points, n, events):
     vlms audit median 43 24=66.7% 60=50%
 
     Times without a unit are in one unit; else each has its own (d, w, mo, y): vlms audit median
-    43mo 5y=50%. Assumes one Kaplan-Meier curve; its median is the first time at one half or below.
+    43mo 5y=50%; a median may be 'not reached'. Assumes one Kaplan-Meier curve; its median is the
+    first time at one half or below.
     """
     printed, unit = _time(printed)
+    if not re.search(r"\d", printed):  # "not reached" is in the unit of the points
+        unit = _time(points[0].partition("=")[0])[1]
     curve = _points(points, unit)
     if (n is None) != (events is None):
         raise ValueError("--n and --events go together")
+    if n is not None and printed.lower() == "not reached":
+        raise ValueError("--n and --events ask of whom a median is; this one was not reached")
     if n is None:
         return consistency.curve_check(curve, median=printed)
     return consistency.median_reading_check(printed, curve, n, events)

@@ -420,14 +420,21 @@ def plot_forest(
     ['age', 'Ratio (95% CI)', '2.00 (1.00 to 4.00)']
     """
     needed = ["term", "hazard_ratio", "lower", "upper"]
+    if not isinstance(table, pd.DataFrame):
+        found = type(table).__name__
+        raise TypeError(f"A forest plot is drawn from a frame or a model's .summary, not {found}.")
     level = f"{table.attrs.get('confidence', 0.95):.0%}"
     if "exp(coef)" in table:
-        if table.index.nlevels > 1:
+        if "param" in table.index.names:
             raise ValueError("This summary is not of a Cox model: its ratios are not of hazards.")
-        level = next(name for name in table if name.startswith("exp(coef) lower ")).split()[-1]
+        level, *others = [name.split()[-1] for name in table if name.startswith("exp(coef) lower ")]
+        if others:
+            raise ValueError("Summaries of different levels of confidence: draw each by itself.")
         names = ["exp(coef)", f"exp(coef) lower {level}", f"exp(coef) upper {level}"]
         table = table.rename(columns=dict(zip(names, needed[1:], strict=True)))
-        table["term"] = table.index
+        table["term"] = [
+            ": ".join(map(str, term)) if isinstance(term, tuple) else term for term in table.index
+        ]
     _need(table, [*needed, *(columns or {})], "A forest plot")
     values = table[needed[1:]].map(_number).to_numpy()
     if (values[:, 0] <= 0).any():
@@ -979,6 +986,8 @@ def _of_lifelines(fitted):
                 "A survival curve is drawn from the frame of kaplan_meier or from a fitted"
                 f" KaplanMeierFitter of lifelines, not {type(fitter).__name__}."
             )
+        if not hasattr(fitter, "event_table"):
+            raise ValueError("The KaplanMeierFitter has not been fitted: call its fit first.")
         counts, survival = fitter.event_table, fitter.survival_function_.iloc[:, 0]
         if not survival.index.equals(counts.index):
             raise ValueError("Fit the KaplanMeierFitter without a timeline: steps would be lost.")

@@ -318,7 +318,8 @@ def _unlikely(patients):
         yield "warning", None, "status", "every patient is alive", "there is no death to analyse"
     others = patients.columns.difference(["patient_id"])
     if len(others) >= 4 and len(patients):
-        for row in patients.index[patients.duplicated(subset=list(others))]:
+        known = patients[list(others)].notna().sum(axis=1) >= 4  # blank rows are not alike
+        for row in patients.index[known & patients.duplicated(subset=list(others))]:
             problem = "but for the identifier the same as an earlier patient"
             yield "warning", row, "patient_id", problem, "kept as two patients"
 

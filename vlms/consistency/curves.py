@@ -324,7 +324,7 @@ def curve_check(points, *, median=None):
     points : mapping of float to str
         Time to printed survival; times in the unit of the median.
     median : str or float, optional
-        Median survival time as printed.
+        Median survival time as printed; ``"not reached"`` says that it lies after all of them.
 
     Returns
     -------
@@ -359,17 +359,25 @@ def curve_check(points, *, median=None):
     reached = f"The survival printed for {' and '.join(f'{time:g}' for time in times)}"
     if median is None:
         return Finding("consistent", f"{reached} never rises.", "", assumptions)
-    median = Printed.parse(median)
-    low, high = printed_box(median, truncated=True, smallest=0)
+    reached_half = str(median).strip().lower() != "not reached"
+    low = high = math.inf
+    if reached_half:
+        median = Printed.parse(median)
+        low, high = printed_box(median, truncated=True, smallest=0)
     for time, (least, most) in boxes.items():
         past = time >= high and least > 0.5
         if past or (time < low and most < 0.5):
             when = "has passed, so it is 50% at most"
             when = when if past else "is yet to come, so it is 50% at least"
-            statement = f"Survival of {shares[time].text} at {time:g} cannot be: the median of "
-            statement += f"{median.text} {when}."
+            which = (
+                f"the median of {median.text} {when}"
+                if reached_half
+                else ("the median was not reached, so it is 50% at least")
+            )
+            statement = f"Survival of {shares[time].text} at {time:g} cannot be: {which}."
             return Finding("contradictory", statement, "", assumptions)
-    statement = f"{reached} and the median of {median.text} fit on one curve."
+    which = f"the median of {median.text}" if reached_half else "a median that was not reached"
+    statement = f"{reached} and {which} fit on one curve."
     return Finding("consistent", statement, "", assumptions)
 
 

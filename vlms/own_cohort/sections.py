@@ -15,6 +15,7 @@ from vlms.cohort import CANONICAL, DATA, read_paper, readable
 from vlms.describing import spread_groups
 from vlms.disclosure import (
     GRID_MONTHS,
+    OTHER,
     RULES,
     WITHHELD,
     Disclosure,
@@ -180,7 +181,8 @@ def show_table_one(own: OwnCohort, label="tbl-one"):
         columns = [name for name in names if name != by and name not in many]
         tidy = safe_table_one(own.patients, own.rules, columns=columns, by=by, labels=labels)
         caption = f"Patients{f', by {own.label(by).lower()}' if by else ''}. {shares}"
-        if by and "missing" not in set(tidy["group"]):
+        pooled = any(str(group).endswith(OTHER) for group in tidy["group"])
+        if by and not pooled and "missing" not in set(tidy["group"]):
             n = own.rules.count(own.rules.levels(own.patients[by]).isna().sum())
             if n != "0":
                 caption += f" In the last column only, as {own.label(by)} is missing: {n}."
@@ -829,7 +831,8 @@ def _methods(own):
     if ("log_rank", "permutation") in variants:
         yield (
             f"Where a group had fewer than {FEWEST_IN_LEVEL} events, the P value of the log-rank "
-            "test was estimated from permutations."
+            "test was estimated from permutations of the groups, by the observed less the expected "
+            "events (in their covariance under permutation for more than two groups)."
         )
     if "cumulative_incidence" in ran:
         yield (
