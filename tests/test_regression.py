@@ -355,7 +355,9 @@ def test_an_unknown_column_or_option_is_refused(covariates, options, said):
         cox(LUNG, covariates, **options)
 
 
-def test_what_is_no_frame_two_columns_of_one_name_and_a_logarithm_of_nought_are_refused():
+def test_what_is_no_frame_or_event_table_and_a_logarithm_of_nought_are_refused():
+    with pytest.raises(SurvivalInputError, match=r"table: lacks \['group', 'at_risk'"):
+        cox_from_table(pd.DataFrame({"time": [1], "events": [1]}))
     with pytest.raises(SurvivalInputError, match="frame: a list is no DataFrame"):
         cox([1, 2], ["age"])
     with pytest.raises(SurvivalInputError, match="covariates: 2 columns are named 'age'"):
