@@ -361,6 +361,7 @@ def test_what_cannot_be_true_together_is_refused(refused, table, problem):
     [
         (GOOD.replace("18.5", '"18,5"'), "the comma is read as a decimal mark"),
         (GOOD.replace("site", "relapse"), "may be an outcome"),
+        (f"{SHORT},mitoses\n" + "".join(f"P{m},9,alive,{m}\n" for m in "1234x"), "but not all"),
         (f"{SHORT},size_cm (mm)\nP1,12,dead_other,50\n", "not quite size_cm"),
         (f"{SHORT},age_years (months)\nP1,12,dead_other,50\n", "not quite age_years"),
         (with_cell(RECURRENCE, "30"), "on the day of death"),
