@@ -23,6 +23,7 @@ bounds); Mallows, Am Stat 1991;45:257 (|mean − median| ≤ SD).
 """
 
 import math
+from collections import deque
 from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations, pairwise
@@ -441,11 +442,11 @@ class _Bounds:
         for place, (terms, *_) in enumerate(self.rules):
             for name, _ in terms:
                 uses.setdefault(name, []).append(place)
-        waiting, queued = list(range(len(self.rules))), set(range(len(self.rules)))
+        waiting, queued = deque(range(len(self.rules))), set(range(len(self.rules)))
         left, broken = 40 * len(self.rules), set()
         while waiting and left:
             left -= 1
-            place = waiting.pop(0)
+            place = waiting.popleft()
             queued.discard(place)
             for name in self._apply(place, broken):
                 for other in uses[name]:
@@ -474,16 +475,19 @@ class _Bounds:
             rest = total if open_at else total - top
             limit = (least - rest) / factor
             low, why_low, high, why_high = self.bound[name]
-            others = [r for (other, _), (_, r) in zip(terms, tops, strict=True) if other != name]
             reason = None
             if factor > 0 and math.ceil(limit - _SLACK) > low:
                 value = math.ceil(limit - _SLACK)
-                reason = why.union(*others)
+                reason = why.union(
+                    *(r for (n, _), (_, r) in zip(terms, tops, strict=True) if n != name)
+                )
                 new, at_most, ids = (value, reason, high, why_high), high, reason | why_high
                 fits = value <= high
             elif factor < 0 and math.floor(limit + _SLACK) < high:
                 value = math.floor(limit + _SLACK)
-                reason = why.union(*others)
+                reason = why.union(
+                    *(r for (n, _), (_, r) in zip(terms, tops, strict=True) if n != name)
+                )
                 new, at_most, ids = (low, why_low, value, reason), value, reason | why_low
                 fits = low <= value
             if reason is None:
