@@ -580,8 +580,8 @@ def plot_multiverse(table, *, readings, printed=None, ylabel="Survival", ax=None
 def plot_verdict_matrix(matrix, *, ax=None):
     """Draw what claims are under readings, for the claims that some reading moves.
 
-    A claim is a row; the columns are the tables as printed, each reading alone, and each smallest
-    set of readings under which a claim agrees that agrees under no single one.
+    A row is a claim, or several that the readings move alike; the columns are the tables as
+    printed, each reading alone, and the smallest sets of readings under which a claim agrees.
 
     Parameters
     ----------
@@ -620,15 +620,24 @@ def plot_verdict_matrix(matrix, *, ax=None):
     claims = drawn["claim"].drop_duplicates().tolist()
     if not claims:
         raise ValueError("No reading moves any of these claims.")
+    drawn = drawn[drawn["readings"].isin(columns)]
+    pattern = drawn.groupby("claim", sort=False)[["readings", "state"]].apply(
+        lambda rows: tuple(sorted(rows.itertuples(index=False, name=None)))
+    )
+    alike = pattern.groupby(pattern, sort=False).apply(lambda rows: rows.index.tolist())
+    names = [f"{first} and {len(more)} more" if more else first for first, *more in alike]
+    claims = [first for first, *_ in alike]
+    drawn = drawn[drawn["claim"].isin(claims)]
     ax = _axes(ax, height=1.9 + 0.2 * len(claims))
+    ax.figure.set_figwidth(max(ax.figure.get_figwidth(), 3 + 0.16 * len(columns)))
     styles = {"agrees": ("o", _FIRST), "disagrees": ("x", _SECOND), "not known": ("$?$", _INK)}
     for state, (marker, color) in styles.items():
-        rows = drawn[(drawn["state"] == state) & drawn["readings"].isin(columns)]
+        rows = drawn[drawn["state"] == state]
         x = [columns.index(name) for name in rows["readings"]]
         y = [claims.index(name) for name in rows["claim"]]
         ax.plot(x, y, marker=marker, ms=4.5, color=color, label=state, ls="")
     ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=_SMALL)
-    ax.set_yticks(range(len(claims)), claims, fontsize=_SMALL)
+    ax.set_yticks(range(len(claims)), names, fontsize=_SMALL)
     ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(len(claims) - 0.4, -0.6))
     ax.tick_params(length=0)
     ax.grid(axis="both", color="#f0f0f0")
