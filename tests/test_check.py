@@ -208,6 +208,8 @@ def test_an_unsound_table_is_told_of_its_columns_too(table):
         ("Name", "a b c", "a name"),
         ("Vor-Name", "a b c", "a name"),
         ("Prénom", "a b c", "a name"),
+        ("pat_name", "a b c", "a name"),
+        ("Initialen", "a b c", "a name"),
         ("Geburtsdatum", "1 2 3", "a date of birth"),
         ("DOB", "1 2 3", "a date of birth"),
         ("seen", "1948-02-03 12.07.1951 03/04/1939", "a date of birth"),

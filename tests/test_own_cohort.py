@@ -368,6 +368,16 @@ def test_the_ratio_after_a_landmark_is_withheld_where_few_of_a_group_lived():
     assert "Hazard ratio: Survival after month 12 by recurrence until then* is not shown" in shown
 
 
+def test_a_ratio_after_a_landmark_without_a_finite_estimate_is_not_said_to_have_been_made(tmp_path):
+    # After month 12 one dies with a recurrence until then; the one without lives.
+    rows = [["a", 13, "dead_of_disease", 12], ["b", 30, "alive", None]]
+    path = write(tmp_path / "c.csv", rows, [*PLAIN, "distant_recurrence_months"])
+    own = open_cohort(path, landmark_months=[12], disclosure="full")
+    shown = texts(show_landmark(own))
+    assert "is not shown: the fit has no finite estimate" in shown
+    assert "Hazard ratios are of univariate Cox models" not in texts(show_methods(own))
+
+
 # Where events are few
 
 

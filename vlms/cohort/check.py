@@ -25,8 +25,8 @@ _WIDEST = 90  # characters of a cell in a table on the terminal
 
 # Headers as small letters and digits, without accents.
 _HEADERS = {
-    "a name": "((patient|patienten|first|last|full|family|given|maiden|middle|birth)?names?"
-    "|surname|forename|initials|(vor|nach|familien)name|nom(defamille)?|prenom|nombre|apellidos?"
+    "a name": "((pat|patients?|patienten|first|last|full|family|given|maiden|middle|birth)?names?"
+    "|surname|forename|initial(s|en|es)|(vor|nach|familien)name|nom(defamille)?|prenom|nombre|apellidos?"
     "|cognome|nome|sobrenome|(achter|voor)?naam|(for|efter)navn|(for|efter)namn)",
     "a date of birth": "(dob|yob|birth(date|day|year)?|(date|day|year)ofbirth|born|geboren|jahrgang"
     "|geb(datum|dat|tag)?|geburts(datum|tag|jahr)|((date|annee)de)?naissance|ddn"

@@ -636,9 +636,11 @@ def _ratio_of_two(own, frame, groups):
     one, other = counts.index
     group = pd.Categorical(groups, categories=[one, other])
     fit = cox(frame.assign(group=group), "group").iloc[0]
+    if pd.isna(fit["hazard_ratio"]):
+        raise Withheld("the fit has no finite estimate")
     own.note("cox", "Cox")
     return say(
-        "Hazard ratio of “{other}” against “{one}”: {hr:.2f|no estimate} (95% interval "
+        "Hazard ratio of “{other}” against “{one}”: {hr:.2f} (95% interval "
         "{lower:.2f|?} to {upper:.2f|?}).",
         one=str(one),
         other=str(other),
