@@ -259,3 +259,13 @@ def test_publishing_replaces_all_files_or_none(tmp_path):
 def test_a_folder_without_git_is_not_under_version_control(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert commit(tmp_path) == "not under version control"
+
+
+def test_the_code_of_a_section_stands_in_one_fold_at_its_end_but_in_a_lesson():
+    cells = [prose("## One"), code("first"), code("second"), prose("## Two"), code("third")]
+    page = page_of(*cells)
+    assert page.count('<details class="code">') == 2
+    assert page.count("(2 cells)") == page.count("(1 cell)") == 1
+    places = [page.index(word) for word in ("first<", "second<", 'id="two"', "third<")]
+    assert places == sorted(places)
+    assert page_of(*cells, kind="lesson").count('<details class="code">') == 3

@@ -45,6 +45,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 _RIGHT = re.compile(r'(<t[hd]\b[^<>]*?) style="text-align:\s*right;?"')
 _OWN_IDS = ("main", "verdict-summary", "all-claims", "cite", "how-this-page-was-made")
 _KINDS = {"fig": "Figure", "tbl": "Table"}
+_SECTION = re.compile(r'(?=<div class="prose">\s*<h[23] id=)')
+_CODE = re.compile(r'<details class="code"><summary>.*?</summary>(.*?)</details>\n?', re.DOTALL)
+_EMPTY_CELL = re.compile(r'<div class="cell" id="cell-\d+">\s*</div>\n?')
 _NOT_PROSE = {"a", "code", "pre", "math", "script", "style"}
 
 _MATH_TAGS = set(
@@ -95,6 +98,8 @@ def make_page(notebook, *, colophon, claims=(), root=None):
     if root is not None:
         body = body.replace(f"{Path(root).resolve()}/", "").replace(f"{root}/", "")
     body = _number_and_link(_sanitise(body))
+    if about["kind"] != "lesson":  # whose reader follows the code cell by cell
+        body = "".join(map(_with_one_fold, _SECTION.split(body)))
     ledger = '<table class="vlms-ledger"'
     body = body.replace(f"{ledger}>", f'{ledger} id="all-claims">')
     lead, heading, rest = body.partition("</h1>")
@@ -152,6 +157,19 @@ def tables(notebook):
 
 
 # --- Captions, figures, tables --------------------------------------------------------------------
+
+
+def _with_one_fold(section):
+    """Gather the code of a section's cells in one fold at its end."""
+    code = _CODE.findall(section)
+    if not code:
+        return section
+    rest = _EMPTY_CELL.sub("", _CODE.sub("", section))
+    cells = f"{len(code)} cells" if len(code) > 1 else "1 cell"
+    return (
+        f'{rest}<details class="code"><summary>Code of this section '
+        f'<span class="count">({cells})</span></summary>{"".join(code)}</details>\n'
+    )
 
 
 def _with_caption(cell, at):
