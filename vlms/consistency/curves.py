@@ -658,7 +658,7 @@ def _search_histories(
     most_events=None,
     limit=1,
     budget=4_000_000,
-    plans=200_000,
+    plans=20_000,
     effort=None,
 ):
     """Find histories whose estimate lies in each box (low, high), fewest censored first.
