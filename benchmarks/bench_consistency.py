@@ -1,4 +1,4 @@
-"""How long attainable survival takes: two printed times, groups of up to 100 patients.
+"""How long the audit of a paper takes, and attainable survival for groups of up to 100 patients.
 
 Run: ``python benchmarks/bench_consistency.py``. Prints the slowest and the median time of random
 pairs of percentages, true ones (from a simulated cohort) and made-up ones, by group size.
@@ -8,7 +8,8 @@ import time
 
 import numpy as np
 
-from vlms.consistency import survival_check
+from vlms.cohort import DATA
+from vlms.consistency import check_paper, read_facts, survival_check
 
 SIZES, PAIRS = (10, 24, 63, 100), 60
 
@@ -26,8 +27,20 @@ def made_up_pair(random, decimals):
     return [f"{share:.{decimals}f}%" for share in np.sort(random.uniform(1, 99, size=2))[::-1]]
 
 
+def audit_of_a_paper():
+    """Time the audit of all facts of a paper, and as a ratio to reading them alone."""
+    path = DATA / "roland2016" / "facts.csv"
+    start = time.process_time()
+    facts = read_facts(path)
+    read = time.process_time() - start
+    check_paper(path)
+    whole = time.process_time() - start - read
+    print(f"{len(facts)} facts of a paper: {whole:.2f} s, {whole / read:.0f} x as long as reading")
+
+
 def main():
     """Time all of them and print a table."""
+    audit_of_a_paper()
     random = np.random.default_rng(100)
     print(f"{'n':>4} {'decimals':>8} {'pairs':>8} {'median':>9} {'slowest':>9}  verdicts")
     for n in SIZES:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from functools import cache
 
 import lifelines.datasets
@@ -15,7 +14,7 @@ from survival_reference import data_set, data_sets
 
 from vlms.__main__ import main
 from vlms.cohort import DATA
-from vlms.consistency import FactsError, check_paper, pinned, read_facts
+from vlms.consistency import FactsError, check_paper, pinned
 from vlms.consistency.facts import COLUMNS
 
 
@@ -229,7 +228,10 @@ def samples(number, seed, *, ratios=False):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_that_was_printed_from_a_real_cohort_is_contradicted(seed):
-    """Nor was any of 388 files with seeds 1, 77 and 178: at most 0.8% (3/388)."""
+    """Nor was any of 388 files with seeds 1, 77 and 178: at most 0.8% (3/388).
+
+    A part of them was checked before the searches were shortened, which only weakens bounds.
+    """
     for name, facts in samples(9, seed, ratios=True):
         found = check_paper(facts)
         wrong = found.dropna(subset=["set"])
@@ -313,7 +315,7 @@ def detected(number, seed):
 
 
 def test_most_slips_are_found():
-    """Of 176 planted with seed 9 in 60 files, 146 (83%) gave a contradiction; here a few.
+    """Of 176 planted with seed 9, 146 (83%) gave some contradiction; here a few.
 
     A digit 36 of 48, a size 45 of 49, exchanged groups 33 of 35, another group's value 32 of 44.
     """
@@ -562,11 +564,3 @@ def test_the_plain_text_tells_sets_first_and_counts_the_rest():
     assert lines[0].startswith("tilkorn2010: 47 facts, ")
     assert lines[1] == "contradicted (0)"
     assert lines[-1].startswith("consistent (")
-
-
-def test_two_hundred_facts_take_less_than_two_seconds():
-    facts = read_facts(DATA / "roland2016" / "facts.csv")
-    assert len(facts) >= 200
-    started = time.process_time()
-    check_paper(DATA / "roland2016" / "facts.csv")
-    assert time.process_time() - started < 2
