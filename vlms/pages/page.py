@@ -10,6 +10,7 @@ import base64
 import functools
 import hashlib
 import html
+import json
 import re
 from itertools import count
 from pathlib import Path
@@ -25,6 +26,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from vlms.course import page_version
 from vlms.printed import VERDICTS
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -43,6 +45,7 @@ _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|\bdoi:\s*)(10\.\d{4,9}/[^\s<>
 _HEADING = re.compile(r'<h([23]) id="([^"]+)">(.*?) ?<a [^>]*class="anchor"', re.DOTALL)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,}")
 _RIGHT = re.compile(r'(<t[hd]\b[^<>]*?) style="text-align:\s*right;?"')
+_ANSWER = re.compile('<div class="vlms-answer" id="answer-([a-z0-9-]+)"></div>')
 _OWN_IDS = ("main", "verdict-summary", "all-claims", "cite", "how-this-page-was-made")
 _KINDS = {"fig": "Figure", "tbl": "Table"}
 _SECTION = re.compile(r'(?=<div class="prose">\s*<h[23] id=)')
@@ -90,7 +93,9 @@ def make_page(notebook, *, colophon, claims=(), root=None):
         caption has nothing to stand under.
     """
     about = {"kind": "report", "citation": "", "doi": "", **notebook.metadata.get("vlms", {})}
-    notebook = notebook.copy()
+    notebook, answers = notebook.copy(), {}
+    if about["kind"] == "lesson":
+        notebook, answers = page_version(notebook, about.get("lesson", ""))
     notebook.cells = [_with_caption(cell, at) for at, cell in enumerate(notebook.cells, start=1)]
     body = _Exporter().from_notebook_node(notebook)[0]
     # The policy lets no style attribute act; what tables say with one becomes a class.
@@ -98,7 +103,10 @@ def make_page(notebook, *, colophon, claims=(), root=None):
     if root is not None:
         body = body.replace(f"{Path(root).resolve()}/", "").replace(f"{root}/", "")
     body = _number_and_link(_sanitise(body))
-    if about["kind"] != "lesson":  # whose reader follows the code cell by cell
+    body = _ANSWER.sub(lambda place: _answer_field(place[1], answers[place[1]]), body)
+    if about["kind"] == "lesson":  # whose reader follows the code cell by cell
+        body = body.replace('<details class="code">', '<details class="code" open>')
+    else:
         body = "".join(map(_with_one_fold, _SECTION.split(body)))
     ledger = '<table class="vlms-ledger"'
     body = body.replace(f"{ledger}>", f'{ledger} id="all-claims">')
@@ -223,6 +231,17 @@ def _image(output, alt):
 def _plot(output):
     """The markup of an image that has no caption."""
     return _image(output, "Figure without a description").replace("<img", '<img class="plot"')
+
+
+def _answer_field(name, answers):
+    """A field for the answer to an exercise; the script unhides it, and checks what is typed."""
+    answers = html.escape(json.dumps(answers))
+    return (
+        f'<div class="vlms-answer" id="answer-{name}" data-answers="{answers}" hidden>'
+        f'<label>Your answer <input type="text" autocomplete="off" spellcheck="false"></label>'
+        f'<button type="button">Check</button><output></output></div>'
+        "<noscript><p>With JavaScript there is a field here that checks an answer.</p></noscript>"
+    )
 
 
 def _table(output, caption):
