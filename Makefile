@@ -23,6 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A file's name reaches the shell as it was typed: make would run $(shell ...) in it.
 override export COHORT := $(value COHORT)
 override export BASE := $(value BASE)
+override export SUBMISSIONS := $(value SUBMISSIONS)
 
 # What the reports are made from, and what is published: the build leaves the same list behind, so
 # that a look at the contents, not at time stamps, tells whether Python has anything to do.
@@ -30,7 +31,7 @@ SOURCES := data notebooks vlms requirements.lock reports
 checksums = find $(SOURCES) -name '.?*' -prune -o -name __pycache__ -prune -o -type f -exec \
   $$(command -v sha256sum || echo shasum -a 256) {} + | LC_ALL=C sort
 
-.PHONY: help reports cohort lessons test test-all test-browser lint lab bench status diff lock clean
+.PHONY: help reports cohort lessons handout grade test test-all test-browser lint lab bench status diff lock clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -48,6 +49,14 @@ cohort: $(SETUP)  ## analyse a cohort of your own: make cohort COHORT=my.csv
 
 lessons: $(SETUP)  ## render the lessons only
 	@$(PYTHON) -m vlms build --kind lesson
+
+handout: $(SETUP)  ## write the lessons without solutions, to hand out: handouts/
+	@$(PYTHON) -m vlms handout
+
+grade: $(SETUP)  ## mark submitted lessons: make grade SUBMISSIONS=folder
+	@if [ -z "$$SUBMISSIONS" ]; then \
+	  echo "Name the folder: make grade SUBMISSIONS=folder" >&2; exit 2; fi
+	@$(PYTHON) -m vlms grade -- "$$SUBMISSIONS"
 
 test: $(SETUP)  ## check the style, and run all tests that are quick
 	@$(PYTHON) -m ruff check .

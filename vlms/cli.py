@@ -333,6 +333,71 @@ def _study_parameters(reference, **given):
     return {**given, "reference_levels": references}
 
 
+# --- The course -----------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("number", type=click.IntRange(min=1))
+@_flag("--no-open", help="Copy the lesson, and do not start JupyterLab.")
+def lesson(number, no_open):
+    """Open lesson NUMBER in JupyterLab; your copy of it is made in this folder."""
+    from vlms.course import LESSONS
+
+    found = {path.stem: path for path in sorted(LESSONS.glob("*.ipynb"))}
+    source = next((path for stem, path in found.items() if stem.startswith(f"{number:02d}-")), None)
+    if source is None:
+        raise click.ClickException(f"There is no lesson {number}; there are {', '.join(found)}.")
+    own = Path(source.name)
+    if own.exists():
+        _say(f"{own} is there already and is opened as it is.")
+    else:
+        own.write_bytes(source.read_bytes())
+        _say(f"wrote {own}")
+    if not no_open:
+        import subprocess
+
+        raise SystemExit(subprocess.run([sys.executable, "-m", "jupyterlab", own.name]).returncode)
+
+
+@main.command()
+@click.argument("folder", default="handouts")
+def handout(folder):
+    """Write the student version of every lesson, and a page to start from, into FOLDER."""
+    _start_notebooks()
+    from vlms.course import LESSONS, SOURCES, CourseError, write_handouts, write_start_page
+    from vlms.pages import RenderError, execute
+
+    try:
+        if SOURCES.is_dir():  # in a clone the package's own copies are made anew, too
+            write_handouts(LESSONS, execute=execute, on_lesson=lambda name: _say(f"running {name}"))
+        page = write_start_page(folder)
+    except (CourseError, RenderError) as error:
+        raise click.ClickException(str(error)) from None
+    _say(f"wrote {len(list(LESSONS.glob('*.ipynb')))} lessons: open {page}")
+
+
+@main.command()
+@click.argument("submissions", type=click.Path(exists=True, file_okay=False))
+@click.option("--output", default="marks", show_default=True, help="Folder to write to.")
+@click.option("--cell-seconds", default=60.0, show_default=True, help="Time limit for a cell.")
+def grade(submissions, output, cell_seconds):
+    """Run and mark the lessons in a folder: marks.csv, and a page of feedback each."""
+    from vlms.course import CourseError, grade
+
+    try:
+        rows = grade(
+            submissions,
+            output,
+            cell_seconds=cell_seconds,
+            on_submission=lambda student, lesson: _say(f"marked {student}: {lesson}"),
+        )
+    except CourseError as error:
+        raise click.ClickException(str(error)) from None
+    totals = [row for row in rows if row["exercise"] == "total"]
+    remarked = sum(bool(row["feedback"]) for row in totals)
+    _say(f"{len(totals)} marked, {remarked} with a remark: see {Path(output) / 'marks.csv'}")
+
+
 # --- Can these printed statistics be true? --------------------------------------------------------
 
 # A leading minus may be a number that is out of range, which deserves a message about numbers.

@@ -6,11 +6,19 @@ reach a student only as slow hashes (`exercises`).
 """
 
 from vlms.course.exercises import LESSONS, Lesson, mark, mistaken_survival, open_lesson
-from vlms.course.handouts import CourseError, page_version, student_version, write_handouts
+from vlms.course.handouts import (
+    SOURCES,
+    CourseError,
+    page_version,
+    student_version,
+    write_handouts,
+    write_start_page,
+)
 from vlms.course.marks import grade
 
 __all__ = [
     "LESSONS",
+    "SOURCES",
     "CourseError",
     "Lesson",
     "grade",
@@ -20,4 +28,5 @@ __all__ = [
     "page_version",
     "student_version",
     "write_handouts",
+    "write_start_page",
 ]

@@ -5,6 +5,7 @@ locked, points, grade_id). What stands between ``BEGIN SOLUTION`` and ``END SOLU
 ``BEGIN HIDDEN TESTS`` and ``END HIDDEN TESTS``, is the teacher's, in code and in Markdown alike.
 """
 
+import html
 import json
 import re
 from pathlib import Path
@@ -16,6 +17,19 @@ from vlms.course.exercises import LESSONS, answers_of, hashed
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "notebooks" / "lessons"
 STUB = "# your code here"
+
+_START = """<!doctype html><html lang="en"><meta charset="utf-8">
+<title>Cohort methods: lessons</title>
+<meta name="viewport" content="width=device-width"><style>body{{font:17px/1.55 sans-serif;
+max-width:44rem;margin:2rem auto;padding:0 1rem}}@media(prefers-color-scheme:dark){{body{{
+background:#181818;color:#eee}}a{{color:#9cf}}}}</style>
+<h1>Cohort methods on really published patients</h1>
+<p>Each lesson is a Jupyter notebook. Open it in JupyterLab where the package <code>vlms</code> is
+installed (<code>vlms lesson 1</code> does both), write your code where the comment says so, and run
+the check below it. Answers are kept as slow hashes beside the notebook: this keeps you from reading
+them by accident, not from searching for them.</p>
+{lessons}</html>
+"""
 
 _REGION = re.compile(
     r"^[^\n]*BEGIN (SOLUTION|HIDDEN TESTS)[^\n]*\n.*?^[^\n]*END \1[^\n]*(?:\n|\Z)", re.M | re.S
@@ -116,6 +130,56 @@ def write_handouts(folder=LESSONS, *, sources=SOURCES, only=(), execute=None, on
         target.with_suffix(".json").write_text(text, encoding="utf-8")
         written.append(target)
     return written
+
+
+def write_start_page(folder):
+    """Copy the student versions that the package holds, and write a page to start from.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    pathlib.Path
+        The page, ``index.html``.
+
+    Raises
+    ------
+    CourseError
+        When a notebook of the folder was run: somebody may have worked in it.
+    """
+    folder, entries = Path(folder), []
+    lessons = sorted(LESSONS.glob("*.ipynb"))
+    places = [folder / path.name for path in lessons]
+    changed = [place.name for place in places if place.exists() and _has_run(place)]
+    if changed:
+        raise CourseError(f"{folder}: {', '.join(changed)} has answers in it; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in lessons:
+        notebook = nbformat.read(path, as_version=4)
+        about, points = notebook.metadata["vlms"], points_of(notebook)
+        nbformat.write(notebook, folder / path.name)
+        answers = path.with_suffix(".json")
+        (folder / answers.name).write_bytes(answers.read_bytes())
+        aims = "".join(f"<li>{html.escape(aim)}</li>" for aim in about["aims"])
+        entries.append(
+            f'<h2><a href="{path.name}" download>{html.escape(about["title"])}</a></h2>'
+            f"<p>{about['minutes']} minutes, {len(points)} exercises, "
+            f"{sum(points.values()):g} points. You will be able to</p><ul>{aims}</ul>"
+        )
+    page = folder / "index.html"
+    page.write_text(_START.format(lessons="".join(entries)), encoding="utf-8")
+    return page
+
+
+def _has_run(path):
+    """Whether a cell of a notebook was run: somebody worked in it."""
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except Exception:  # nbformat raises several kinds
+        return True
+    return any(cell.get("execution_count") or cell.get("outputs") for cell in cells)
 
 
 def hashed_answers(executed, lesson, student):

@@ -17,4 +17,4 @@ from vlms.pages.build import (
     write_index,
 )
 from vlms.pages.compare import CompareError, compare_folders, compare_with
-from vlms.pages.kernel import RenderError, read_notebook
+from vlms.pages.kernel import RenderError, execute, read_notebook
