@@ -269,12 +269,15 @@ def _contain(folder):
 
     def refuse(event, arguments):
         if event == "open":
-            path, _, flags = arguments
+            path, mode, flags = arguments
             writes = isinstance(flags, int) and flags & _WRITING
             if writes and path != os.devnull and not within(path, inside):
                 raise PermissionError("a submission may write to its own folder only")
             if isinstance(path, str) and within(path, sources):
                 raise PermissionError("the sources of the lessons are not for submissions")
+            # Names relative to an open folder would be taken for names in this one.
+            if mode is None and not within(path, inside) and os.path.isdir(path):  # noqa: PTH112
+                raise PermissionError("a submission may open folders of its own folder only")
         elif event in _CHANGES:
             paths = [path for path in arguments[:2] if isinstance(path, str | bytes)]
             if not all(within(path, inside) for path in paths):
