@@ -217,7 +217,7 @@ def test_a_submission_that_misbehaves_is_contained_and_marked_as_such(tmp_path):
     for cell in unchecked.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
             cell.source = "print('right')"
-    unchecked.cells[10].metadata = {}
+    unchecked.cells[9].metadata = {}
     nbformat.write(unchecked, submitted / "unchecked.ipynb")
     found = totals(grade(submitted, tmp_path / "marks", cell_seconds=15))
     for student, (_, remark) in mischief.items():
