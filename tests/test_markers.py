@@ -14,6 +14,8 @@ from vlms.markers import (
     reader_agreement,
     score_marker,
 )
+from vlms.own_cohort import open_cohort
+from vlms.own_cohort.tissue import show_markers
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +209,55 @@ def test_the_made_up_cohort_exercises_every_rule_and_says_that_it_is_made_up(exa
     assert all("averaged" in how[m] for m in found["marker"][:4])
     stained = example["igf1r_percent_1"] < 10
     assert (example.loc[stained, "igf1r_intensity_1"] > 0).any()
+
+
+def section(path=DATA / "example_microarray" / "patients.csv", **options):
+    """What the section says, a list of lines for each table or sentence."""
+    own = open_cohort(path, **options)
+    shown = show_markers(own)
+    return [str(one).strip().splitlines() for one in getattr(shown, "shown", [shown])], own
+
+
+def test_the_section_tells_readers_ratios_readings_and_tests():
+    # Numbers from R, as above; 25 + 14 + 18 + 11 of 110 pairs are equal, 8 + 8 + 2 + 4 one apart
+    # and not 1 and 2 (8 + 8 + 2 + 4 = 22).
+    options = {"endpoints": ["disease_specific_survival"], "disclosure": "full"}
+    (readers, ratios, readings, (tests,)), own = section(**options)
+    row = "IGF-1R | intensity | 110 | 68 (62%) | 0.61 (0.50 to 0.72) | 22 | 18 | 2 | 2 | 8"
+    assert readers[2] == row
+    assert ratios[2].startswith(
+        "IGF-1R | disease-specific survival | 68 | 42 | 40 | 32 | 12 | 1.84 (1.14 to 2.98) | 0.01 |"
+    )
+    assert "adjusted for the 7 tests" in ratios[0]
+    assert [line.split(" | ")[0] for line in readings[2:]] == ["IGF-1R", "Survivin", "Ki-67"]
+    assert "| 2.14 (1.32 to 3.47), P 0.002, Holm 0.01 |" in readings[2]
+    assert tests.startswith("7 tests were made of 7 markers and 1 endpoint in these patients")
+    assert "0 with these pairs as both saw them together, 1 with these pairs all low" in tests
+    assert own.ran == {"markers": [""]}
+
+
+def test_a_safe_section_withholds_small_cells_and_small_moves():
+    # R: table(dead, high): of 40 high IGF-1R 32 died of the disease, 8 did not.
+    # Taking 1 and 2 as low moves 7 patients of IGF-1R, as high 9; of Ki-67 10 and 5.
+    endpoints = ["distant_recurrence", "disease_specific_survival"]
+    (readers, ratios, readings, _), _ = section(endpoints=endpoints)
+    assert readers[2] == "IGF-1R | intensity | 110 | 70 (64%) | 0.61 (0.50 to 0.72)"
+    dss = [line.split(" | ") for line in ratios if "disease-specific" in line]
+    assert set(dss[0][2:]) == {"withheld"}
+    assert dss[4][:7] == ["Ki-67", "disease-specific survival", "50", "30", "60", "45", "10"]
+    shown = {tuple(line.split(" | ")[:2]): line.split(" | ")[2:] for line in readings[2:]}
+    assert shown["IGF-1R", "distant recurrence"][1:] == ["withheld", "withheld"]
+    ki67 = shown["Ki-67", "disease-specific survival"]
+    assert (ki67[1][:4], ki67[2]) == ("1.81", "withheld")
+
+
+def test_a_cohort_without_stains_says_so_and_wrong_scores_are_not_quoted(tmp_path):
+    (text,), _ = section(DATA / "example_cohort" / "patients.csv")
+    assert text == ["No column holds the score of a stain, so there is no section on markers."]
+    table = pd.read_csv(DATA / "example_microarray" / "patients.csv", dtype=str)
+    table.loc[5, "er_percent_1"] = "437"
+    table.to_csv(tmp_path / "wrong.csv", index=False)
+    (safe,), _ = section(tmp_path / "wrong.csv")
+    assert safe == ["*Markers* is not shown: scores of stains have no meaning as they stand."]
+    (full,), _ = section(tmp_path / "wrong.csv", disclosure="full")
+    assert "er_percent_1: not a per cent from 0 to 100: M006 (437)" in full[0]

@@ -28,7 +28,8 @@ from scipy.special import ndtri
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.multitest import multipletests
 
-from vlms.survival import cox
+from vlms.cohort import level_name
+from vlms.survival import cox, cox_from_table, event_table
 
 INTENSITIES = (0, 1, 2, 3)
 HIGH_FROM = 2  # intensity
@@ -345,20 +346,15 @@ def _high_against_low(course, expression, confidence):
         why = "no event"
     if why:
         return row | {"method": "", "why": why}
-    used = used.assign(high=high.astype(float), event=event)
-    fit, method = cox(used, "high", confidence=confidence), "Cox"
+    counts = event_table(used["time"], event, used["high"])
+    fit, method = cox_from_table(counts, confidence=confidence), "Cox"
     if fewest < FEWEST_IN_GROUP or fit["hazard_ratio"].isna().any():
+        used = used.assign(high=high.astype(float), event=event)
         fit, method = cox(used, "high", penalty="firth", confidence=confidence), "Firth"
     if fit["hazard_ratio"].isna().any():
         return row | {"method": "", "why": "; ".join(fit.attrs["warnings"])}
-    return (
-        row
-        | fit.iloc[0][["hazard_ratio", "lower", "upper", "p_value"]].to_dict()
-        | {
-            "method": method,
-            "why": "",
-        }
-    )
+    estimate = fit.iloc[0][["hazard_ratio", "lower", "upper", "p_value"]].to_dict()
+    return row | estimate | {"method": method, "why": ""}
 
 
 def _read(patients, marker, nuclear):
@@ -380,7 +376,7 @@ def _read(patients, marker, nuclear):
 
     def note(column, bad, values, wrong):
         rows = np.flatnonzero(bad)
-        first = ", ".join(f"{names[row]} ({values.iloc[row]})" for row in rows[:5])
+        first = ", ".join(f"{names[row]} ({level_name(values.iloc[row])})" for row in rows[:5])
         problems.append(f"{column}: {wrong}: {first}{' …' if len(rows) > 5 else ''}, {len(rows)}×")
 
     whole = (lambda x: x in INTENSITIES), "0, 1, 2 or 3"
