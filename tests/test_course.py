@@ -6,7 +6,11 @@ Expected values are worked by hand on Tilkorn's twelve patients, or are counts o
 import copy
 import csv
 import json
+import os
 import re
+import subprocess
+import venv
+from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -228,3 +232,27 @@ def test_a_submission_that_misbehaves_is_contained_and_marked_as_such(tmp_path):
     assert found["unchecked"]["points"] == 12 and "Put back" in found["unchecked"]["feedback"]
     with (tmp_path / "marks" / "marks.csv").open(encoding="utf-8") as stream:
         assert {row["student"] for row in csv.DictReader(stream)} == set(found)
+
+
+@pytest.mark.slow
+def test_nbgrader_itself_makes_student_versions_of_the_sources(tmp_path):
+    """In an environment of its own, as locked; it installs from the network."""
+    environment = tmp_path / "environment"
+    venv.create(environment, with_pip=True)
+    python, lock = environment / "bin" / "python", Path(__file__).with_name("nbgrader.lock")
+    install = ["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", lock]
+    subprocess.run([python, *install], check=True)
+    for lesson in LESSON_NAMES:
+        folder = tmp_path / "course" / "source" / lesson
+        folder.mkdir(parents=True)
+        (folder / f"{lesson}.ipynb").write_bytes((SOURCES / f"{lesson}.ipynb").read_bytes())
+    make = [environment / "bin" / "nbgrader", "generate_assignment", "--create"]
+    path = {**os.environ, "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    for lesson in LESSON_NAMES:
+        done = subprocess.run(
+            [*make, lesson], cwd=tmp_path / "course", env=path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        released = read(tmp_path / "course" / "release" / lesson / f"{lesson}.ipynb")
+        text = "\n".join(cell.source for cell in released.cells)
+        assert "YOUR CODE HERE" in text and "SOLUTION" not in text and "HIDDEN" not in text
