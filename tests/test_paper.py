@@ -110,7 +110,7 @@ def printed(frame, random, *, ratios=False):
     levels = sorted(frame["group"].unique())
     grouped = 2 <= len(levels) <= 4
     ends = frame["time"][frame["event"]]
-    top = float(frame["time"].max())
+    top, before = float(frame["time"].max()), random.random() < 0.5
     times = sorted({float(shown(top * share, 1, "up")) for share in (0.2, 0.4, 0.6)})
     rows = []
 
@@ -158,7 +158,6 @@ def printed(frame, random, *, ratios=False):
                 **cells,
             )
             if random.random() < 0.5:
-                before = random.random() < 0.5
                 left = (part["time"] >= at if before else part["time"] > at).sum()
                 add("at_risk", str(int(left)), group, endpoint="os", at=at_text)
         value = "not reached" if median is None else shown(median, 1, rule)
@@ -473,11 +472,50 @@ DISEASE = "endpoint=disease_specific_survival"
             [],
         ),
         (["share 75.5% variable=x level=y total=12"], {}, ["1"]),
+        # At risk 10 + 8 are not 17; with y 3 + 4 are not 8.
+        (
+            [f"at_risk {n} group={g} {DEATH} at=36" for g, n in (("all", 17), ("a", 10), ("b", 8))],
+            {"groups": "a | b = all"},
+            ["123"],
+        ),
+        (
+            [
+                f"count {n} group={g} variable=x level=y"
+                for g, n in (("all", 8), ("a", 3), ("b", 4))
+            ],
+            {"groups": "a | b = all"},
+            ["123"],
+        ),
+        ([f"hazard_ratio 2 {DEATH} lower=1 upper=4 p=1.2"], {}, ["1"]),
     ],
 )
 def test_the_smallest_sets_that_cannot_hold_together(rows, headers, sets):
     found = check_paper(facts_of(*rows, headers=headers))
     assert sets_of(found) == [set(ids) for ids in sets], found["statement"].tolist()
+
+
+RATIO = f"hazard_ratio 2.13 group=a of=b {DEATH} lower=0.99 upper=4.62"
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "sentence"),
+    [
+        # ln .40 / ln .65 = 2.127; with the groups exchanged 0.470, below .99 and 1.
+        ([f"survival {s} group={g} {DEATH} at=60" for g, s in (("a", "40%"), ("b", "65%"))],
+         "consistent", "2.03 to 2.24 under proportional hazards, within"),
+        ([f"survival {s} group={g} {DEATH} at=60" for g, s in (("a", "65%"), ("b", "40%"))],
+         "undetermined", "on the other side of 1. Hazards that are not proportional"),
+        # z = 3.92 ln 2.13 / ln(4.62/.99) = 1.924, P = .054.
+        (["p_value .054 of=r note=log-rank"], "consistent", "reproduced under proportional"),
+        ([f"p_value .054 {DEATH} of=a;b note=logrank"], "consistent", "reproduced under"),
+        (["p_value .01 of=r note=log-rank"], "undetermined", "the times of events would decide"),
+    ],
+)  # fmt: skip
+def test_proportional_hazards_are_an_assumption_and_contradict_nothing(rows, verdict, sentence):
+    found = check_paper(facts_of(f"{RATIO} id=r", "n 30 group=b", *rows))
+    told = found[found["statement"].str.contains(sentence, regex=False)]
+    assert set(told["verdict"]) == {verdict}, found["statement"].tolist()
+    assert found["set"].isna().all()
 
 
 def test_from_an_abstract_nothing_is_contradicted():

@@ -14,6 +14,7 @@ from vlms.consistency.curves import (
     mixture_check,
     pooled_median_check,
     survival_check,
+    survival_ratio_check,
 )
 from vlms.consistency.facts import FactsError, read_facts
 from vlms.consistency.finding import VERDICTS, Finding, printed_box, printed_share, together
@@ -80,6 +81,7 @@ __all__ = [
     "smallest_p",
     "sum_check",
     "survival_check",
+    "survival_ratio_check",
     "together",
     "wald_p_check",
     "which_comparison",

@@ -542,6 +542,62 @@ def median_ratio_check(hr, lower, upper, median, reference):
     )
 
 
+def survival_ratio_check(hr, lower, upper, survival, reference):
+    """Compare two groups' survival at one time with their hazard ratio.
+
+    Under proportional hazards S = S₀ ** HR, so that HR = ln S / ln S₀. That hazards are
+    proportional is an assumption and both survivals are estimates, so a misfit is never called
+    contradictory.
+
+    Parameters
+    ----------
+    hr, lower, upper : str
+        Hazard ratio and limits as printed.
+    survival, reference : str
+        Survival of the group and of the reference group, as printed.
+
+    Returns
+    -------
+    Finding
+        ``consistent`` when some true values give a ratio within the limits and on the same side
+        of 1 as the hazard ratio, else ``undetermined``.
+
+    Examples
+    --------
+    >>> print(survival_ratio_check("2.13", "0.99", "4.62", "40%", "65%").statement)
+    Survival of 40% against 65% is a hazard ratio of 2.03 to 2.24 under proportional hazards, \
+within 2.13 (0.99 to 4.62).
+    >>> survival_ratio_check("2.13", "0.99", "4.62", "65%", "40%").verdict
+    'undetermined'
+    """
+    hr, lower, upper = (
+        printed_ratio(number, what)
+        for number, what in ((hr, "hazard ratio"), (lower, "limit"), (upper, "limit"))
+    )
+    shares = printed_share(survival), printed_share(reference)
+    assumptions = ("the hazards of the two groups are proportional, and nothing is adjusted for",)
+    boxes = [np.clip(_box(share, True), 1e-12, 1 - 1e-12) for share in shares]
+    pair = f"Survival of {shares[0].text} against {shares[1].text}"
+    told = f"{hr.text} ({lower.text} to {upper.text})"
+    low, high = (math.log(a) / math.log(b) for a, b in zip(boxes[0][::-1], boxes[1], strict=True))
+    ends = printed_box(lower, truncated=True)[0], printed_box(upper, truncated=True)[1]
+    own = printed_box(hr, truncated=True)
+    within = low <= ends[1] and high >= ends[0]
+    same_side = (high >= 1 or own[0] <= 1) and (low <= 1 or own[1] >= 1)
+    verdict = "consistent" if within and same_side else "undetermined"
+    where = "within" if within else "outside"
+    statement = f"{pair} is a hazard ratio of {low:.2f} to {high:.2f} under proportional hazards, "
+    statement += f"{where} {told}" + ("." if same_side else " and on the other side of 1.")
+    if verdict == "undetermined":
+        statement += (
+            " Hazards that are not proportional, curves that cross, an adjusted ratio or another "
+            "reference group would explain it; the curves or the numbers at risk would decide."
+        )
+    values = {"lowest": low, "highest": high}
+    arithmetic = f"ln S / ln S of the reference lies from {low:.3g} to {high:.3g}."
+    return Finding(verdict, statement, arithmetic, assumptions, values)
+
+
 def _shares(printed):
     """Read one printed share, or several."""
     single = isinstance(printed, str | Printed) or not hasattr(printed, "__iter__")

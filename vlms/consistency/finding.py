@@ -195,7 +195,12 @@ def printed_ratio(printed, what="hazard ratio"):
     number = Printed.parse(printed)
     if number.comparator or number.percent or number.value < 0:
         raise ValueError(f"the {what} must be a plain number above 0, found {number.text!r}")
-    if number.upper <= 0 or (what == "hazard ratio" and number.value == 0):
+    if what == "hazard ratio" and number.value == 0 < number.upper:
+        raise ValueError(
+            f"the hazard ratio {number.text!r} may be anything below {number.upper:g}: give it "
+            "with more decimals, or the reciprocals (the other group as reference)"
+        )
+    if number.upper <= 0:
         raise ValueError(f"the {what} must be above 0, found {number.text!r}")
     return number
 

@@ -38,10 +38,11 @@ from vlms.consistency.curves import (
     _fewest_by_events,
     _search_histories,
     curve_check,
+    survival_ratio_check,
 )
 from vlms.consistency.facts import as_date, read_facts
 from vlms.consistency.finding import Finding, printed_box, printed_share
-from vlms.consistency.ratios import hazard_ratio_check
+from vlms.consistency.ratios import hazard_ratio_check, wald_p_check
 from vlms.consistency.shares import mean_check, percentage_check, sd_check
 from vlms.printed import Printed, print_p
 
@@ -52,6 +53,7 @@ _MOST_SEARCHED, _MOST_MIXED = 300, 90
 _ALL = "all patients of a group are in each of its analyses, each at most once"
 _CURVE = "survival is by Kaplan-Meier, unweighted, from the start (no delayed entry)"
 _RELATED = "groups and endpoints are related as the header declares"
+_ALIKE = "numbers at risk are counted at the same moment in all groups"
 _PLAIN = "the median follow-up is that of the time observed of all patients"
 _DEATHS = ("overall_survival", "os", "death", "all_cause_mortality", "all_cause_death")
 _TESTS = ("chi", "fisher", "yates", "likelihood", "trend")
@@ -316,6 +318,7 @@ class _Bounds:
             elif kind in ("events", "censored"):
                 self._is((kind, group, endpoint, fact.at), fact.value.value, fact)
             elif kind == "at_risk":
+                self._is(("risk", group, endpoint, fact.at), fact.value.value, fact)
                 gone = ("left", group, endpoint, fact.at)
                 self._rule([(gone, 1), (n, -1)], -fact.value.value, [fact.id])
                 for time in [t for t in self.times[endpoint] if t < fact.at]:
@@ -366,11 +369,18 @@ class _Bounds:
             alike.setdefault((name[1], name[2], name[3]), []).append(name)
         single = {key: names[0] for key, names in alike.items() if len(names) == 1}
         for whole, parts in model.parts:
-            for name in self._shared([whole, *parts]):
-                sums = [((name[0], part, *name[1:]), 1) for part in parts]
-                self._rule([*sums, ((name[0], whole, *name[1:]), -1)], 0, (), _RELATED)
-                back = [(own, -1) for own, _ in sums]
-                self._rule([*back, ((name[0], whole, *name[1:]), 1)], 0, (), _RELATED)
+            sums = [
+                ([(name[0], part, *name[1:]) for part in parts], (name[0], whole, *name[1:]))
+                for name in self._shared([whole, *parts])
+            ]
+            for (group, variable, level), outer in single.items():
+                inner = [single.get((part, variable, level)) for part in parts]
+                if group == whole and all(inner):
+                    sums.append((inner, outer))
+            for inner, outer in sums:
+                text = _ALIKE if outer[0] == "risk" else _RELATED
+                self._rule([*((name, 1) for name in inner), (outer, -1)], 0, (), text)
+                self._rule([*((name, -1) for name in inner), (outer, 1)], 0, (), text)
         within = [*model.subsets, *((p, whole) for whole, parts in model.parts for p in parts)]
         for part, whole in within:
             rest = [(("n", whole, ""), 1), (("n", part, ""), -1)]
@@ -422,11 +432,10 @@ class _Bounds:
         for endpoint, found in self.groups.items():
             if set(groups) <= found and not any((g, endpoint) in self.own for g in groups):
                 for time in self.times[endpoint]:
-                    yield from (
-                        ("events", endpoint, time),
-                        ("censored", endpoint, time),
-                        ("left", endpoint, time),
-                    )
+                    for what in ("events", "censored", "left"):
+                        yield what, endpoint, time
+                    if any(("risk", group, endpoint, time) in self.bound for group in groups):
+                        yield "risk", endpoint, time
 
     def _conflict(self, ids, words, assumptions=()):
         listed = "; ".join(str(f) for f in self.model if f.id in ids)
@@ -519,7 +528,7 @@ def _words(name):
         return f"the number with {name[2]} {name[3]} in {name[1]}".replace("  ", " ")
     if name[0] == "n":
         return f"the number of patients in {name[1]}"
-    what = {"events": "events", "censored": "censored", "left": "no longer observed"}[name[0]]
+    what = {"left": "no longer observed", "risk": "patients at risk"}.get(name[0], name[0])
     when = "" if math.isinf(name[3]) else f" by {name[3]:g}"
     return f"the number of {what} in {name[1]}{when} ({name[2].replace('_', ' ')})"
 
@@ -886,9 +895,11 @@ def _ratios(model, bounds):
         try:
             alone = hazard_ratio_check(*ratio, **options)
         except ValueError as error:
-            words = f"{fact} cannot be read: {error}."
-            alone = Finding("undetermined", words)
-        yield frozenset([fact.id]), alone
+            impossible = fact.p is not None and fact.p.value > 1
+            verdict = "contradictory" if impossible else "undetermined"
+            yield ids, Finding(verdict, f"{fact} cannot be: {error}.")
+            continue
+        yield ids, alone
         if events is not None and not alone.contradictory:
             together = hazard_ratio_check(*ratio, events=events, **options) if events else None
             if together is not None:
@@ -898,28 +909,36 @@ def _ratios(model, bounds):
                 assumed = (*part.assumptions, _ALL, *((_RELATED,) if len(ids) > 1 else ()))
                 yield rests, replace(part, assumptions=assumed)
         if len(groups) == 2:
-            yield from _directions(model, fact, groups)
+            yield from _proportional(model, fact, groups)
 
 
-def _directions(model, fact, groups):
-    """A hazard ratio against survivals of its groups: no bound, only a question."""
-    curves = _by_curve(model)
-    pairs = [
-        (one, two)
-        for one in curves.get((groups[0], fact.endpoint), [])
-        for two in curves.get((groups[1], fact.endpoint), [])
-        if one.at == two.at
-    ]
-    against = [
-        (a, b) for a, b in pairs if (a.value > b.value) == (fact.value > 1) and a.value != b.value
-    ]
-    if pairs and len(against) == len(pairs):
-        ids = {fact.id, *(f.id for pair in pairs for f in pair)}
-        words = (
-            f"{fact} goes against the survivals of {groups[0]} and {groups[1]}. Curves that cross, "
-            "or another reference group, would explain it: neither is declared."
-        )
-        yield frozenset(ids), Finding("undetermined", words)
+def _proportional(model, fact, groups):
+    """A hazard ratio against survivals of its groups and a log-rank P: never a contradiction."""
+    curves, ratio = _by_curve(model), (fact.value, fact.lower, fact.upper)
+    for one in curves.get((groups[0], fact.endpoint), []):
+        for two in curves.get((groups[1], fact.endpoint), []):
+            if one.at == two.at:
+                found = survival_ratio_check(*ratio, one.value, two.value)
+                yield frozenset((fact.id, one.id, two.id)), found
+    for p in model.of_kind("p_value"):
+        if not _is_log_rank(p) or not ({fact.id} & {*p.of} or {*p.of} == {*groups}):
+            continue
+        if p.endpoint not in ("", fact.endpoint):
+            continue
+        found = wald_p_check(*ratio, p.value)
+        words = f"{found.statement} The P value is of a log-rank test"
+        if found.verdict == "undetermined":
+            words += ": strata, weights, ties or few events would explain it; the times of events "
+            words += "would decide."
+        else:
+            words += ": reproduced under proportional hazards."
+        assumed = (*found.assumptions, "the hazards of the two groups are proportional")
+        yield frozenset((fact.id, p.id)), replace(found, statement=words, assumptions=assumed)
+
+
+def _is_log_rank(fact):
+    """Whether a P value is said to be of a log-rank test."""
+    return "log" in fact.note.lower() and "rank" in fact.note.lower()
 
 
 def _tables(model, bounds):
@@ -933,8 +952,13 @@ def _tables(model, bounds):
         cells = [model.facts[o] for o in fact.of if o in model.facts]
         cells = [f for f in cells if f.kind == "count" and f.total]
         if len(cells) < 2 or len(cells) != len(fact.of):
-            words = f"{fact}: no table of counts is named in 'of', so nothing printed decides it."
-            yield key, Finding("undetermined", words)
+            why = "no table of counts is named in 'of', so nothing printed decides it"
+            why = (
+                "a log-rank P would be decided by the times of events"
+                if _is_log_rank(fact)
+                else why
+            )
+            yield key, Finding("undetermined", f"{fact}: {why}.")
             continue
         table = np.array([[f.value.value, f.total - f.value.value] for f in cells])
         if (table < 0).any() or 0 in table.sum(axis=0):

@@ -161,7 +161,10 @@ def hazard_ratio_check(
     events = n if events is None else events
     if events is not None:
         if n is not None and whole(events, "number of events") > whole(n, "number of patients"):
-            raise ValueError(f"{events} events are more than {n} patients")
+            raise ValueError(
+                f"{events} events are more than {n} patients: give patients with an event, or "
+                "leave the number of patients out where one can have several events"
+            )
         declared = {"covariate": covariate, "robust": robust, "limits": limits}
         bound = {"confidence": confidence, "groups": groups, **declared}
         parts.append(information_check(lower, upper, events, **bound))
@@ -496,10 +499,11 @@ def possible_events(hr, lower, upper, groups, *, confidence=0.95):
     Raises
     ------
     ValueError
-        If the numbers cannot be read, or there are more than 120 patients.
+        If the numbers cannot be read.
 
     Notes
     -----
+    Of more than 120 patients the range is that of `events_needed` to all, which is wider.
     R: no number of events outside this range gives such limits in ``coxph(Surv(time, event) ~ x)``.
 
     Examples
@@ -510,10 +514,11 @@ def possible_events(hr, lower, upper, groups, *, confidence=0.95):
     (7, 22)
     """
     first, second = (whole(size, "group size", least=1) for size in groups)
-    if first + second > _MOST_PATIENTS:
-        raise ValueError(f"{first + second} patients are too many: {_MOST_PATIENTS} at most")
     hr, lower, upper = _printed(hr, lower, upper)
     _ordered(lower, upper)
+    if first + second > _MOST_PATIENTS:
+        fewest = events_needed(lower, upper, confidence=confidence, groups=(first, second))
+        return None if fewest is None else (fewest, first + second)
     low, high = _log_box(lower, True), _log_box(upper, True)
     scale = (2 * _quantile(confidence)) ** 2
     most_information = scale / max(high[0] - low[1], 1e-9) ** 2
@@ -640,7 +645,7 @@ with the other group as reference it would be 0.47.
             f"{said}; with the other group as reference it would be {1 / hr.value:.2f}."
         )
         if not reference:
-            statement += " Which group is the reference is not declared."
+            statement += " Which group is the reference is not declared (--reference)."
     elif low <= 1 <= high:
         statement = f"A hazard ratio of {hr.text} may lie on either side of 1."
     return Finding(verdict, statement, arithmetic, assumptions, values)
@@ -906,6 +911,7 @@ def _shared_events(ranges, most_events, assumptions):
         )
     else:
         verdict = "consistent"
+        most = most if most_events is None else min(most, whole(most_events, "number of events"))
         what = "results can all" if len(ranges) > 1 else f"result for {fewest_name} can"
         statement = f"The {what} be true with {fewest} to {most} events."
     return Finding(verdict, statement, f"{arithmetic}.", assumptions, values)
