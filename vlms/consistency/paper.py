@@ -31,7 +31,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from vlms.consistency.curves import _box as survival_box
 from vlms.consistency.curves import (
@@ -56,7 +56,7 @@ _RELATED = "groups and endpoints are related as the header declares"
 _ALIKE = "numbers at risk are counted at the same moment in all groups"
 _PLAIN = "the median follow-up is that of the time observed of all patients"
 _DEATHS = ("overall_survival", "os", "death", "all_cause_mortality", "all_cause_death")
-_TESTS = ("chi", "fisher", "yates", "likelihood", "trend")
+_TESTS = ("chi", "fisher", "yates", "likelihood")
 
 
 def check_paper(facts):
@@ -971,34 +971,54 @@ def _tables(model, bounds):
             words = f"P = {fact.value.text} is that of the table by {' and '.join(fitting)}."
             yield ids, Finding("consistent", words)
             continue
-        named = any(word in fact.note.lower() for word in _TESTS)
+        named = any(word in fact.note.lower() for word in _TESTS) and "trend" not in fact.note.lower()
+        named &= "Fisher's exact test" in tried or "fisher" not in fact.note.lower()
         words = f"P = {fact.value.text} is none of the table's ({listed})."
-        words += "" if named else " The test is not printed: another would explain it."
+        words += "" if named else " Another test would explain it: which it is, is not printed."
         assumed = ("the counts named are the table that was tested",)
         yield ids, Finding("contradictory" if named else "undetermined", words, "", assumed)
 
 
 def _table_tests(table):
     """P values of a 2 × k table by the tests in use."""
-    tried = {}
-    tried["chi-square"] = stats.chi2_contingency(table, correction=False).pvalue
-    tried["likelihood ratio"] = stats.chi2_contingency(
-        table, correction=False, lambda_="log-likelihood"
-    ).pvalue
+    table = table.astype(int)
+    chi = stats.chi2_contingency(table, correction=False)
+    freedom, total = chi.dof, table.sum()
+    tried = {"chi-square": chi.pvalue}
+    tried["N − 1 chi-square"] = stats.chi2.sf(chi.statistic * (total - 1) / total, freedom)
+    tried["likelihood ratio"] = stats.chi2_contingency(table, False, "log-likelihood").pvalue
     if len(table) == 2:
         tried["chi-square with continuity correction"] = stats.chi2_contingency(table).pvalue
         for side in ("two-sided", "less", "greater"):
             name = "Fisher's exact test" + ("" if side == "two-sided" else f" ({side})")
             tried[name] = stats.fisher_exact(table, side).pvalue
     else:
-        score, share = np.arange(len(table)), table[:, 0].sum() / table.sum()
-        total = table.sum(axis=1)
-        top = (score * (table[:, 0] - total * share)).sum()
-        spread = (total * score**2).sum() - (total * score).sum() ** 2 / total.sum()
-        if spread > 0:
-            chi = top**2 / (share * (1 - share) * spread)
-            tried["chi-square for trend"] = stats.chi2.sf(chi, 1)
+        exact = _exact(table)
+        tried |= {} if exact is None else {"Fisher's exact test": exact}
+        scores = np.repeat(np.arange(len(table)), table.sum(axis=1))
+        yes = np.concatenate([np.repeat([1, 0], row) for row in table])
+        r2 = np.corrcoef(scores, yes)[0, 1] ** 2
+        tried["chi-square for trend"] = stats.chi2.sf(r2 * total, 1)
+        tried["linear-by-linear association"] = stats.chi2.sf(r2 * (total - 1), 1)
     return tried
+
+
+def _exact(table, most=1_000_000):
+    """Fisher's exact P of a 2 × k table (Freeman and Halton), or None where it takes too long."""
+    sizes, yes = table.sum(axis=1), table[:, 0].sum()
+    left, weight = np.array([yes]), np.zeros(1)
+    for size in sizes:
+        if len(left) * (size + 1) > most:
+            return None
+        chosen = np.arange(size + 1)
+        ways = special.gammaln(size + 1) - special.gammaln(chosen + 1)
+        ways -= special.gammaln(size - chosen + 1)
+        left, weight = (left[:, None] - chosen).ravel(), (weight[:, None] + ways).ravel()
+        left, weight = left[left >= 0], weight[left >= 0]
+    weight = weight[left == 0]
+    own = sum(special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+              for n, k in zip(sizes, table[:, 0], strict=True))  # fmt: skip
+    return float(np.exp(special.logsumexp(weight[weight <= own + 1e-7]) - special.logsumexp(weight)))
 
 
 # --- Ranges, dates, rates -------------------------------------------------------------------------
