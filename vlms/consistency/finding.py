@@ -75,17 +75,7 @@ class Finding:
 
 
 def together(findings):
-    """Join several findings about one printed result; the gravest verdict stands.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        At least one.
-
-    Returns
-    -------
-    Finding
-        Its statement leads with the gravest; `parts` holds them all.
+    """Join several findings about one printed result: the gravest verdict and statement lead.
 
     Examples
     --------
@@ -108,7 +98,7 @@ def together(findings):
 
 
 def printed_box(printed, *, truncated=False, smallest=-np.inf, largest=np.inf):
-    """Return the closed interval of true values that print as given.
+    """Return the lower and upper end of the true values that print as given.
 
     Parameters
     ----------
@@ -119,16 +109,6 @@ def printed_box(printed, *, truncated=False, smallest=-np.inf, largest=np.inf):
         1.14 to 1.15, so the box becomes 1.135 to 1.15.
     smallest, largest : float
         Limits of what the quantity can be, such as 0 and 1 for a share.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper end.
-
-    Raises
-    ------
-    ValueError
-        If the text is no number or no possible value prints like this.
 
     Examples
     --------
@@ -154,22 +134,9 @@ def printed_box(printed, *, truncated=False, smallest=-np.inf, largest=np.inf):
 
 
 def printed_share(printed):
-    """Read a printed share; ``65`` in a column of percentages is read as ``65%``.
+    """Read a printed share from 0 to 1; ``65`` in a column of percentages is read as ``65%``.
 
-    Parameters
-    ----------
-    printed : str or float or Printed
-        ``"65%"``, ``"0.65"`` or ``"65"``.
-
-    Returns
-    -------
-    Printed
-        With a value from 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If it is no share, or is a bare ``1``, which may be 1% or all.
+    A bare ``1``, which may be 1% or all, is refused.
 
     Examples
     --------

@@ -139,20 +139,11 @@ def check_paper(facts):
 
 
 def pinned(values, *, mean=None, sd=None):
-    """How far can each value move, alone, before the printed mean or SD breaks?
+    """How far can each of these values move, alone, before the printed mean or SD breaks?
 
-    Parameters
-    ----------
-    values : sequence of float
-        A column of a table of patients, without missing values.
-    mean, sd : str, optional
-        As printed; digits may have been cut off. The SD has the divisor n − 1.
-
-    Returns
-    -------
-    pandas.DataFrame
-        value, lowest and highest: the range in which this value alone can lie. NA where not even
-        the value itself fits.
+    The SD has the divisor n − 1; digits of either may have been cut off. Returns a frame of value,
+    lowest and highest: the range in which this value alone can lie, NA where not even the value
+    itself fits.
 
     Examples
     --------
@@ -971,8 +962,9 @@ def _tables(model, bounds):
             words = f"P = {fact.value.text} is that of the table by {' and '.join(fitting)}."
             yield ids, Finding("consistent", words)
             continue
-        named = any(word in fact.note.lower() for word in _TESTS) and "trend" not in fact.note.lower()
-        named &= "Fisher's exact test" in tried or "fisher" not in fact.note.lower()
+        note = fact.note.lower()
+        named = any(word in note for word in _TESTS) and "trend" not in note
+        named &= "Fisher's exact test" in tried or "fisher" not in note
         words = f"P = {fact.value.text} is none of the table's ({listed})."
         words += "" if named else " Another test would explain it: which it is, is not printed."
         assumed = ("the counts named are the table that was tested",)
