@@ -532,17 +532,22 @@ def _at_most(number, what):
     return f"at most {number} {what}" + ("" if int(number) == 1 else "s")
 
 
+def _added(groups):
+    """The fewest censored of several groups together, by number of events."""
+    summed = np.zeros(1)
+    for own in groups:
+        both = (summed[:, None] + own[None, :])[::-1]
+        summed = np.array([both.diagonal(k).min() for k in range(1 - len(summed), len(own))])
+    return summed
+
+
 def _fewest_censored(sizes, shares, n, share, most, truncated):
     """The fewest censored with which subgroups and whole can all be true, or None."""
     by_events = [
         _fewest_by_events(size, [_box(share, truncated) for share in group])
         for size, group in zip([*sizes, n], [*shares, [share]], strict=True)
     ]
-    summed = np.array([0.0])
-    for size, own in zip(sizes, by_events, strict=False):
-        both = summed[:, None] + own[None, :]
-        summed = np.array([both[::-1].diagonal(k).min() for k in range(1 - len(summed), size + 1)])
-    needed = np.maximum(summed, by_events[-1])
+    needed = np.maximum(_added(by_events[:-1]), by_events[-1])
     # Whoever had no event can have been censored, in whichever subgroup, after its last event.
     needed = needed[needed <= most]
     return int(needed.min()) if len(needed) else None
