@@ -31,7 +31,14 @@ from math import ceil, comb, floor
 import numpy as np
 import pandas as pd
 
-from vlms.consistency.finding import Finding, printed_box, printed_ratio, printed_share, whole
+from vlms.consistency.finding import (
+    Finding,
+    printed_box,
+    printed_limits,
+    printed_ratio,
+    printed_share,
+    whole,
+)
 from vlms.printed import Printed, agreement
 
 # Ties are decided to this precision; the open end of a box is drawn in by it.
@@ -465,10 +472,7 @@ def survival_ratio_check(hr, lower, upper, survival, reference):
     Survival of 40% against 65% is a hazard ratio of 2.03 to 2.24 under proportional hazards, \
     within 2.13 (0.99 to 4.62).
     """
-    hr, lower, upper = (
-        printed_ratio(number, what)
-        for number, what in ((hr, "hazard ratio"), (lower, "limit"), (upper, "limit"))
-    )
+    hr, lower, upper = printed_limits(hr, lower, upper)
     shares = printed_share(survival), printed_share(reference)
     assumptions = ("the hazards of the two groups are proportional, and nothing is adjusted for",)
     boxes = [np.clip(_box(share, True), 1e-12, 1 - 1e-12) for share in shares]

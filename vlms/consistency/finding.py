@@ -19,23 +19,12 @@ VERDICTS = ("consistent", "rounding", "undetermined", "contradictory")
 class Finding:
     """The outcome of one consistency check.
 
-    Attributes
-    ----------
-    verdict : str
-        ``"consistent"``: true values exist that round to all the printed numbers.
-        ``"rounding"``: they exist only if a number was truncated, or is one unit off.
-        ``"undetermined"``: the numbers alone do not decide; the statement says why.
-        ``"contradictory"``: no true values exist, given the assumptions.
-    statement : str
-        One sentence that a reviewer can paste into a report.
-    arithmetic : str
-        The calculation behind it.
-    assumptions : tuple of str
-        What must hold for the verdict to hold.
-    values : dict
-        The computed numbers by name.
-    parts : tuple of Finding
-        The single checks, where several were made together.
+    `verdict`: ``"consistent"``, true values exist that round to all the printed numbers;
+    ``"rounding"``, only if a number was truncated, or is one unit off; ``"undetermined"``, the
+    numbers alone do not decide, and the statement says why; ``"contradictory"``, there are none,
+    given the assumptions. `statement` is a sentence that a reviewer can paste into a report,
+    `arithmetic` the calculation behind it, `assumptions` what must hold for the verdict to hold,
+    `values` the computed numbers by name, `parts` the single checks, where several were made.
 
     Examples
     --------
@@ -170,6 +159,11 @@ def printed_ratio(printed, what="hazard ratio"):
     if number.upper <= 0:
         raise ValueError(f"the {what} must be above 0, found {number.text!r}")
     return number
+
+
+def printed_limits(hr, lower, upper):
+    """Read a ratio and its limits."""
+    return printed_ratio(hr), printed_ratio(lower, "limit"), printed_ratio(upper, "limit")
 
 
 def graded(fits):

@@ -46,6 +46,7 @@ from vlms.consistency.finding import (
     graded,
     one_of,
     printed_box,
+    printed_limits,
     printed_ratio,
     together,
     whole,
@@ -134,7 +135,7 @@ def hazard_ratio_check(
     >>> finding.verdict, finding.values["events_needed"]
     ('undetermined', 92)
     """
-    hr, lower, upper = printed = _printed(hr, lower, upper)
+    hr, lower, upper = printed = printed_limits(hr, lower, upper)
     if one_of(limits, _LIMITS, "limits") == "unknown" and test == "wald":
         limits = "wald"
     parts = [log_symmetry_check(*printed, limits=limits)]
@@ -175,7 +176,7 @@ def log_symmetry_check(hr, lower, upper, *, limits="unknown"):
     >>> log_symmetry_check("2.74", "1.14", "7.56", limits="wald").verdict
     'contradictory'
     """
-    hr, lower, upper = _printed(hr, lower, upper)
+    hr, lower, upper = printed_limits(hr, lower, upper)
     low, high = printed_box(lower, smallest=0), printed_box(upper, smallest=0)
     centre = math.sqrt(low[0] * high[0]), math.sqrt(low[1] * high[1])
     shown = f"{hr.text} ({lower.text} to {upper.text})"
@@ -224,7 +225,7 @@ def wald_p_check(hr, lower, upper, p, *, confidence=0.95, test="unknown"):
     """
     one_of(test, ("wald", "unknown"), "test")
     quantile = _quantile(confidence)
-    hr, lower, upper = _printed(hr, lower, upper)
+    hr, lower, upper = printed_limits(hr, lower, upper)
     p = Printed.parse(p)
     if not 0 <= p.value <= 1:
         raise ValueError(f"{p.text!r} is not a P value from 0 to 1")
@@ -422,7 +423,7 @@ def possible_events(hr, lower, upper, groups, *, confidence=0.95):
     (21, 26)
     """
     first, second = (whole(size, "group size", least=1) for size in groups)
-    hr, lower, upper = _printed(hr, lower, upper)
+    hr, lower, upper = printed_limits(hr, lower, upper)
     _ordered(lower, upper)
     if first + second > _MOST_PATIENTS:
         fewest = events_needed(lower, upper, confidence=confidence, groups=(first, second))
@@ -664,11 +665,6 @@ def identical_rows(frame, columns=("hazard_ratio", "lower", "upper")):
     )
     arithmetic = f"Compared in {', '.join(columns)}."
     return Finding("undetermined", statement, arithmetic, (), {"groups": groups})
-
-
-def _printed(hr, lower, upper):
-    """Read a ratio and its limits."""
-    return printed_ratio(hr), printed_ratio(lower, "limit"), printed_ratio(upper, "limit")
 
 
 def _ordered(lower, upper):
