@@ -90,8 +90,12 @@ def section(frame, random, *, big=False):
         curve = KaplanMeierFitter().fit(part["time"], part["event"])
         for at in times:
             if at <= part["time"].max():
-                told = {"endpoint": "os", "at": f"{at:g}"}
-                add("survival", shown(100 * curve.predict(at), digits) + "%", name, **told)
+                told, limits = {"endpoint": "os", "at": f"{at:g}"}, {}
+                s, ends = curve.predict(at), curve.confidence_interval_.loc[:at].iloc[-1]
+                if group == "all" and 0 < s < 1:
+                    texts = [shown(100 * end, digits) + "%" for end in ends]
+                    limits = dict(zip(("lower", "upper"), texts, strict=True))
+                add("survival", shown(100 * s, digits) + "%", name, **told, **limits)
                 left = part["time"] >= at if risk_before else part["time"] > at
                 add("at_risk", str(left.sum()), name, **told)
         median = curve.median_survival_time_
@@ -102,29 +106,33 @@ def section(frame, random, *, big=False):
             count = int((chosen & inside).sum())
             add("count", str(count), name, **told)
             add("share", shown(100 * count / len(part), digits) + "%", name, **told)
-    for what in ("minimum", "median", "maximum"):
-        value = {"minimum": min, "median": np.median, "maximum": max}[what](frame["number"])
-        add(what, shown(value, 1), variable="number")
+    for what in ("min", "median", "max", "mean", "std"):
+        kind = {"min": "minimum", "max": "maximum", "std": "sd"}.get(what, what)
+        value = shown(getattr(frame["number"], what)(), 1)
+        add(kind, value, variable="number", total=str(len(frame)))
     older = [r for r in rows if r["kind"] == "count" and r["level"] == "older"][1:]
     table = [[int(r["value"]), int(r["total"]) - int(r["value"])] for r in older]
     if older and np.sum(table, axis=0).min() > 0:
         p = stats.chi2_contingency(table, correction=False).pvalue
         told = {"of": ";".join(r["id"] for r in older), "note": "chi-square test"}
         add("p_value", shown(p, 3) if p >= 0.001 else "<.001", **told)
-    if len(levels) == 2:
-        data = frame[["time", "event"]].assign(x=frame["group"].eq(levels[1]).astype(float))
+    group = {"of": f"g{levels[0]}", "group": f"g{levels[1]}", "covariate": "binary"}
+    models = [(frame["number"], {"covariate": "continuous"}, random.random() < 0.5)]
+    models += [(frame["group"].eq(levels[1]), group, False)] * (len(levels) == 2)
+    for x, told, robust in models:
+        data = frame[["time", "event"]].assign(x=x.astype(float))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                fit = CoxPHFitter().fit(data, "time", "event").summary.iloc[0]
+                fit = CoxPHFitter().fit(data, "time", "event", robust=robust).summary.iloc[0]
             except Exception:  # no estimate, nothing to print
-                return rows, levels
-        ends = [fit[f"exp(coef){end}"] for end in ("", " lower 95%", " upper 95%")]
-        if ends[1] > 0.05 and ends[2] < 50:
-            told = {"endpoint": "os", "of": f"g{levels[0]}", "covariate": "binary", "note": "Wald"}
-            told |= {"lower": shown(ends[1], 2), "upper": shown(ends[2], 2)}
-            told["p"] = shown(fit["p"], 3) if fit["p"] >= 0.001 else "<.001"
-            add("hazard_ratio", shown(ends[0], 2), f"g{levels[1]}", **told)
+                continue
+        ratio, *ends = (fit[f"exp(coef){end}"] for end in ("", " lower 95%", " upper 95%"))
+        if ends[0] > 0.05 and ends[1] < 50:
+            limits = {"lower": shown(ends[0], 2), "upper": shown(ends[1], 2)}
+            p = shown(fit["p"], 3) if fit["p"] >= 0.001 else "<.001"
+            note = "Wald, robust" if robust else "Wald"
+            add("hazard_ratio", shown(ratio, 2), endpoint="os", p=p, note=note, **told, **limits)
     return rows, levels
 
 

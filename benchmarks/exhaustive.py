@@ -130,7 +130,9 @@ def _ratios(rows):
         logs = {k: np.log(np.maximum(ends[k], 1e-12)) for k in ("value", "lower", "upper")}
         scores = stats.norm.isf(np.clip(np.array(ends["p"]), 1e-300, 1) / 2)[::-1]
         least = 0.0
-        for g in (r["group"], r["of"]):  # where its events are not printed, all may have had one
+        for g in (
+            (r["group"], r["of"]) if r["covariate"] == "binary" else ()
+        ):  # where its events are not printed, all may have had one
             most = (_cells(rows, "events", group=g) or _cells(rows, "n", group=g))[0]
             least = np.hypot(least, 1 / np.sqrt(max(int(most["value"]), 1e-6)))
         fits = False

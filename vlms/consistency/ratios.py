@@ -123,8 +123,7 @@ def hazard_ratio_check(
 
     Notes
     -----
-    Of 4,457 real fits of R, printed four ways, none was called contradictory. Declared as Wald's,
-    limits of a study twice the size are found by the events in 75% of small fits.
+    Of 4,457 real fits of R, printed four ways, none was called contradictory.
 
     Examples
     --------
