@@ -719,43 +719,27 @@ def _cost(plan):
 
 def _realise(n, boxes, plan, table):
     """Return a history that follows the plan into all boxes, and whether that was decided."""
-    at_risk, reached = n, [np.ones(1)]
+    at_risk, start, trail = n, np.ones(1), []
     for index, (box, (e, c)) in enumerate(zip(boxes, plan, strict=True)):
         factors = table.factors(at_risk, e, c, ends_in_event=index == len(boxes) - 1 and c > 0)
-        if factors is None:
-            return None, False
-        start = reached[-1]
-        if len(start) > table.budget // 20:
+        if factors is None or len(start) > table.budget // 20:
             return None, False
         with np.errstate(divide="ignore", invalid="ignore"):
             first = np.searchsorted(factors, np.where(start > 0, box[0] / start, -np.inf), "left")
             after = np.searchsorted(factors, np.where(start > 0, box[1] / start, np.inf), "right")
         counts = np.maximum(after - first, 0)
-        if counts.sum() > table.budget:
-            return None, False
-        if not counts.sum():
-            return None, True
+        if not 0 < counts.sum() <= table.budget:
+            return None, not counts.sum()
         offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        reached.append(
-            _distinct(np.repeat(start, counts) * factors[np.repeat(first, counts) + offsets])
-        )
-        at_risk -= e + c
-    value = reached[-1][np.argmin(np.abs(reached[-1] - sum(boxes[-1]) / 2))]
-    segments = []
-    for index in range(len(plan) - 1, -1, -1):
-        e, c = plan[index]
-        at_risk += e + c
-        factors = table.factors(at_risk, e, c, ends_in_event=index == len(plan) - 1 and c > 0)
-        start = reached[index]
-        wanted = value / np.where(start > 0, start, 1)
-        spot = np.clip(np.searchsorted(factors, wanted), 1, len(factors)) - 1
-        nearest = np.minimum(spot + 1, len(factors) - 1)
-        spot = np.where(
-            np.abs(factors[nearest] - wanted) < np.abs(factors[spot] - wanted), nearest, spot
-        )
-        best = np.argmin(np.abs(factors[spot] * start - value))
-        segments.append(table.steps(at_risk, e, c, factors[spot[best]], index == len(plan) - 1))
-        value = start[best]
+        came = np.repeat(np.arange(len(start)), counts)
+        factor = factors[first[came] + offsets]
+        kept = _distinct(start[came] * factor)
+        trail.append((at_risk, e, c, came[kept], factor[kept]))
+        start, at_risk = (start[came] * factor)[kept], at_risk - e - c
+    spot, segments = np.argmin(np.abs(start - sum(boxes[-1]) / 2)), []
+    for at_risk, e, c, came, factor in reversed(trail):
+        segments.append(table.steps(at_risk, e, c, factor[spot], not segments))
+        spot = came[spot]
     return _History(n, tuple(reversed(segments))), True
 
 
@@ -804,7 +788,8 @@ class _ProductTable:
         if e:
             rest = at_risk - (e - 1) - c
             ways.append(self.known[at_risk, e - 1, c] * ((rest - 1) / rest))
-        values = _distinct(np.concatenate(ways))
+        values = np.concatenate(ways)
+        values = values[_distinct(values)]
         self.left -= len(values)
         return values
 
@@ -836,6 +821,6 @@ class _ProductTable:
 
 
 def _distinct(values):
-    """The sorted values without those that differ by rounding noise only."""
-    values = np.sort(values)
-    return values[np.concatenate(([True], np.diff(values) > _SAME))]
+    """The places of the sorted values without those that differ by rounding noise only."""
+    order = np.argsort(values)
+    return order[np.concatenate(([True], np.diff(values[order]) > _SAME))]
