@@ -78,6 +78,7 @@ AGE = "hr 1.019 1.001 1.037 --p 0.04 --events 165 --n 228"
         ("sum 63 113 50 1 --total 228 --exclusive", 0, "at no level or missing"),
         ("sum 15 11 8 6 7 --total 36", 0, "a patient may be at two levels"),
         ("mean 58.72 --n 12", 0, "all values are whole is not declared"),
+        ("hr 1.37 0.29 6.54 --survival 65% 40%", 0, "within 1.37 (0.29 to 6.54) and on the other"),
         ("hr 2.13 0.99 4.62 --words improved", 0, "Which group is the reference is not declared"),
         # √(1.14 × 7.56) = 2.94: no Wald interval, but a profile likelihood's may be so.
         ("hr 2.74 1.14 7.56", 0, "those of a profile likelihood or a bootstrap can"),

@@ -61,6 +61,8 @@ def test_true_results_are_never_contradicted_and_slips_that_can_be_proven_are_fo
 
 DEATH = "endpoint=overall_survival"
 DISEASE = "endpoint=disease_specific_survival"
+TABLE = (("a", 5, 12), ("b", 3, 12), ("c", 8, 10))
+THREE = [f"count {k} variable=x level=y total={n} group={group}" for group, k, n in TABLE]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +144,12 @@ DISEASE = "endpoint=disease_specific_survival"
             {},
             [],
         ),
+        # R: t <- matrix(c(5, 7, 3, 9, 8, 2), 3, byrow = TRUE); fisher.test(t)$p.value 0.04560639;
+        # chisq.test(t)$p.value 0.0327; prop.trend.test(t[, 1], rowSums(t))$p.value 0.09141936.
+        ([*THREE, "p_value .046 of=1;2;3 note=Fisher"], {}, []),
+        ([*THREE, "p_value .091 of=1;2;3 note=chi-square"], {}, []),
+        ([*THREE, "p_value .046 of=1;2;3 note=chi-square"], {}, []),
+        ([*THREE, "p_value .050 of=1;2;3 note=Fisher"], {}, ["1234"]),
         (["median 90 variable=age", "maximum 78 variable=age"], {}, ["12"]),
         # Values from 0 to 10 with mean 5: SD at most 5 * sqrt(4/3) = 5.8.
         (
