@@ -44,16 +44,16 @@ def sets_of(frame):
 def test_true_results_are_never_contradicted_and_slips_that_can_be_proven_are_found():
     """A few of what benchmarks/bench_forensics.py measures, where its exhaustive search judges."""
     random, found, provable = np.random.default_rng(11), 0, 0
-    for name, size, rows, levels in samples(12, random):
+    for name, size, rows, levels in samples(8, random):
         assert not audited(rows, levels, []), (name, size, rows)
-        if size > 28:  # the judge takes long
+        if size > 26:  # the judge takes long
             continue
         assert not impossible(rows), (name, size)
-        for kind in random.choice(SLIPS, 4):
+        for kind in random.choice(SLIPS, 8):
             changed = slipped(rows, kind, random)
             if changed and changed != rows and impossible(changed):
                 provable, found = provable + 1, found + audited(changed, levels, [])
-    assert provable > 10
+    assert provable > 6
     assert found / provable >= 0.8
 
 
