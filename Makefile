@@ -37,9 +37,9 @@ help:  ## print this list
 	  while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 reports: $(SETUP)  ## render every notebook whose inputs changed: reports/index.html
-	@if $(checksums) | cmp -s - reports/.cache/checksums; then \
+	@if [ -z "$(STRICT)" ] && $(checksums) | cmp -s - reports/.cache/checksums; then \
 	  echo "Nothing changed: the reports are up to date, open reports/index.html."; \
-	else $(PYTHON) -m vlms build; fi
+	else $(PYTHON) -m vlms build $(if $(STRICT),--strict); fi
 
 cohort: $(SETUP)  ## analyse a cohort of your own: make cohort COHORT=my.csv
 	@if [ -z "$$COHORT" ]; then \

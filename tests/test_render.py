@@ -41,11 +41,11 @@ def figure(label):
     return shows(SVG, says(label))
 
 
-def page_of(*cells, root=None, **about):
+def page_of(*cells, **about):
     for position, cell in enumerate(cells):
         if cell.cell_type == "code":
             cell.execution_count = position + 1
-    return make_page(notebook(*cells, **about), colophon=COLOPHON, root=root)
+    return make_page(notebook(*cells, **about), colophon=COLOPHON)
 
 
 def markup(text):

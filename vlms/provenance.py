@@ -22,6 +22,8 @@ PACKAGE = Path(__file__).resolve().parent
 FIXED_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "PYTHONUTF8": "1",
+    "PYTHONWARNINGS": "",
+    "PYTHONNOUSERSITE": "1",
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -29,6 +31,13 @@ FIXED_ENVIRONMENT = {
     "NUMEXPR_NUM_THREADS": "1",
     "TZ": "UTC",
 }
+
+# Run in an interpreter that has been started without `site`: what the environment installs is
+# found, and what users have in sitecustomize, usercustomize or their own site-packages is not run.
+_START = (
+    "import site, sys; sys.path.append({path!r}); site.ENABLE_USER_SITE = False;"
+    " site.execsitecustomize = site.execusercustomize = lambda: None; site.main(); "
+)
 
 _SHOW_ONLY = {"IPython", "ipykernel"}  # no number comes from them
 _AT_THE_MARGIN = re.compile(r"^(?:import|from) ([\w.]+)", re.MULTILINE)
@@ -74,6 +83,21 @@ def record_imports():
         return plain(name, globals, locals, fromlist, level)
 
     builtins.__import__ = import_and_note
+
+
+def sealed_command(code):
+    """The command that runs code in a Python that no start-up file of a user reaches.
+
+    Parameters
+    ----------
+    code : str
+
+    Returns
+    -------
+    list of str
+    """
+    start = _START.format(path=str(PACKAGE.parent))
+    return [sys.executable, "-P", "-S", "-s", "-c", start + code]
 
 
 def commit(root):
