@@ -79,16 +79,18 @@ def render(notebook, given, output, cell_seconds):
     Parameters are those of the cell tagged so, with values as Python writes them:
     vlms render notebooks/tilkorn2010.ipynb -p confidence 0.9
     """
-    _start_notebooks()
-    from vlms.pages import PublishingError, RenderError, publish, render
-
     values = re.sub(r"[^\w.]+", "-", "-".join(part for pair in given for part in pair))
     name = f"{Path(notebook).stem}-{values.strip('-.')[:60] or 'as-it-is'}"
     output = Path(output or f"reports/{name}.html")
     if output.suffix != ".html":
         _stop(f"Error: {output} is no name for a page; it ends in .html.", 2)
-    if (Path("reports/.cache") / f"{output.stem}.json").exists() and output.parent == Path("reports"):
+    if (Path("reports/.cache") / f"{output.stem}.json").exists() and output.parent == Path(
+        "reports"
+    ):
         _stop(f"Error: {output} is a report that `vlms build` writes; choose another name.", 2)
+    _start_notebooks()
+    from vlms.pages import PublishingError, RenderError, publish, render
+
     parameters = {name: _value(text) for name, text in given}
     try:
         rendered = render(notebook, output.stem, parameters=parameters, cell_seconds=cell_seconds)
@@ -193,14 +195,15 @@ def _start_notebooks():
 
     Python reads the seed of hashes, and a user's start-up files, before it gets here.
     """
-    from vlms.provenance import FIXED_ENVIRONMENT, sealed_command
+    from vlms.provenance import sealed_environment
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    fixed = all(os.environ.get(name) == value for name, value in FIXED_ENVIRONMENT.items())
-    if fixed and sys.flags.no_site:
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    environment = sealed_environment()
+    if environment == dict(os.environ):
         return
-    command = [*sealed_command("from vlms.cli import main; main(prog_name='vlms')"), *sys.argv[1:]]
-    environment = {**os.environ, **FIXED_ENVIRONMENT}
+    command = [sys.executable, "-P", "-m", "vlms", *sys.argv[1:]]
     if os.name == "posix":
         os.execve(sys.executable, command, environment)
     import subprocess

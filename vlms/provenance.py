@@ -32,13 +32,6 @@ FIXED_ENVIRONMENT = {
     "TZ": "UTC",
 }
 
-# Run in an interpreter that has been started without `site`: what the environment installs is
-# found, and what users have in sitecustomize, usercustomize or their own site-packages is not run.
-_START = (
-    "import site, sys; sys.path.append({path!r}); site.ENABLE_USER_SITE = False;"
-    " site.execsitecustomize = site.execusercustomize = lambda: None; site.main(); "
-)
-
 _SHOW_ONLY = {"IPython", "ipykernel"}  # no number comes from them
 _AT_THE_MARGIN = re.compile(r"^(?:import|from) ([\w.]+)", re.MULTILINE)
 _recorded = None
@@ -85,19 +78,18 @@ def record_imports():
     builtins.__import__ = import_and_note
 
 
-def sealed_command(code):
-    """The command that runs code in a Python that no start-up file of a user reaches.
-
-    Parameters
-    ----------
-    code : str
+def sealed_environment():
+    """The environment in which neither a user's settings nor a user's start-up files reach Python.
 
     Returns
     -------
-    list of str
+    dict of str to str
     """
-    start = _START.format(path=str(PACKAGE.parent))
-    return [sys.executable, "-P", "-S", "-s", "-c", start + code]
+    project = PACKAGE.parent
+    ours = [PACKAGE / "pages" / "start", *[project] * (project.name != "site-packages")]
+    paths = [*map(str, ours), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    paths = os.pathsep.join(dict.fromkeys(filter(None, paths)))
+    return {**os.environ, **FIXED_ENVIRONMENT, "PYTHONPATH": paths}
 
 
 def commit(root):

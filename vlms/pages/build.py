@@ -25,6 +25,7 @@ import platform
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 import time
@@ -55,7 +56,7 @@ from vlms.pages.page import (
     mark_stale,
     tables,
 )
-from vlms.provenance import FIXED_ENVIRONMENT, commit
+from vlms.provenance import commit, sealed_environment
 
 CACHE = Path("reports/.cache")
 SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
@@ -97,7 +98,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What one notebook gave: files by name, ledger rows, what the index says of it, and its log."""
+    """What one notebook gave: files by name, ledger rows, its place in the index, and its log."""
 
     files: dict
     claims: list
@@ -253,7 +254,7 @@ def publish(files, folder):
             for path in (folder, target.parent, target):
                 _check_place(path, folder=path != target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+            handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".vlms-{target.name}-")
             written.append((Path(beside), target))
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -491,7 +492,9 @@ def _record(plan, inputs, rendered, earlier, root):
 
 
 def _remove_orphans(root, stems, outcome):
-    """Remove the reports of notebooks that are gone."""
+    """Remove the reports of notebooks that are gone, and what a build left that was killed."""
+    for path in (root / "reports").rglob(".vlms-*"):
+        path.unlink(missing_ok=True)
     for path in sorted((root / CACHE).glob("*.json")):
         if path.stem not in stems and (record := _read_record(path.stem, root)) is not None:
             for output in record["outputs"]:
@@ -536,7 +539,7 @@ def _sha256(content):
 
 def _run(reports, root, jobs, cell_seconds):
     """Render reports, plans with their inputs, in parallel; yield event, report and content."""
-    os.environ.update(FIXED_ENVIRONMENT)
+    os.environ.update(sealed_environment())
     if can_fork():
         preload(root / plan.notebook for plan, _ in reports)
     context = multiprocessing.get_context("fork" if can_fork() else "spawn")
@@ -605,40 +608,29 @@ def _stop(workers):
 
 @contextlib.contextmanager
 def _lock(root):
-    """Hold the one lock of this project's builds; no forked worker inherits one of POSIX."""
-    path = root / CACHE / "lock"
+    """Hold the one lock of this project's builds: that of a database, which every system knows."""
+    folder = root / CACHE
     _check_place(root / "reports", folder=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
-    except OSError as error:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = sqlite3.connect(folder / "lock.db", timeout=0, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or error
         raise BuildError(
-            f"Cannot write to {path.parent}: {error.strerror}. Make the folder writable; the"
-            " reports there are unchanged."
+            f"Cannot write to {folder}: {why}. Make the folder writable; nothing was changed."
         ) from error
-    with file:
+    with contextlib.closing(lock):
         try:
-            _take_lock(file)
-        except OSError as error:
-            file.seek(0)
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if "locked" not in str(error):
+                raise BuildError(f"Cannot lock {folder / 'lock.db'}: {error}.") from error
+            holder = ""
+            with contextlib.suppress(OSError):
+                holder = (folder / "lock").read_text(encoding="ascii", errors="replace").strip()
             raise BuildError(
-                f"Another build of {root} is running (process {file.read().strip() or '?'});"
+                f"Another build of {root} is running (process {holder or '?'});"
                 " wait for it, or stop it, then build again."
             ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        publish({"lock": f"{os.getpid()}\n".encode()}, folder)
         yield
-
-
-def _take_lock(file):
-    """Lock an open file until it is closed or the process ends; OSError where another has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows, which locks bytes: one that nobody reads
-        import msvcrt
-
-        file.seek(1 << 30)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -37,7 +37,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from vlms.provenance import FIXED_ENVIRONMENT, PACKAGE, record_imports, sealed_command
+from vlms.provenance import record_imports, sealed_environment
 
 CELL_SECONDS = 600
 MOST_OUTPUT = 20_000_000  # characters that the cells of one report show
@@ -235,18 +235,15 @@ class _OwnKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self):
         """The specification of the one kernel there is."""
-        code = "from vlms.pages.kernel import be_a_kernel; be_a_kernel(sys.argv[1])"
-        start = [*sealed_command(code), "{connection_file}"]
+        code = "import sys; from vlms.pages.kernel import be_a_kernel; be_a_kernel(sys.argv[1])"
+        start = [sys.executable, "-P", "-c", code, "{connection_file}"]
         return KernelSpec(argv=start, display_name="Python 3", language="python")
 
     async def _async_start_kernel(self, **options):
-        paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         options["env"] = {
-            **os.environ,
-            **FIXED_ENVIRONMENT,
+            **sealed_environment(),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "IPYTHONDIR": str(Path(self._folder.name) / "ipython"),
-            "PYTHONPATH": os.pathsep.join(paths),
         }
         await super()._async_start_kernel(**options)
 
