@@ -521,7 +521,7 @@ def _card(cards, page):
     """What the notebook says for the index, with the figure it names taken from the page."""
     card = {"patients": None, "figure": "", "findings": [], **(cards[-1] if cards else {})}
     label = re.escape(card["figure"])
-    image = re.search(rf'<figure id="{label}"[^>]*>\s*<img alt="([^"]*)" src="([^"]*)"', page)
+    image = re.search(rf'<figure id="{label}"[^>]*>\s*(?:<div[^>]*>)?<img alt="([^"]*)" src="([^"]*)"', page)
     return {**card, "image": image and {"alt": html.unescape(image[1]), "src": image[2]}}
 
 

@@ -48,6 +48,8 @@ _KINDS = {"fig": "Figure", "tbl": "Table"}
 _SECTION = re.compile(r'(?=<div class="prose">\s*<h[23] id=)')
 _CODE = re.compile(r'<details class="code"><summary>.*?</summary>(.*?)</details>\n?', re.DOTALL)
 _STALE = re.compile(r'<aside class="stale".*?</aside>\n', re.DOTALL)
+_WIDE = re.compile(r'<img alt="([^"]*)" src="[^"]*" width="(\d+)"[^>]*>')
+_WIDEST = 560  # pixels of a figure that a telephone can show whole
 _EMPTY_CELL = re.compile(r'<div class="cell" id="cell-\d+">\s*</div>\n?')
 _NOT_PROSE = {"a", "code", "pre", "math", "script", "style"}
 
@@ -96,7 +98,7 @@ def make_page(notebook, *, colophon, claims=()):
     body = _Exporter().from_notebook_node(notebook)[0]
     # The policy lets no style attribute act; what tables say with one becomes a class.
     body = _RIGHT.sub(r'\1 class="right"', body)
-    body = _number_and_link(_sanitise(body))
+    body = _number_and_link(_WIDE.sub(_in_a_region, _sanitise(body)))
     if about["kind"] != "lesson":  # whose reader follows the code cell by cell
         body = "".join(map(_with_one_fold, _SECTION.split(body)))
     ledger = '<table class="vlms-ledger"'
@@ -229,6 +231,14 @@ def _image(output, alt):
             source = f"data:{mime};base64,{content.replace(chr(10), '')}"
             return f'<img alt="{html.escape(alt)}" src="{source}"{width}>'
     return ""
+
+
+def _in_a_region(image):
+    """An image, in a region that scrolls sideways where it is too wide for a telephone."""
+    if int(image[2]) <= _WIDEST:
+        return image[0]
+    region = f'<div class="figure-scroll" tabindex="0" role="region" aria-label="{image[1]}">'
+    return f"{region}{image[0]}</div>"
 
 
 def _plot(output):
