@@ -17,6 +17,10 @@ endif
 # The package is found from every folder, also where an active environment has not installed it.
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export PYTHONUTF8 := 1
+# Where HOME cannot be written, what would be kept there goes into the environment.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+  export HOME := $(CURDIR)/$(VENV)/home
+endif
 # Compiled bytecode halves the time of a build.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -30,7 +34,7 @@ SOURCES := data notebooks vlms requirements.lock reports
 checksums = find $(SOURCES) -name '.?*' -prune -o -name __pycache__ -prune -o -type f -exec \
   $$(command -v sha256sum || echo shasum -a 256) {} + | LC_ALL=C sort
 
-.PHONY: help reports cohort lessons test test-all test-browser lint lab bench status diff lock clean
+.PHONY: help reports cohort pdf lessons test test-all test-browser lint lab bench status diff lock clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -45,6 +49,13 @@ cohort: $(SETUP)  ## analyse a cohort of your own: make cohort COHORT=my.csv
 	@if [ -z "$$COHORT" ]; then \
 	  echo "Name the file: make cohort COHORT=my.csv" >&2; exit 2; fi
 	@$(PYTHON) -m vlms report -- "$$COHORT"
+
+pdf: reports  ## print every report as PDF with bookmarks (needs Chromium)
+	@chromium=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { \
+	  echo "Chromium prints the pages; install chromium or google-chrome first." >&2; exit 1; }; \
+	for page in reports/*.html; do "$$chromium" --headless --no-sandbox --no-pdf-header-footer \
+	  --generate-pdf-document-outline --print-to-pdf="$${page%.html}.pdf" "$$page" 2>/dev/null \
+	  && echo "wrote $${page%.html}.pdf"; done
 
 lessons: $(SETUP)  ## render the lessons only
 	@$(PYTHON) -m vlms build --kind lesson
@@ -65,7 +76,7 @@ lint: $(SETUP)  ## correct the style of package, tests and notebooks
 	@$(PYTHON) -m ruff format .
 
 lab: $(SETUP)  ## open the notebooks in JupyterLab
-	@$(PYTHON) -m jupyterlab notebooks
+	@$(PYTHON) -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks
 
 bench: $(SETUP)  ## measure speed and scale, as ratios in one run
 	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(PYTHON) "$$bench" || exit 1; done

@@ -25,7 +25,6 @@ import platform
 import re
 import shutil
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
@@ -56,7 +55,7 @@ from vlms.pages.page import (
     mark_stale,
     tables,
 )
-from vlms.provenance import commit, sealed_environment
+from vlms.provenance import commit, locked, sealed_environment
 
 CACHE = Path("reports/.cache")
 SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
@@ -521,7 +520,9 @@ def _card(cards, page):
     """What the notebook says for the index, with the figure it names taken from the page."""
     card = {"patients": None, "figure": "", "findings": [], **(cards[-1] if cards else {})}
     label = re.escape(card["figure"])
-    image = re.search(rf'<figure id="{label}"[^>]*>\s*(?:<div[^>]*>)?<img alt="([^"]*)" src="([^"]*)"', page)
+    image = re.search(
+        rf'<figure id="{label}"[^>]*>\s*(?:<div[^>]*>)?<img alt="([^"]*)" src="([^"]*)"', page
+    )
     return {**card, "image": image and {"alt": html.unescape(image[1]), "src": image[2]}}
 
 
@@ -608,29 +609,25 @@ def _stop(workers):
 
 @contextlib.contextmanager
 def _lock(root):
-    """Hold the one lock of this project's builds: that of a database, which every system knows."""
+    """Hold the one lock of this project's builds."""
     folder = root / CACHE
     _check_place(root / "reports", folder=True)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = sqlite3.connect(folder / "lock.db", timeout=0, isolation_level=None)
-    except (OSError, sqlite3.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise BuildError(
-            f"Cannot write to {folder}: {why}. Make the folder writable; nothing was changed."
-        ) from error
-    with contextlib.closing(lock):
+    with contextlib.ExitStack() as held:
         try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
-            if "locked" not in str(error):
-                raise BuildError(f"Cannot lock {folder / 'lock.db'}: {error}.") from error
-            holder = ""
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder / "lock.db"))
+        except BlockingIOError as error:
+            holder = "?"
             with contextlib.suppress(OSError):
                 holder = (folder / "lock").read_text(encoding="ascii", errors="replace").strip()
             raise BuildError(
-                f"Another build of {root} is running (process {holder or '?'});"
+                f"Another build of {root} is running (process {holder});"
                 " wait for it, or stop it, then build again."
+            ) from error
+        except OSError as error:
+            raise BuildError(
+                f"Cannot write to {folder}: {error.strerror or error}. Make the folder writable;"
+                " nothing was changed."
             ) from error
         publish({"lock": f"{os.getpid()}\n".encode()}, folder)
         yield
