@@ -124,7 +124,7 @@ def build(
     strict : bool
         A report whose notebook writes to standard error, as warnings do, has failed.
     jobs : int, optional
-        Reports at a time; by default one more than there are processors, as each waits at times.
+        Reports at a time; by default one more than twice the processors: the longest begin early.
     progress : callable, optional
         Called with an event, the report's name and what belongs to it: ``stale`` (reasons),
         ``started`` (None), ``cell`` (number, how many), ``done`` (seconds), ``warned`` (the log's
@@ -548,7 +548,7 @@ def _run(reports, root, jobs, cell_seconds):
     scratch = tempfile.mkdtemp(prefix="vlms-", dir=place)
     waiting, running = list(reports), {}
     affinity = getattr(os, "sched_getaffinity", None)
-    jobs = jobs or (len(affinity(0)) if affinity else os.cpu_count() or 1) + 1
+    jobs = jobs or 2 * (len(affinity(0)) if affinity else os.cpu_count() or 1) + 1
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
