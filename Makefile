@@ -101,10 +101,18 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@if cat $^ | cksum | cmp -s - $@; then touch $@; else $(set-up); fi
 
 quiet := --quiet --disable-pip-version-check
-this-project := --no-deps --no-build-isolation --no-index --editable .
+this-project := --no-deps --editable .
+with-ours := --no-build-isolation --no-index $(this-project)
 
+# Packages are built in uv's cache, or by pip in the environment: setuptools takes braces in that
+# path for variables of its own.
 define set-up
 set -e; \
+case $$PWD in *:*) \
+  echo "This folder's path has a colon, which no search path can hold: move the project." >&2; \
+  exit 1;; esac; \
+case $$HOME in *$(VENV)/home) \
+  UV_CACHE_DIR=$$(mktemp -d); export UV_CACHE_DIR; trap 'rm -rf "$$UV_CACHE_DIR"' EXIT;; esac; \
 for python in python3 python3.13 python3.12 python3.11 python; do \
   "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
     && break || python=; \
@@ -122,10 +130,14 @@ if $(VENV)/bin/python -m pip install $(quiet) --require-hashes --requirement $(V
    && echo "Installing the locked packages into $(VENV) with $$($(VENV)/bin/uv --version)." \
    && $(VENV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python $(VENV) \
      requirements.lock \
-   && $(VENV)/bin/uv pip install --quiet --python $(VENV) $(this-project); then :; \
+   && { $(VENV)/bin/uv pip install --quiet --python $(VENV) $(with-ours) 2>/dev/null \
+     || $(VENV)/bin/uv pip install --quiet --python $(VENV) $(this-project); }; then :; \
 else \
+  case $$PWD in *[{}]*) \
+    echo "uv could not be used, and pip builds nothing in a path with braces: move the project." >&2; \
+    exit 1;; esac; \
   echo "Installing the locked packages into $(VENV) with pip: uv could not be used."; \
   $(VENV)/bin/python -m pip install $(quiet) --require-hashes --requirement requirements.lock; \
-  $(VENV)/bin/python -m pip install $(quiet) $(this-project); fi; \
+  $(VENV)/bin/python -m pip install $(quiet) $(with-ours); fi; \
 cat $^ | cksum > $@
 endef
