@@ -201,8 +201,9 @@ def _start_notebooks():
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
     environment = sealed_environment()
-    if environment == dict(os.environ):
+    if os.environ.pop("VLMS_STARTED_AGAIN", "") or environment == dict(os.environ):
         return
+    environment["VLMS_STARTED_AGAIN"] = "1"
     command = [sys.executable, "-P", "-m", "vlms", *sys.argv[1:]]
     if os.name == "posix":
         os.execve(sys.executable, command, environment)

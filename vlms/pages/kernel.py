@@ -30,7 +30,6 @@ from multiprocessing import Pipe, context
 from pathlib import Path
 
 import nbformat
-import zmq
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
@@ -189,7 +188,7 @@ def die_with_parent(parent):
 
 def folder_for_sockets(below):
     """Find a folder for temporary files whose path has room for sockets ``below`` it, or None."""
-    if not zmq.has("ipc"):
+    if os.name != "posix":
         return None
     for folder in (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
         short = folder and len(os.fsencode(folder + below)) <= LONGEST_SOCKET_PATH
