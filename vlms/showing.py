@@ -546,7 +546,7 @@ def _few_colours(payload):
 
     with Image.open(payload) as image:
         small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    small.save(content := io.BytesIO(), format="png", optimize=True)
+    small.save(content := io.BytesIO(), format="png")
     return "image/png", content.getvalue(), round(small.width / _PNG_DPI * 96)
 
 
