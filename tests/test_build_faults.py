@@ -47,8 +47,8 @@ FAULTS = {
     "captured": (notebook(code("x = !false")), ["cell 1", "x = !false", "CalledProcessError"]),
     "huge": (notebook(code("print('x' * 60_000_000)")), ["cell 1", "show more than 20 MB"]),
     "network": (
-        notebook(code("from urllib.request import urlopen\nurlopen('http://127.0.0.1:9')")),
-        ["cell 1", "urlopen", "URLError"],
+        notebook(code("import socket\nsocket.create_connection(('127.0.0.1', 9))")),
+        ["cell 1", "create_connection", "ConnectionRefusedError"],
     ),
     "kernelspec": (notebook(code("1"), kernel="ir"), ["'ir'", "python3"]),
     "reference": (notebook(prose("See @fig-absent."), code("1")), ["@fig-absent", "no cell shows"]),
