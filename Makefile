@@ -17,6 +17,10 @@ endif
 # The package is found from every folder, also where an active environment has not installed it.
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 export PYTHONUTF8 := 1
+# Where HOME cannot be written, what would be kept there goes into the environment.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+  export HOME := $(CURDIR)/$(VENV)/home
+endif
 # Compiled bytecode halves the time of a build.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -31,21 +35,29 @@ SOURCES := data notebooks vlms requirements.lock reports
 checksums = find $(SOURCES) -name '.?*' -prune -o -name __pycache__ -prune -o -type f -exec \
   $$(command -v sha256sum || echo shasum -a 256) {} + | LC_ALL=C sort
 
-.PHONY: help reports cohort lessons handout grade test test-all test-browser lint lab bench status diff lock clean
+.PHONY: help reports cohort pdf lessons handout grade test test-all test-browser lint lab bench status \
+  diff lock clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 reports: $(SETUP)  ## render every notebook whose inputs changed: reports/index.html
-	@if $(checksums) | cmp -s - reports/.cache/checksums; then \
+	@if [ -z "$(STRICT)" ] && $(checksums) | cmp -s - reports/.cache/checksums; then \
 	  echo "Nothing changed: the reports are up to date, open reports/index.html."; \
-	else $(PYTHON) -m vlms build; fi
+	else $(PYTHON) -m vlms build $(if $(STRICT),--strict); fi
 
 cohort: $(SETUP)  ## analyse a cohort of your own: make cohort COHORT=my.csv
 	@if [ -z "$$COHORT" ]; then \
 	  echo "Name the file: make cohort COHORT=my.csv" >&2; exit 2; fi
 	@$(PYTHON) -m vlms report -- "$$COHORT"
+
+pdf: reports  ## print every report as PDF with bookmarks (needs Chromium)
+	@chromium=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { \
+	  echo "Chromium prints the pages; install chromium or google-chrome first." >&2; exit 1; }; \
+	for page in reports/*.html; do "$$chromium" --headless --no-sandbox --no-pdf-header-footer \
+	  --generate-pdf-document-outline --print-to-pdf="$${page%.html}.pdf" "$$page" 2>/dev/null \
+	  && echo "wrote $${page%.html}.pdf"; done
 
 lessons: $(SETUP)  ## render the lessons only
 	@$(PYTHON) -m vlms build --kind lesson
@@ -74,7 +86,7 @@ lint: $(SETUP)  ## correct the style of package, tests and notebooks
 	@$(PYTHON) -m ruff format .
 
 lab: $(SETUP)  ## open the notebooks in JupyterLab
-	@$(PYTHON) -m jupyterlab notebooks
+	@$(PYTHON) -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks
 
 bench: $(SETUP)  ## measure speed and scale, as ratios in one run
 	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(PYTHON) "$$bench" || exit 1; done
@@ -99,10 +111,18 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@if cat $^ | cksum | cmp -s - $@; then touch $@; else $(set-up); fi
 
 quiet := --quiet --disable-pip-version-check
-this-project := --no-deps --no-build-isolation --no-index --editable .
+this-project := --no-deps --editable .
+with-ours := --no-build-isolation --no-index $(this-project)
 
+# Packages are built in uv's cache, or by pip in the environment: setuptools takes braces in that
+# path for variables of its own.
 define set-up
 set -e; \
+case $$PWD in *:*) \
+  echo "This folder's path has a colon, which no search path can hold: move the project." >&2; \
+  exit 1;; esac; \
+case $$HOME in *$(VENV)/home) \
+  UV_CACHE_DIR=$$(mktemp -d); export UV_CACHE_DIR; trap 'rm -rf "$$UV_CACHE_DIR"' EXIT;; esac; \
 for python in python3 python3.13 python3.12 python3.11 python; do \
   "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
     && break || python=; \
@@ -120,10 +140,14 @@ if $(VENV)/bin/python -m pip install $(quiet) --require-hashes --requirement $(V
    && echo "Installing the locked packages into $(VENV) with $$($(VENV)/bin/uv --version)." \
    && $(VENV)/bin/uv pip sync --quiet --require-hashes --compile-bytecode --python $(VENV) \
      requirements.lock \
-   && $(VENV)/bin/uv pip install --quiet --python $(VENV) $(this-project); then :; \
+   && { $(VENV)/bin/uv pip install --quiet --python $(VENV) $(with-ours) 2>/dev/null \
+     || $(VENV)/bin/uv pip install --quiet --python $(VENV) $(this-project); }; then :; \
 else \
+  case $$PWD in *[{}]*) \
+    echo "uv could not be used, and pip builds nothing in a path with braces: move the project." >&2; \
+    exit 1;; esac; \
   echo "Installing the locked packages into $(VENV) with pip: uv could not be used."; \
   $(VENV)/bin/python -m pip install $(quiet) --require-hashes --requirement requirements.lock; \
-  $(VENV)/bin/python -m pip install $(quiet) $(this-project); fi; \
+  $(VENV)/bin/python -m pip install $(quiet) $(with-ours); fi; \
 cat $^ | cksum > $@
 endef

@@ -108,6 +108,22 @@ def test_no_page_scrolls_sideways(open_page, texts, width):
     assert found == dict.fromkeys(texts, 0)
 
 
+def test_the_columns_of_a_table_align_and_a_wide_figure_scrolls_on_a_telephone(open_page, texts):
+    lefts = """[...document.querySelectorAll('table:has([scope=rowgroup])')].map((table) =>
+        new Set([...table.tBodies[0].rows].map((row) => {
+            const cell = row.cells[row.cells.length - table.tHead.rows[0].cells.length + 1];
+            const inner = parseFloat(getComputedStyle(cell).paddingLeft);
+            return Math.round(cell.getBoundingClientRect().left + inner);
+        })).size)"""
+    for name in texts:
+        assert set(open_page(name).evaluate(lefts)) <= {1}, name
+        page = open_page(name, width=360)
+        shown = page.evaluate(
+            "[...document.images].map((i) => i.clientWidth / (i.getAttribute('width') || 1))"
+        )
+        assert min(shown, default=1) > 0.6, name
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation_of_wcag_2_2_aa(open_page, texts, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -191,7 +207,16 @@ def test_the_page_is_dark_where_the_reader_prefers_it_and_white_in_print(open_le
     dark.emulate_media(media="print", color_scheme="dark")
     assert dark.locator(".contents").is_hidden() and dark.locator("form.filter").is_hidden()
     assert brightness(dark) == 3 * 255
-    assert dark.pdf().startswith(b"%PDF")
+    # Each heading is a bookmark; no row of a table breaks between two pages.
+    pdf, headings = (
+        dark.pdf(outline=True, tagged=True),
+        dark.locator("main :is(h1, h2, h3)").count(),
+    )
+    assert pdf.startswith(b"%PDF") and pdf.count(b"/Title") >= headings > 5
+    rows = "[...document.querySelectorAll('tr')].map((r) => getComputedStyle(r).breakInside)"
+    assert set(dark.evaluate(rows)) == {"avoid"}
+    regions = dark.locator(".table-scroll").all()
+    assert max(r.evaluate("(r) => r.scrollHeight - r.clientHeight") for r in regions) <= 1
 
 
 def test_without_scripts_all_is_there_to_read(open_ledger):

@@ -1,13 +1,17 @@
 """What is stale is decided by content, and a build says why it builds."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 
 import pytest
-from report_project import CLAIMS, Project, code, notebook, paper, prose, simple
+from click.testing import CliRunner
+from report_project import CLAIMS, ROOT, Project, code, notebook, paper, prose, simple
 
-from vlms.pages import BuildError, build, status, write_index
+from vlms.cli import main
+from vlms.pages import BuildError, PublishingError, build, status, write_index
 
 # The line in the Makefile by which a no-op costs what make costs.
 SHELL = (
@@ -96,11 +100,11 @@ def test_make_sees_what_the_build_saw(project):
     assert subprocess.run(["sh", "-c", SHELL], cwd=project.root).returncode == 1
 
 
-def test_only_the_stale_report_is_built_and_a_lost_notebook_takes_its_report(project):
+def test_only_the_stale_report_is_built_and_a_lost_notebook_takes_its_report(project, monkeypatch):
     project.write("one", simple("second edition", data=["one", "shared"]))
     (project.root / "notebooks/two.ipynb").unlink()
-    said = project.run("status", PYTHONSAFEPATH="1").stdout.splitlines()
-    assert said == ["one: notebooks/one.ipynb changed"]
+    monkeypatch.chdir(project.root)
+    assert CliRunner().invoke(main, "status").output == "one: notebooks/one.ipynb changed\n"
     done = project.run("build", PYTHONSAFEPATH="1")
     assert "one: to build: notebooks/one.ipynb changed" in done.stdout
     assert "two: removed, its notebook is gone" in done.stdout
@@ -118,23 +122,75 @@ def test_what_cannot_be_built_is_refused(project, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BuildError, match="has no folder notebooks/"):
         build(tmp_path / "empty")
+    (project.root / "reports").rename(tmp_path / "elsewhere")
+    (project.root / "reports").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PublishingError, match="reports: it is a link. Remove it or move it away"):
+        build(project.root)
     write_index(tmp_path / "empty")
     assert (tmp_path / "empty/reports/index.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("notebooks/one.ipynb", "is no name for a page; it ends in .html"),
+        ("reports/two.html", "is a report that `vlms build` writes"),
+    ],
+)
+def test_render_writes_over_no_notebook_and_no_report(project, monkeypatch, output, why):
+    monkeypatch.chdir(project.root)
+    before = (project.root / output).read_bytes()
+    done = CliRunner().invoke(main, ["render", "notebooks/one.ipynb", "-o", output])
+    assert (done.exit_code, done.output) == (
+        2,
+        f"Error: {output} {why}.\n"
+        if "no name" in why
+        else f"Error: {output} {why}; choose another name.\n",
+    )
+    assert (project.root / output).read_bytes() == before
+
+
+SITE = "open({mark!r}, 'a').write(__name__)\n"
+
+
+def user_settings(folder):
+    """A home whose owner has set all that might change a report, and a log of what of it ran."""
+    mark = str(folder / "ran")
+    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for path in (
+        "path/sitecustomize.py",
+        f".local/lib/{python}/site-packages/usercustomize.py",
+        "startup.py",
+        ".ipython/profile_default/startup/00.py",
+        ".ipython/profile_default/ipython_kernel_config.py",
+    ):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(SITE.format(mark=mark), encoding="utf-8")
+    # Where processes cannot fork there are no locks of POSIX either.
+    (folder / "path/fcntl.py").write_text("raise ImportError('not on this system')\n")
+    rc = "axes.facecolor: red\nsvg.fonttype: none\nfont.size: 20\n"
+    for path in (".config/matplotlib/matplotlibrc", "matplotlibrc"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(rc)
+    paths = {"PYTHONPATH": f"{folder / 'path'}:{ROOT}", "PYTHONSTARTUP": str(folder / "startup.py")}
+    own = {"HOME": str(folder), "XDG_CONFIG_HOME": None, "MATPLOTLIBRC": str(folder)}
+    return {**paths, **own, "VLMS_SPAWN": "1", "PYTHONHASHSEED": "7", "PYTHONWARNINGS": "ignore"}
+
+
 @pytest.mark.slow
 def test_two_builds_differ_in_the_one_line_that_says_when(tmp_path):
-    """In folders of other names and depths, with kernels forked and started afresh."""
+    """In other folders, with the settings of a user, and where nothing forks or locks as POSIX."""
     found = []
-    for name, spawned in (("first", None), ("second/somewhere else", "1")):
+    for name, settings in (("first", {}), ("second/somewhere else", user_settings(tmp_path))):
         project = Project(tmp_path / name)
         project.file("notebooks/claims.csv", CLAIMS)
         sites = "{'thigh', 'vena cava', 'arm', 'retroperitoneum', 'neck'}"
         more = (sites, "import os\nprint(os.getcwd())", "object()", "hash('a')")
         project.write("paper", paper(*map(code, more)))
         project.write("other", notebook(prose("# Other"), code("1")))
-        done = project.run("build", PYTHONHASHSEED="random", VLMS_SPAWN=spawned)
+        done = project.run("build", "--strict", **settings)
         assert done.returncode == 0, done.stdout + done.stderr
+        assert not re.search(re.escape(str(tmp_path)), project.report("paper"))
         reports = project.root / "reports"
         found.append(
             {
@@ -143,6 +199,9 @@ def test_two_builds_differ_in_the_one_line_that_says_when(tmp_path):
                 if path.is_file() and ".cache" not in path.parts
             }
         )
+    # Python runs them before it is told not to; that process computes nothing.
+    ran = (tmp_path / "ran").read_text() if (tmp_path / "ran").exists() else ""
+    assert ran in ("", "sitecustomize", "usercustomize", "sitecustomizeusercustomize")
     first, second = found
     assert list(first) == list(second)
     assert "paper/tbl-age.csv" in first

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import nbformat
 import pytest
@@ -41,11 +42,11 @@ def figure(label):
     return shows(SVG, says(label))
 
 
-def page_of(*cells, root=None, **about):
+def page_of(*cells, **about):
     for position, cell in enumerate(cells):
         if cell.cell_type == "code":
             cell.execution_count = position + 1
-    return make_page(notebook(*cells, **about), colophon=COLOPHON, root=root)
+    return make_page(notebook(*cells, **about), colophon=COLOPHON)
 
 
 def markup(text):
@@ -221,10 +222,36 @@ def test_prose_has_formulas_links_notes_and_headings_with_ids_of_their_own():
     assert {part for note in notes for part in note[::2]} <= set(ids)
 
 
-def test_no_address_and_no_folder_of_this_machine_reaches_the_page(tmp_path):
-    shown = shows({"text/plain": f"<function f at 0x7f10b1c2d3e0> in {tmp_path}/data/x.csv"})
-    found = page_of(shown, root=tmp_path)
-    assert "&lt;function f&gt; in data/x.csv" in found
+def test_no_address_and_no_path_of_this_machine_reaches_page_or_table(tmp_path):
+    sources = """
+import os, sys, tempfile, traceback
+import pandas as pd
+from vlms.showing import show_table
+print(object(), os.getcwd(), __import__("pandas").__file__, sys.executable, tempfile.gettempdir())
+f"file://{os.getcwd()}/x.csv, {os.path.expanduser('~')}/y, /usr/bin and (~)"
+show_table(pd.DataFrame({"path": [os.getcwd() + "/z.csv"]}), label="tbl-a", caption="A.")
+print("careful", file=sys.stderr)
+try:
+    1 / 0
+except ZeroDivisionError:
+    traceback.print_exc(file=sys.stdout)
+"""
+    cells = [code(source) for source in re.split(r"\n(?! |except)", sources.strip())]
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(notebook(*cells, title="T"), tmp_path / "notebooks/a.ipynb")
+    done = render(tmp_path / "notebooks/a.ipynb", root=tmp_path)
+    files = {name: content.decode() for name, content in done.files.items()}
+    assert set(files) == {"a.html", "a/tbl-a.csv"}
+    assert files["a/tbl-a.csv"] == "path\nz.csv\n"
+    main = re.search("<main.*</main>", files["a.html"], re.S)[0]
+    shown = html.unescape("".join(re.findall('<pre class="stream"[^>]*>(.*?)</pre>', main, re.S)))
+    assert "<object object> . python/pandas/__init__.py python/bin/python" in shown
+    assert "'file://x.csv, ~/y, /usr/bin and (~)'" in shown
+    assert 'File "cell", line 2, in <module>' in shown
+    for path in (tmp_path, sys.prefix, tempfile.gettempdir()):
+        assert str(path) not in main
+    assert "careful" not in shown
+    assert done.log == "cell 7: careful\n"
 
 
 @pytest.mark.parametrize(
@@ -254,6 +281,24 @@ def test_publishing_replaces_all_files_or_none(tmp_path):
         publish({"a.html": b"new", "c/d.csv": b"new"}, tmp_path)
     assert (tmp_path / "a.html").read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.csv", "c"]
+
+
+def test_a_link_and_a_folder_in_the_place_of_a_page_are_refused(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/a.html").touch()
+    (tmp_path / "reports/a.html").mkdir(parents=True)
+    (tmp_path / "reports/b.html").symlink_to(tmp_path / "elsewhere/a.html")
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "file").touch()
+    for folder, name, what in [
+        ("reports", "a.html", "it is a folder"),
+        ("reports", "b.html", "it is a link"),
+        ("linked", "a.html", "it is a link"),
+        ("file", "a.html", "it is a file"),
+    ]:
+        with pytest.raises(PublishingError, match=f"{what}. Remove it or move it away"):
+            publish({name: b"new"}, tmp_path / folder)
+    assert not (tmp_path / "elsewhere/a.html").read_bytes()
 
 
 def test_a_folder_without_git_is_not_under_version_control(tmp_path, monkeypatch):

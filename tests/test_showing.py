@@ -203,6 +203,23 @@ def test_a_stored_svg_is_the_same_bytes_each_time_without_date_or_comment():
     assert dict(plt.rcParams) == before
 
 
+@pytest.mark.filterwarnings("error")
+def test_letters_that_the_font_lacks_stay_text_of_the_width_of_the_type():
+    def drawn(title):
+        figure, ax = plt.subplots()
+        ax.set_title("Gefäße")
+        ax.set_xlabel(title, fontsize=10)
+        shown = show_figure(ax, label="fig-a", caption="A.", alt="A.")
+        return stored_image(shown)[1].decode()
+
+    svg = drawn("東京🧬")
+    assert re.findall(r"<text[^>]*>(.*?)</text>", svg) == ["東京🧬"]
+    assert "<text" not in drawn("Tokyo")
+    # Each such letter is laid out as wide as the type is high, so a long label widens the figure.
+    width = [float(re.search(r'width="([\d.]+)pt"', drawn("東" * n))[1]) for n in (60, 70)]
+    assert width[1] - width[0] == pytest.approx(10 * 10, rel=0.02)
+
+
 def test_a_png_is_stored_where_asked_for_and_says_nothing_of_its_making():
     image_format("png")
     mime, data = stored_image(shown_figure())

@@ -45,6 +45,7 @@ _CELL_SECONDS = click.option(
 @click.argument("only", nargs=-1, metavar="[REPORT]...")
 @click.option("--kind", type=click.Choice(["paper", "overview", "lesson", "cohort"]))
 @_flag("--force", help="Build the fresh ones too.")
+@_flag("--strict", help="A report whose notebook gives warnings has failed.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Reports at a time.")
 @_CELL_SECONDS
 def build(**options):
@@ -70,22 +71,36 @@ def build(**options):
 @main.command()
 @click.argument("notebook", type=click.Path(exists=True, dir_okay=False))
 @click.option("-p", "--parameter", "given", nargs=2, multiple=True, metavar="NAME VALUE")
-@click.option("-o", "--output", help="The HTML file; by default reports/<notebook>.html.")
+@click.option("-o", "--output", help="The HTML file; by default reports/<notebook>-<values>.html.")
 @_CELL_SECONDS
 def render(notebook, given, output, cell_seconds):
-    """Run one notebook under some parameters and write its report."""
+    """Run one notebook under some parameters and write a page beside its report, not over it.
+
+    Parameters are those of the cell tagged so, with values as Python writes them:
+    vlms render notebooks/tilkorn2010.ipynb -p confidence 0.9
+    """
+    values = re.sub(r"[^\w.]+", "-", "-".join(part for pair in given for part in pair))
+    name = f"{Path(notebook).stem}-{values.strip('-.')[:60] or 'as-it-is'}"
+    output = Path(output or f"reports/{name}.html")
+    if output.suffix != ".html":
+        _stop(f"Error: {output} is no name for a page; it ends in .html.", 2)
+    if (Path("reports/.cache") / f"{output.stem}.json").exists() and output.parent == Path(
+        "reports"
+    ):
+        _stop(f"Error: {output} is a report that `vlms build` writes; choose another name.", 2)
     _start_notebooks()
     from vlms.pages import PublishingError, RenderError, publish, render
 
-    output = Path(output or f"reports/{Path(notebook).stem}.html")
     parameters = {name: _value(text) for name, text in given}
     try:
         rendered = render(notebook, output.stem, parameters=parameters, cell_seconds=cell_seconds)
         publish(rendered.files, output.parent)
     except KeyboardInterrupt:
-        _stop("Stopped. The report is as it was before.", 130)
+        _stop("Stopped. Nothing was written.", 130)
     except (RenderError, PublishingError) as error:
-        _stop(f"Error{_kept(output.exists())}: {error}")
+        _stop(f"Error: {error}")
+    if rendered.log:
+        click.echo(f"The notebook gave warnings:\n{rendered.log}", err=True)
     _say(f"wrote {output} in {rendered.about['seconds']:.1f} s")
 
 
@@ -153,7 +168,9 @@ class _Progress:
             self._write(f"{stem}: built in {content:.1f} s")
         elif event == "failed":
             message, kept = content
-            self._write(f"{stem}: FAILED{_kept(kept)}\n{message}\n")
+            self._write(f"{stem}: FAILED ({kept})\n{message}\n")
+        elif event == "warned":
+            self._write(f"{stem}: its notebook gave warnings, which are in {content}")
 
     def _draw(self, event, stem, content):
         if event == "started":
@@ -174,21 +191,26 @@ class _Progress:
 
 
 def _start_notebooks():
-    """Start again under the environment that makes reports reproducible, if this is another.
+    """Start again under what makes reports reproducible, if this is another environment.
 
-    The seed of hashes is read when the interpreter starts, so setting it here would be too late.
+    Python reads the seed of hashes, and a user's start-up files, before it gets here.
     """
-    from vlms.provenance import FIXED_ENVIRONMENT
+    from vlms.provenance import sealed_environment
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if any(os.environ.get(name) != value for name, value in FIXED_ENVIRONMENT.items()):
-        arguments = [sys.executable, "-m", "vlms", *sys.argv[1:]]
-        os.execve(sys.executable, arguments, {**os.environ, **FIXED_ENVIRONMENT})
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    environment = sealed_environment()
+    if os.environ.pop("VLMS_STARTED_AGAIN", "") or environment == dict(os.environ):
+        return
+    environment["VLMS_STARTED_AGAIN"] = "1"
+    command = [sys.executable, "-P", "-m", "vlms", *sys.argv[1:]]
+    if os.name == "posix":
+        os.execve(sys.executable, command, environment)
+    import subprocess
 
-
-def _kept(kept):
-    """Say what is now at the place of the report that failed."""
-    return " (the last good report is still there)" if kept else " (there is no report yet)"
+    with contextlib.suppress(KeyboardInterrupt):  # the other stops, too
+        raise SystemExit(subprocess.call(command, env=environment))
 
 
 def _value(text):

@@ -7,10 +7,12 @@ they are loaded.
 """
 
 import builtins
+import contextlib
 import importlib.metadata
 import os
 import platform
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,8 @@ PACKAGE = Path(__file__).resolve().parent
 FIXED_ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "PYTHONUTF8": "1",
+    "PYTHONWARNINGS": "",
+    "PYTHONNOUSERSITE": "1",
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -74,6 +78,46 @@ def record_imports():
         return plain(name, globals, locals, fromlist, level)
 
     builtins.__import__ = import_and_note
+
+
+def sealed_environment():
+    """The environment in which neither a user's settings nor a user's start-up files reach Python.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    project = PACKAGE.parent
+    ours = [PACKAGE / "pages" / "start", *[project] * (project.name != "site-packages")]
+    paths = [*map(str, ours), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    paths = os.pathsep.join(dict.fromkeys(filter(None, paths)))
+    return {**os.environ, **FIXED_ENVIRONMENT, "PYTHONPATH": paths}
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Hold a lock that one process has at a time, on any system; the system drops it at its end.
+
+    Parameters
+    ----------
+    path : path-like
+        A file for this purpose alone; it is made where it is not there.
+
+    Raises
+    ------
+    BlockingIOError
+        When another process holds the lock.
+    OSError
+        When the file cannot be made or is of another kind.
+    """
+    try:  # a database knows how each system locks a file
+        database = sqlite3.connect(path, timeout=0, isolation_level=None)
+        with contextlib.closing(database):
+            database.execute("BEGIN EXCLUSIVE")
+            yield
+    except sqlite3.Error as error:
+        kind = BlockingIOError if "locked" in str(error) else OSError
+        raise kind(f"{path}: {error}") from error
 
 
 def commit(root):

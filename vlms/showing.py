@@ -17,6 +17,7 @@ All text that comes from data is escaped: a cell of a cohort cannot become marku
 """
 
 import base64
+import contextlib
 import csv
 import html
 import io
@@ -38,7 +39,12 @@ CAPTION_MIME = "application/vnd.vlms.caption+json"
 
 # One salt for every figure: matplotlib's default is random, and so would be each file's bytes.
 _SAVING = {"svg.hashsalt": "vlms", "svg.fonttype": "path", "savefig.facecolor": "white"}
-_PNG_DPI = 128
+_PNG_DPI, _QUICK = 128, {"compress_level": 1}
+_MORE_FONTS = (
+    "Noto Sans CJK JP|Noto Sans CJK SC|Noto Sans JP|Noto Sans SC|WenQuanYi Micro Hei"
+    "|WenQuanYi Zen Hei|Droid Sans Fallback|Hiragino Sans|PingFang SC|Apple SD Gothic Neo|Yu Gothic"
+    "|Microsoft YaHei|Malgun Gothic|Noto Emoji|Segoe UI Emoji|Apple Symbols|Symbola|Unifont"
+).split("|")
 _image = {"format": "svg"}
 
 # A DataFrame with more rows than this, at the end of a cell, is shown cut short as pandas does.
@@ -516,23 +522,75 @@ def _image_of(drawn):
 
     figure, kind, payload = _figure_of(drawn), _image["format"], io.BytesIO()
     made = ["Date", "Creator", "Format", "Type"] if kind == "svg" else ["Software"]
-    options = {} if kind == "svg" else {"pil_kwargs": {"optimize": True}}
-    with plt.rc_context(_SAVING):
+    options = {"dpi": 72} if kind == "svg" else {"dpi": _PNG_DPI, "pil_kwargs": _QUICK}
+    with plt.rc_context(_SAVING), _every_letter(figure, kind):
         figure.savefig(
             payload,
             format=kind,
             metadata=dict.fromkeys(made),
-            dpi=_PNG_DPI if kind == "png" else 72,
             bbox_inches="tight",
             pad_inches=0.05,
             **options,
         )
     plt.close(figure)
-    data = payload.getvalue()
     if kind == "png":
-        return "image/png", data, round(int.from_bytes(data[16:20], "big") / _PNG_DPI * 96)
+        return _few_colours(payload)
+    data = payload.getvalue()
     points = float(re.search(rb'<svg[^>]*? width="([0-9.]+)pt"', data).group(1))
     return "image/svg+xml", _slim(data), round(points / 72 * 96)
+
+
+def _few_colours(payload):
+    """A picture of a figure at a third of its size: 256 colours are more than one draws with."""
+    from PIL import Image
+
+    with Image.open(payload) as image:
+        small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small.save(content := io.BytesIO(), format="png")
+    return "image/png", content.getvalue(), round(small.width / _PNG_DPI * 96)
+
+
+@contextlib.contextmanager
+def _every_letter(figure, kind):
+    """Have letters drawn that matplotlib's own font lacks, such as Chinese and most emoji.
+
+    In an SVG a text with such letters stays text, which the reader's browser draws in the fonts it
+    has, so that the file is the same wherever it is made. Pixels take them from a font that is
+    installed here; where there is none matplotlib warns of each letter.
+    """
+    import matplotlib as mpl
+    from matplotlib import font_manager
+    from matplotlib.backends import backend_svg
+    from matplotlib.text import Text
+
+    own = font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()
+
+    def lacks(text):
+        return any(ord(letter) not in own for letter in text if not letter.isspace())
+
+    if not any(lacks(text.get_text()) for text in figure.findobj(Text)):
+        yield
+        return
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    families = ["DejaVu Sans", *(name for name in _MORE_FONTS if name in installed)]
+    plain = backend_svg.RendererSVG
+
+    class Renderer(plain):
+        def draw_text(self, gc, x, y, s, *more, **options):
+            with mpl.rc_context({"svg.fonttype": "none" if lacks(s) else "path"}):
+                super().draw_text(gc, x, y, s, *more, **options)
+
+        def get_text_width_height_descent(self, s, prop, ismath):
+            # Such letters are as wide as the type is high, as is a long dash.
+            known = (letter if ord(letter) in own else "—" for letter in s)
+            return super().get_text_width_height_descent("".join(known), prop, ismath)
+
+    backend_svg.RendererSVG = Renderer
+    try:
+        with mpl.rc_context({} if kind == "svg" else {"font.sans-serif": families}):
+            yield
+    finally:
+        backend_svg.RendererSVG = plain
 
 
 def _slim(svg):

@@ -15,7 +15,6 @@ ends, keeps two builds apart.
 import base64
 import contextlib
 import csv
-import fcntl
 import hashlib
 import html
 import io
@@ -44,6 +43,7 @@ from vlms.pages.kernel import (
     execute,
     folder_for_sockets,
     preload,
+    without_paths,
 )
 from vlms.pages.page import (
     CARD_MIME,
@@ -52,15 +52,17 @@ from vlms.pages.page import (
     PageError,
     make_index,
     make_page,
+    mark_stale,
     tables,
 )
-from vlms.provenance import FIXED_ENVIRONMENT, commit
+from vlms.provenance import commit, locked, sealed_environment
 
 CACHE = Path("reports/.cache")
 SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
 
 _RECORD = set(
-    "stem python inputs outputs title kind order description card claims commit seconds".split()
+    "stem python inputs outputs title kind order description card claims commit seconds"
+    " warnings".split()
 )
 _MODULE = re.compile(r"\bvlms((?:\.[a-z_]+)+)")
 _BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
@@ -95,12 +97,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What one notebook gave: files by name, rows of its ledger, and what the index says of it."""
+    """What one notebook gave: files by name, ledger rows, its place in the index, and its log."""
 
     files: dict
     claims: list
     card: dict
     about: dict
+    log: str
 
 
 def build(
@@ -109,6 +112,7 @@ def build(
     only=(),
     kind=None,
     force=False,
+    strict=False,
     jobs=None,
     progress=None,
     cell_seconds=CELL_SECONDS,
@@ -117,17 +121,21 @@ def build(
 
     Parameters
     ----------
+    strict : bool
+        A report whose notebook writes to standard error, as warnings do, has failed.
     jobs : int, optional
-        Reports at a time; by default one more than there are processors, as each waits at times.
+        Reports at a time; by default one more than twice the processors: the longest begin early.
     progress : callable, optional
         Called with an event, the report's name and what belongs to it: ``stale`` (reasons),
-        ``started`` (None), ``cell`` (number, how many), ``done`` (seconds), ``failed`` (message,
-        whether an earlier report is kept), and up to ten times a second ``waiting``.
+        ``started`` (None), ``cell`` (number, how many), ``done`` (seconds), ``warned`` (the log's
+        path), ``failed`` (message, whether an earlier page is kept, marked as stale), and up to ten
+        times a second ``waiting``.
 
     Raises
     ------
     BuildError
-        When another build is running, the folder cannot be written, or a name is unknown.
+        When another build is running, the folder cannot be written or is a link, or a name is
+        unknown.
     """
     root = Path(root).resolve()
     if not (root / "notebooks").is_dir():
@@ -140,7 +148,7 @@ def build(
             raise BuildError(f"No report {', '.join(unknown)}; there are {', '.join(known)}.")
         for plan in plans:
             inputs = _inputs(plan, root, hashes)
-            reasons = _reasons(plan, inputs, hashes, root) or ["asked for"] * force
+            reasons = _reasons(plan, inputs, hashes, root, strict) or ["asked for"] * force
             if not reasons:
                 outcome.fresh.append(plan.stem)
             elif plan.stem in only if only else kind in (None, plan.kind):
@@ -148,7 +156,7 @@ def build(
                 progress("stale", plan.stem, reasons)
         _remove_orphans(root, known, outcome)
         if stale:
-            _build_stale(root, stale, jobs, cell_seconds, progress, outcome)
+            _build_stale(root, stale, jobs, cell_seconds, strict, progress, outcome)
         write_index(root)
         _write_checksums(root, plans, hashes, outcome)
     return outcome
@@ -192,7 +200,7 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
     """
     started, notebook = time.perf_counter(), Path(notebook)
     stem = stem or notebook.stem
-    done = execute(notebook, parameters or {}, **running)
+    done = execute(notebook, parameters or {}, root=root, **running)
     claims = [claim for ledger in _take(done, LEDGER_MIME) for claim in ledger["claims"]]
     cards, handed = _take(done, CARD_MIME), _take(done, FILES_MIME)
     run = done.metadata["run"]
@@ -205,7 +213,7 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
         "built": f"{_built_line()[:-1]} in {time.perf_counter() - started:.1f} s.",
     }
     try:
-        page = make_page(done, colophon=colophon, claims=claims, root=root)
+        page = make_page(done, colophon=colophon, claims=claims)
     except PageError as error:
         raise RenderError(f"{notebook.name}: {error}") from error
     files = {f"{stem}.html": page.encode()}
@@ -224,8 +232,9 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
         **{name: given[name] for name in ("kind", "order", "description")},
         "commit": colophon["Commit"],
         "seconds": round(time.perf_counter() - started, 2),
+        "warnings": run["log"].count("\n"),
     }
-    return Rendered(files, claims, _card(cards, page), about)
+    return Rendered(files, claims, _card(cards, page), about, run["log"])
 
 
 def publish(files, folder):
@@ -234,31 +243,45 @@ def publish(files, folder):
     Raises
     ------
     PublishingError
-        When the disk is full or the folder cannot be written; nothing was replaced then.
+        When the disk is full, the folder cannot be written, or it or what is to be replaced is a
+        link or a folder. The message says what has been replaced by then, as a rule nothing.
     """
-    folder, written = Path(folder), []
+    folder, written, moved = Path(folder), [], []
     try:
         for name, content in files.items():
             target = folder / name
+            for path in (folder, target.parent, target):
+                _check_place(path, folder=path != target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+            handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".vlms-{target.name}-")
             written.append((Path(beside), target))
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
-                os.fchmod(file.fileno(), 0o666 & ~_UMASK)
                 os.fsync(file.fileno())
+            Path(beside).chmod(0o666 & ~_UMASK)
         for beside, target in written:
             beside.replace(target)
+            moved.append(target.name)
     except OSError as error:
+        kept = f"Replaced already: {', '.join(moved)}." if moved else "No file there was replaced."
         raise PublishingError(
-            f"Cannot write to {folder}: {error.strerror or error}. The last good reports are"
-            " unchanged; make room or make the folder writable, then build again."
+            f"Cannot write to {folder}: {error.strerror or error}. {kept} Make room or make the"
+            " folder writable, then build again."
         ) from error
     finally:
         for beside, _ in written:
             with contextlib.suppress(OSError):
                 beside.unlink()
+
+
+def _check_place(path, *, folder):
+    """Refuse to write through a link, to a folder as to a file, and the other way round."""
+    what = "a link" if path.is_symlink() else "a file" if folder else "a folder"
+    if path.is_symlink() or (path.exists() and path.is_dir() != folder):
+        raise PublishingError(
+            f"Cannot write to {path}: it is {what}. Remove it or move it away, then build again."
+        )
 
 
 def write_index(root="."):
@@ -274,7 +297,7 @@ def write_index(root="."):
             records.append({**own, "stem": path.stem, "title": html.unescape(title[1])})
     index = root / "reports" / "index.html"
     was = index.read_text(encoding="utf-8", errors="replace") if index.exists() else ""
-    page = make_index(records, built=built)
+    page = make_index(records, failures=_failures(root), built=built)
     if _BUILT_LINE.sub(built, was) != page:
         publish({"index.html": page.encode()}, root / "reports")
 
@@ -332,13 +355,14 @@ def _named_modules(path):
     return named
 
 
-def _reasons(plan, inputs, hashes, root):
+def _reasons(plan, inputs, hashes, root, strict=False):
     """Why a report is stale; nothing when it is fresh."""
     record = _read_record(plan.stem, root)
     if record is None:
         return ["never built"]
     was, python, now = record["inputs"], record["python"], platform.python_version()
     reasons = [f"Python was {python}, is {now}"] * (python != now)
+    reasons += ["it was built with warnings"] * (strict and record["warnings"] > 0)
     reasons += [f"{path} is new" for path in inputs if path not in was]
     reasons += [f"{path} is gone" for path in was if path not in inputs]
     reasons += [f"{path} changed" for path in inputs if was.get(path, inputs[path]) != inputs[path]]
@@ -385,25 +409,68 @@ def _read_record(stem, root):
 # --- What is published ----------------------------------------------------------------------------
 
 
-def _build_stale(root, stale, jobs, cell_seconds, progress, outcome):
+def _build_stale(root, stale, jobs, cell_seconds, strict, progress, outcome):
     """Run the stale reports, the one that took longest last time first, and publish each."""
     records = {plan: _read_record(plan.stem, root) or {} for plan, _ in stale}
     stale.sort(key=lambda item: -records[item[0]].get("seconds", float("inf")))
     with contextlib.closing(_run(stale, root, jobs, cell_seconds)) as events:
         for event, (plan, inputs), content in events:
+            if event == "done" and strict and content.log:
+                told = f"{plan.notebook}: the notebook wrote to standard error, as warnings do:"
+                event, content = "failed", f"{told}\n{content.log}"
             if event == "done":
                 try:
                     publish(content.files, root / "reports")
                     _record(plan, inputs, content, records[plan].get("outputs", ()), root)
+                    _note(root, plan.stem)
                 except PublishingError as error:
                     event, content = "failed", str(error)
                 else:
                     outcome.built.append(plan.stem)
+                    if content.log:
+                        progress("warned", plan.stem, CACHE / f"{plan.stem}.log")
                     content = content.about["seconds"]
             if event == "failed":
                 outcome.failed[plan.stem] = content
-                content = content, (root / "reports" / f"{plan.stem}.html").exists()
+                content = content, _mark_stale(root, plan, content)
             progress(event, plan and plan.stem, content)
+
+
+def _mark_stale(root, plan, message):
+    """Say on the page of before, and for the index, when and why its build failed; tell of it."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    place = re.match(r"[^:]*, (cell \d+)", lines[0])
+    why = f"{place[1]}: {lines[-1]}" if place else lines[0]
+    why = without_paths(why[:300], root, root / plan.notebook)
+    failure = {"when": f"{datetime.now(UTC):%Y-%m-%d %H:%M UTC}", "why": why}
+    path = root / "reports" / f"{plan.stem}.html"
+    kept = path.exists()
+    try:
+        _note(root, plan.stem, failure)
+        page = kept and mark_stale(path.read_text(encoding="utf-8"), failure)
+        if page:
+            publish({path.name: page.encode()}, path.parent)
+            return "the last good report is still there, marked as out of date"
+    except (PublishingError, OSError, UnicodeError):
+        pass
+    return "an earlier page is still there, not marked" if kept else "there is no report yet"
+
+
+def _failures(root):
+    """When and why the build of a report failed that has not succeeded since, by name."""
+    try:
+        return dict(json.loads((root / CACHE / "failed").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _note(root, stem, failure=None):
+    """Note that the build of a report failed, or with nothing that it has none to note."""
+    before = _failures(root)
+    now = {name: told for name, told in before.items() if name != stem}
+    now |= {stem: failure} if failure else {}
+    if now != before:
+        publish({"failed": json.dumps(now, indent=1).encode()}, root / CACHE)
 
 
 def _record(plan, inputs, rendered, earlier, root):
@@ -413,20 +480,28 @@ def _record(plan, inputs, rendered, earlier, root):
     record |= {"outputs": outputs, **rendered.about, "card": rendered.card}
     record["claims"] = rendered.claims
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    publish({f"{plan.stem}.json": text.encode()}, root / CACHE)
+    files = {f"{plan.stem}.json": text.encode()}
+    files |= {f"{plan.stem}.log": rendered.log.encode()} if rendered.log else {}
+    publish(files, root / CACHE)
+    if not rendered.log:
+        (root / CACHE / f"{plan.stem}.log").unlink(missing_ok=True)
     for path in earlier:
         if path not in outputs:
             (root / path).unlink(missing_ok=True)
 
 
 def _remove_orphans(root, stems, outcome):
-    """Remove the reports of notebooks that are gone."""
+    """Remove the reports of notebooks that are gone, and what a build left that was killed."""
+    for path in (root / "reports").rglob(".vlms-*"):
+        path.unlink(missing_ok=True)
     for path in sorted((root / CACHE).glob("*.json")):
         if path.stem not in stems and (record := _read_record(path.stem, root)) is not None:
             for output in record["outputs"]:
                 (root / output).unlink(missing_ok=True)
             path.unlink()
             outcome.removed.append(path.stem)
+    for stem in _failures(root).keys() - set(stems):
+        _note(root, stem)
 
 
 def _take(notebook, mime):
@@ -445,7 +520,9 @@ def _card(cards, page):
     """What the notebook says for the index, with the figure it names taken from the page."""
     card = {"patients": None, "figure": "", "findings": [], **(cards[-1] if cards else {})}
     label = re.escape(card["figure"])
-    image = re.search(rf'<figure id="{label}"[^>]*>\s*<img alt="([^"]*)" src="([^"]*)"', page)
+    image = re.search(
+        rf'<figure id="{label}"[^>]*>\s*(?:<div[^>]*>)?<img alt="([^"]*)" src="([^"]*)"', page
+    )
     return {**card, "image": image and {"alt": html.unescape(image[1]), "src": image[2]}}
 
 
@@ -463,7 +540,7 @@ def _sha256(content):
 
 def _run(reports, root, jobs, cell_seconds):
     """Render reports, plans with their inputs, in parallel; yield event, report and content."""
-    os.environ.update(FIXED_ENVIRONMENT)
+    os.environ.update(sealed_environment())
     if can_fork():
         preload(root / plan.notebook for plan, _ in reports)
     context = multiprocessing.get_context("fork" if can_fork() else "spawn")
@@ -471,7 +548,7 @@ def _run(reports, root, jobs, cell_seconds):
     scratch = tempfile.mkdtemp(prefix="vlms-", dir=place)
     waiting, running = list(reports), {}
     affinity = getattr(os, "sched_getaffinity", None)
-    jobs = jobs or (len(affinity(0)) if affinity else os.cpu_count() or 1) + 1
+    jobs = jobs or 2 * (len(affinity(0)) if affinity else os.cpu_count() or 1) + 1
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -532,26 +609,25 @@ def _stop(workers):
 
 @contextlib.contextmanager
 def _lock(root):
-    """Hold the one lock of this project's builds; no forked worker inherits one of POSIX."""
-    path = root / CACHE / "lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
-    except OSError as error:
-        raise BuildError(
-            f"Cannot write to {path.parent}: {error.strerror}. Make the folder writable; the"
-            " reports there are unchanged."
-        ) from error
-    with file:
+    """Hold the one lock of this project's builds."""
+    folder = root / CACHE
+    _check_place(root / "reports", folder=True)
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder / "lock.db"))
+        except BlockingIOError as error:
+            holder = "?"
+            with contextlib.suppress(OSError):
+                holder = (folder / "lock").read_text(encoding="ascii", errors="replace").strip()
             raise BuildError(
-                f"Another build of {root} is running (process {file.read().strip() or '?'});"
+                f"Another build of {root} is running (process {holder});"
                 " wait for it, or stop it, then build again."
             ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        except OSError as error:
+            raise BuildError(
+                f"Cannot write to {folder}: {error.strerror or error}. Make the folder writable;"
+                " nothing was changed."
+            ) from error
+        publish({"lock": f"{os.getpid()}\n".encode()}, folder)
         yield

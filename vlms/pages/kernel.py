@@ -8,6 +8,10 @@ Elsewhere a kernel is started afresh, which gives the same result, later.
 Every kernel runs with this interpreter, in a session of its own, on sockets in a folder that only
 its user can enter, and dies with the process that started it. The path of a socket has room for
 some hundred bytes, so where TMPDIR is long that folder is made elsewhere.
+
+A kernel is sealed: settings of matplotlib and IPython and files that Python runs at its start have
+no say in a report. What a notebook writes to standard error, warnings among it, goes to a log, and
+a path of this machine in an output is cut down to what is the same everywhere.
 """
 
 import ast
@@ -20,9 +24,9 @@ import os
 import re
 import signal
 import sys
+import sysconfig
 import tempfile
-from multiprocessing import Pipe
-from multiprocessing.context import ForkProcess
+from multiprocessing import Pipe, context
 from pathlib import Path
 
 import nbformat
@@ -32,13 +36,19 @@ from jupyter_client.provisioning import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from vlms.provenance import FIXED_ENVIRONMENT, PACKAGE, record_imports
+from vlms.provenance import record_imports, sealed_environment
 
 CELL_SECONDS = 600
+MOST_OUTPUT = 20_000_000  # characters that the cells of one report show
 
 LONGEST_SOCKET_PATH = 103  # bytes, on macOS; Linux takes four more
 
-_KERNEL_OPTIONS = ["--HistoryManager.enabled=False"]
+_KERNEL_OPTIONS = [
+    "--HistoryManager.enabled=False",
+    "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
+    "--InteractiveShell.system_raise_on_error=True",  # `!command` fails as the command does
+]
+_OPAQUE = {"image/png", "image/jpeg", "application/vnd.vlms.files+json"}
 _VERSIONS = "__import__('vlms.provenance', fromlist=['versions']).versions()"
 
 
@@ -64,12 +74,13 @@ def read_notebook(path):
     return notebook
 
 
-def execute(path, parameters=(), *, cell_seconds=CELL_SECONDS, on_cell=None):
+def execute(path, parameters=(), *, root=".", cell_seconds=CELL_SECONDS, on_cell=None):
     """Run all cells of a notebook in its own folder, as JupyterLab does, or raise RenderError.
 
     ``on_cell`` is called with the number of each cell before it runs, and how many there are.
-    ``metadata["run"]`` of what is returned holds ``parameters``, all of them, and ``versions``, as
-    `vlms.provenance.versions` gives them in the kernel after the last cell.
+    ``metadata["run"]`` of what is returned holds ``parameters``, all of them, ``versions``, as
+    `vlms.provenance.versions` gives them in the kernel after the last cell, and ``log``, what the
+    cells wrote to standard error. Paths are given from ``root``.
     """
     path, parameters = Path(path), dict(parameters)
     notebook = read_notebook(path)
@@ -91,7 +102,7 @@ def execute(path, parameters=(), *, cell_seconds=CELL_SECONDS, on_cell=None):
         if on_cell:
             on_cell(cell_index + 1, len(notebook.cells))
 
-    client = NotebookClient(
+    client = _Client(
         notebook,
         kernel_manager_class=_OwnKernelManager,
         kernel_name="python3",
@@ -107,7 +118,10 @@ def execute(path, parameters=(), *, cell_seconds=CELL_SECONDS, on_cell=None):
     try:
         with client.setup_kernel():
             for index, cell in enumerate(notebook.cells):
-                client.execute_cell(cell, index, execution_count=client.code_cells_executed + 1)
+                try:
+                    client.execute_cell(cell, index, execution_count=client.code_cells_executed + 1)
+                finally:
+                    _check_size(client, path, index, cell)
             asked = client.kc.execute("", silent=True, user_expressions={"versions": _VERSIONS})
             said = client.wait_for_reply(asked)["content"]["user_expressions"]["versions"]
     except CellExecutionError as error:
@@ -121,9 +135,20 @@ def execute(path, parameters=(), *, cell_seconds=CELL_SECONDS, on_cell=None):
         what = "The kernel died while it ran this cell (killed, out of memory, or a crash)."
         raise _cell_error(path, *at, what) from error
     _check_every_cell(notebook, path)
+    log = _take_log(notebook)
+    hidden = _hidden_paths(root, path)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _hide(cell.outputs, hidden)
     versions = ast.literal_eval(said["data"]["text/plain"])
-    notebook.metadata["run"] = {"parameters": run, "versions": versions}
+    run = _hide(run, hidden)
+    notebook.metadata["run"] = {"parameters": run, "versions": versions, "log": log}
     return notebook
+
+
+def without_paths(text, root, notebook):
+    """Cut the paths of this machine in some text down to what is the same everywhere."""
+    return _hide(text, _hidden_paths(root, notebook))
 
 
 def preload(paths):
@@ -137,11 +162,11 @@ def preload(paths):
             for cell in read_notebook(path).cells:
                 names |= _imported_names(cell)
     importlib.import_module("ipykernel.kernelapp")
+    importlib.import_module("matplotlib")
     for name in sorted(names):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-    if "matplotlib" in sys.modules:
-        importlib.import_module("matplotlib_inline.backend_inline")
+    importlib.import_module("matplotlib_inline.backend_inline")
     gc.collect()
     gc.freeze()  # a child's collector would otherwise touch, and so copy, all that was imported
 
@@ -163,11 +188,29 @@ def die_with_parent(parent):
 
 def folder_for_sockets(below):
     """Find a folder for temporary files whose path has room for sockets ``below`` it, or None."""
+    if os.name != "posix":
+        return None
     for folder in (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
         short = folder and len(os.fsencode(folder + below)) <= LONGEST_SOCKET_PATH
         if short and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
             return folder
     return None
+
+
+class _Client(NotebookClient):
+    """A client that stops a kernel whose cells show more than a report can hold."""
+
+    shown = 0
+
+    def output(self, outs, msg, display_id, cell_index):
+        """Take up what a cell shows, as long as there is room."""
+        content = msg["content"]
+        shown = [content.get("text", ""), *content.get("data", {}).values()]
+        self.shown += sum(len(part) for part in shown if isinstance(part, str))
+        if self.shown <= MOST_OUTPUT:
+            return super().output(outs, msg, display_id, cell_index)
+        self.km.provisioner.process.kill()
+        return None
 
 
 class _OwnKernelManager(AsyncKernelManager):
@@ -191,22 +234,15 @@ class _OwnKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self):
         """The specification of the one kernel there is."""
-        code = (
-            "from vlms.provenance import record_imports; record_imports();"
-            "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
-        )
-        options = ["-f", "{connection_file}", *_KERNEL_OPTIONS]
-        start = [sys.executable, "-c", code, *options]
+        code = "import sys; from vlms.pages.kernel import be_a_kernel; be_a_kernel(sys.argv[1])"
+        start = [sys.executable, "-P", "-c", code, "{connection_file}"]
         return KernelSpec(argv=start, display_name="Python 3", language="python")
 
     async def _async_start_kernel(self, **options):
-        paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         options["env"] = {
-            **os.environ,
-            **FIXED_ENVIRONMENT,
+            **sealed_environment(),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "IPYTHONDIR": str(Path(self._folder.name) / "ipython"),
-            "PYTHONPATH": os.pathsep.join(paths),
         }
         await super()._async_start_kernel(**options)
 
@@ -237,7 +273,7 @@ class _ForkProvisioner(LocalProvisioner):
         return 0
 
 
-class _ForkedKernel(ForkProcess):
+class _ForkedKernel(getattr(context, "ForkProcess", object)):
     """A forked child that waits for its order, with what jupyter_client uses of `Popen`."""
 
     stdin = stdout = stderr = None
@@ -258,7 +294,12 @@ class _ForkedKernel(ForkProcess):
             os.environ.clear()
             os.environ.update(environment)
             os.chdir(folder or ".")
-            _be_a_kernel(connection_file)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            silence = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(silence, descriptor)
+            be_a_kernel(connection_file)
 
     def poll(self):
         return self.exitcode
@@ -268,21 +309,18 @@ class _ForkedKernel(ForkProcess):
             os.kill(self.pid, number)
 
 
-def _be_a_kernel(connection_file):
-    """Be a kernel until told to stop; does not return. Runs in the forked child."""
+def be_a_kernel(connection_file):
+    """Be a sealed kernel until told to stop; does not return."""
+    import matplotlib
     from ipykernel.kernelapp import IPKernelApp
 
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    silence = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(silence, descriptor)
+    matplotlib.rcdefaults()
     sys.argv = ["ipykernel_launcher"]
     app = IPKernelApp.instance(connection_file=connection_file)
+    app.load_config_file = lambda **options: None
     app.initialize(_KERNEL_OPTIONS)
     # What was imported before the fork looked for a shell, or for MPLBACKEND, and found none.
-    if "matplotlib" in sys.modules:
-        app.shell.enable_matplotlib("inline")
+    app.shell.enable_matplotlib("inline")
     if "matplotlib.pyplot" in sys.modules:  # a figure open before the fork is not this notebook's
         sys.modules["matplotlib.pyplot"].close("all")
     if "vlms.showing" in sys.modules:
@@ -332,6 +370,52 @@ def _same_type(value, default):
     kinds = {float: (int, float), list: (list, tuple), tuple: (list, tuple)}
     fits = isinstance(value, kinds.get(type(default), type(default)))
     return fits and isinstance(value, bool) == isinstance(default, bool)
+
+
+def _check_size(client, path, index, cell):
+    """Refuse output that no page should hold."""
+    if client.shown > MOST_OUTPUT:
+        what = f"The cells show more than {MOST_OUTPUT / 1e6:g} MB, which no page can hold."
+        raise _cell_error(path, index, cell, f"{what} Show less, or write it to a file.")
+
+
+def _take_log(notebook):
+    """Take what was written to standard error out of the outputs; a text, cell by cell."""
+    log = []
+    for number, cell in enumerate(notebook.cells, start=1):
+        for output in list(cell.get("outputs", ())):
+            if output.get("name") == "stderr":
+                cell.outputs.remove(output)
+                log.append(f"cell {number}: {output.text.rstrip()}\n")
+    return "".join(log)
+
+
+def _hidden_paths(root, notebook):
+    """Paths of this machine, the longest first: each, what finds it, and what is written for it."""
+    paths = {os.path.realpath(tempfile.gettempdir()): "tmp", str(Path.home()): "~"}
+    paths |= {sys.prefix: "python", sys.base_prefix: "python"}
+    paths |= dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")), "python")
+    paths |= {os.path.realpath(place): "" for place in (root, Path(notebook).parent)}
+    known = sorted((path for path in paths if len(Path(path).parts) > 1), key=len, reverse=True)
+    before, after = r"(?:(?<=file://)|(?<![\w/.:-]))", r"(?![\w-])([/\\]?)"
+    return [(p, re.compile(before + re.escape(p) + after), paths[p]) for p in known]
+
+
+def _hide(shown, hidden):
+    """Cut paths of this machine out of text, at any depth of what a cell showed."""
+    if isinstance(shown, dict):
+        opaque = _OPAQUE & shown.keys()
+        kept = {key: shown[key] if key in opaque else _hide(shown[key], hidden) for key in shown}
+        return type(shown)(kept)
+    if isinstance(shown, (list, tuple)):
+        return type(shown)(_hide(value, hidden) for value in shown)
+    if isinstance(shown, str):
+        for path, found, name in hidden:
+            if path in shown:
+                inside, alone = f"{name}/" if name else "", name or "."
+                shown = found.sub(lambda m, i=inside, a=alone: i if m[1] else a, shown)
+        shown = re.sub(r"\btmp/ipykernel_\d+/\d+\.py", "cell", shown)
+    return shown
 
 
 def _check_every_cell(notebook, path):

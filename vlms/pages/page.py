@@ -50,6 +50,9 @@ _OWN_IDS = ("main", "verdict-summary", "all-claims", "cite", "how-this-page-was-
 _KINDS = {"fig": "Figure", "tbl": "Table"}
 _SECTION = re.compile(r'(?=<div class="prose">\s*<h[23] id=)')
 _CODE = re.compile(r'<details class="code"><summary>.*?</summary>(.*?)</details>\n?', re.DOTALL)
+_STALE = re.compile(r'<aside class="stale".*?</aside>\n', re.DOTALL)
+_WIDE = re.compile(r'<img alt="([^"]*)" src="[^"]*" width="(\d+)"[^>]*>')
+_WIDEST = 560  # pixels of a figure that a telephone can show whole
 _EMPTY_CELL = re.compile(r'<div class="cell" id="cell-\d+">\s*</div>\n?')
 _NOT_PROSE = {"a", "code", "pre", "math", "script", "style"}
 
@@ -80,11 +83,11 @@ class PageError(ValueError):
     """A notebook whose text and cells do not fit together; the message says which cell."""
 
 
-def make_page(notebook, *, colophon, claims=(), root=None):
+def make_page(notebook, *, colophon, claims=()):
     """Convert an executed notebook to HTML that needs no other file and makes no request.
 
     Its ``metadata.vlms`` may hold title, kind, citation, doi and description; ``claims`` are rows
-    of the ledger, and ``root`` is cut off wherever a path of this machine would show.
+    of the ledger.
 
     Raises
     ------
@@ -100,9 +103,7 @@ def make_page(notebook, *, colophon, claims=(), root=None):
     body = _Exporter().from_notebook_node(notebook)[0]
     # The policy lets no style attribute act; what tables say with one becomes a class.
     body = _RIGHT.sub(r'\1 class="right"', body)
-    if root is not None:
-        body = body.replace(f"{Path(root).resolve()}/", "").replace(f"{root}/", "")
-    body = _number_and_link(_sanitise(body))
+    body = _number_and_link(_WIDE.sub(_in_a_region, _sanitise(body)))
     body = _ANSWER.sub(lambda place: _answer_field(place[1], answers[place[1]]), body)
     if about["kind"] == "lesson":  # whose reader follows the code cell by cell
         body = body.replace('<details class="code">', '<details class="code" open>')
@@ -128,7 +129,17 @@ def make_page(notebook, *, colophon, claims=(), root=None):
     )
 
 
-def make_index(records, *, built):
+def mark_stale(page, failure):
+    """Say on top of a page when and why its last build failed; None where it is not of our making.
+
+    ``failure`` holds ``when`` and ``why``; what an earlier one said is replaced.
+    """
+    start, main, rest = _STALE.sub("", page).partition('<main id="main" tabindex="-1">\n')
+    said = _templates().get_template("stale.html.j2").render(failure=failure)
+    return f"{start}{main}{said}\n{rest}" if main else None
+
+
+def make_index(records, *, failures, built):
     """Make the page that lists all reports: papers, lessons, own cohorts, one ledger over all."""
     records = sorted(records, key=lambda record: (record["order"], record["stem"]))
     records = [{**record, "counts": _count_verdicts(record["claims"])} for record in records]
@@ -149,6 +160,8 @@ def make_index(records, *, built):
         claims=claims,
         totals=_count_verdicts(claims),
         totals_papers=sum(bool(record["claims"]) for record in records),
+        failures=failures,
+        titles={record["stem"]: record["title"] for record in records},
         built=built,
     )
 
@@ -226,6 +239,14 @@ def _image(output, alt):
             source = f"data:{mime};base64,{content.replace(chr(10), '')}"
             return f'<img alt="{html.escape(alt)}" src="{source}"{width}>'
     return ""
+
+
+def _in_a_region(image):
+    """An image, in a region that scrolls sideways where it is too wide for a telephone."""
+    if int(image[2]) <= _WIDEST:
+        return image[0]
+    region = f'<div class="figure-scroll" tabindex="0" role="region" aria-label="{image[1]}">'
+    return f"{region}{image[0]}</div>"
 
 
 def _plot(output):
