@@ -23,7 +23,7 @@ class Finding:
     ----------
     verdict : str
         ``"consistent"``: true values exist that round to all the printed numbers.
-        ``"rounding"``: they exist only if a number was truncated, or is one unit off.
+        ``"rounding"``: they exist only if a number was truncated, or rounded half to even.
         ``"undetermined"``: the numbers alone do not decide; the statement says why.
         ``"contradictory"``: no true values exist, given the assumptions.
     statement : str

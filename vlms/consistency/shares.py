@@ -36,8 +36,8 @@ def percentage_check(printed, numerator, denominator):
     -------
     Finding
         ``consistent`` when the share rounds (half up) to what is printed; ``rounding`` when it
-        was truncated, rounded half to even, or is one unit off; else ``contradictory``, with the
-        nearest total that would fit.
+        was truncated or rounded half to even; else ``contradictory``, with the nearest total that
+        would fit.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def percentage_check(printed, numerator, denominator):
         statement = f"{what}, which prints as {shown}."
     elif verdict == "rounding":
         how = {"half even": "by rounding half to even", "truncated": "by truncation"}
-        statement = f"{what}, which prints as {shown} only {how.get(rule, 'one unit off')}."
+        statement = f"{what}, which prints as {shown} only {how[rule]}."
     else:
         fitting = possible_totals(share, numerator, up_to=max(2 * denominator, 20))["total"]
         nearest = min(fitting, key=lambda total: abs(total - denominator), default=None)
@@ -122,7 +122,7 @@ def possible_totals(printed, numerator=None, *, up_to=200):
             if far or count > total:
                 continue
             rule = agreement(Fraction(count, total), share)
-            if rule not in (None, "one unit off"):
+            if rule is not None:
                 rows.append((total, count, count / total, rule))
     return pd.DataFrame(rows, columns=["total", "count", "share", "rule"])
 
