@@ -740,13 +740,13 @@ class Ledger:
     def _in_words(self, reading):
         """A reading as an assumption: what is assumed, what it changes, and its name."""
         rows = self.readings[self.readings["reading"] == reading]
-        cells = [
+        cells = ", ".join(
             f"patient {row.patient_id}: {row.name} {row.value or 'not known'}"
-            if row.patient_id
-            else f"{row.name.replace('_', ' ')} {row.value}"
             for row in rows.itertuples(index=False)
-        ]
-        return f"{', '.join(cells)} ({rows['where'].iloc[0]}; reading {reading})"
+            if row.patient_id
+        )
+        where = rows["where"].iloc[0]
+        return f"{cells} ({where}; reading {reading})" if cells else f"{where} (reading {reading})"
 
     def _pin(self, held, patient, column, value, step, limit):
         """Move a cell until a claim breaks: the last value that holds, and what broke."""
@@ -1093,7 +1093,9 @@ def _in_words(value):
 
 
 def _as_measure(value):
-    """A result as a card prints it: a share from 0 to 1, or a number."""
+    """A result as a card prints it: a share from 0 to 1, a number, or the text that it is."""
+    if isinstance(value, str) or float(value).is_integer():
+        return f"{value:g}" if not isinstance(value, str) else value
     return f"{value:.1%}" if 0 <= value <= 1 else f"{value:.1f}"
 
 
