@@ -25,10 +25,10 @@ because       the arithmetic of a contradiction; the reason why a claim cannot b
 `Ledger.check` takes a function for each claim; the verdict (`vlms.printed`) follows from what it
 returns. Nobody types a verdict, and a ledger with a claim left over cannot be published.
 
-``readings.csv`` names readings (`vlms.readings`) of patients, and of conventions that the paper does
-not state. Each claim is evaluated as printed, under each reading that changes what its function
-reads, and under all their combinations. Which columns it reads is found out by taking each away. A
-claim is
+``readings.csv`` names readings (`vlms.readings`) of patients, and of conventions that the paper
+does not state. Each claim is evaluated as printed, under each reading that changes what its
+function reads, and under all their combinations. Which columns it reads is found out by taking each
+away. A claim is
 
 - *reproduced* or *rounding* if it agrees as printed (*rounding*: digits cut off, or half to even);
 - *conditional* if it agrees under assumed readings only, and these break no other claim that
@@ -440,9 +440,11 @@ class Ledger:
         """
         new = [claim_id for claim_id in self._judged if claim_id not in self._shown]
         self._refuse_bad_reasons(new)
-        frame = self.frame.set_index("id", drop=False)
-        self._shown.update(frame.loc[new, "verdict"])
-        return _View(self.paper, frame.loc[new], whole=False)
+        frame = self.frame.set_index("id", drop=False).loc[new]
+        self._shown.update(frame["verdict"])
+        # The arithmetic of a check that agrees stands in the whole ledger.
+        agrees = (frame["verdict"] == "conditional") & (self.claims.loc[new, "because"] == "")
+        return _View(self.paper, frame.assign(because=frame["because"].mask(agrees, "")), False)
 
     def publish(self):
         """Show the whole ledger, and hand it to the report.
@@ -1163,10 +1165,9 @@ class _View:
         head = "".join(f'<th scope="col">{name}</th>' for name in names)
         rows, why = [], ("verdict", *_REASONS)
         for key, group in groupby(frame.to_dict(orient="records"), key=itemgetter(*why)):
-            alike = [[claim] for claim in group]
-            if not self.whole and any(key[1:]):  # one reasoning for claims that share it
-                alike = [[claim for each in alike for claim in each]]
-            rows += [self._row(c, len(g) * (c is g[0])) for g in alike for c in g]
+            claims = list(group)
+            together = not self.whole and any(key[1:])  # one row for claims with one reasoning
+            rows += [self._row(claims)] if together else [self._row([claim]) for claim in claims]
         name = "The whole ledger" if self.whole else "Verdicts"
         return (
             f'<div class="table-scroll" tabindex="0" role="region" aria-label="{name}">'
@@ -1174,27 +1175,41 @@ class _View:
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         )
 
-    def _row(self, claim, span):
-        """One claim; verdict and reasoning stand once for `span` rows, and not where it is 0."""
-        claim = {column: escape(text) for column, text in claim.items()}
-        here, there = f"claim-{claim['id']}", f"ledger-{claim['id']}"
-        if self.whole:
-            here, there = there, here
-        link = f'<a href="#{there}">{"derivation" if self.whole else "ledger"}</a>'
+    def _row(self, claims):
+        """Claims that share verdict and reasoning, as one row."""
+        claims = [{name: escape(text) for name, text in claim.items()} for claim in claims]
+        first, own = claims[0], "ledger" if self.whole else "claim"
         reasons = (
-            claim["assuming"] and f"Assuming {claim['assuming']}.",
-            claim["against"] and f"Against {claim['against']}.",
-            claim["because"],
+            first["assuming"] and f"Assuming {first['assuming']}.",
+            first["against"] and f"Against {first['against']}.",
+            first["because"],
         )
-        row = f' rowspan="{span}"' if span > 1 else ""
-        judged = (
-            f"<td{row}>{verdict_badge(claim['verdict'])}</td>"
-            f"<td{row}>{' '.join(str(reason) for reason in reasons if reason)}</td>"
-        )
-        unit = f" {claim['unit']}" if claim["unit"] not in ("", "%") else ""
+        if len(claims) == 1:
+            what = (
+                f'<th scope="row">{_with_unit(first)}</th><td>{self._says(first)}</td>'
+                f"<td>{first['recomputed']}</td>"
+            )
+        else:
+            items = "".join(
+                f'<li id="{own}-{claim["id"]}"><b>{_with_unit(claim)}</b> {self._says(claim)} '
+                f"{claim['recomputed']}</li>"
+                for claim in claims
+            )
+            what = f'<td colspan="3"><ul>{items}</ul></td>'
+        here = f' id="{own}-{first["id"]}"' if len(claims) == 1 else ""
         return (
-            f'<tr id="{here}" data-verdict="{claim["verdict"]}" data-section="{claim["place"]}">'
-            f'<th scope="row">{claim["printed"]}{unit}</th>'
-            f"<td>{claim['statement']} <small>({claim['place']}; {link})</small></td>"
-            f"<td>{claim['recomputed']}</td>{judged if span else ''}</tr>"
+            f'<tr{here} data-verdict="{first["verdict"]}" data-section="{first["place"]}">{what}'
+            f"<td>{verdict_badge(first['verdict'])}</td>"
+            f'<td class="why">{" ".join(str(reason) for reason in reasons if reason)}</td></tr>'
         )
+
+    def _says(self, claim):
+        """The statement, where it stands, and a link to its other place in the report."""
+        there, name = ("claim", "derivation") if self.whole else ("ledger", "ledger")
+        link = f'<a href="#{there}-{claim["id"]}">{name}</a>'
+        return f"{claim['statement']} <small>({claim['place']}; {link})</small>"
+
+
+def _with_unit(claim):
+    """A printed number and its unit."""
+    return f"{claim['printed']} {claim['unit'] if claim['unit'] != '%' else ''}".strip()
