@@ -152,12 +152,13 @@ class Ledger:
         >>> ledger.frame.set_index("id").loc["women", ["recomputed", "verdict"]].tolist()
         ['9', 'reproduced']
         """
-        path, folder = (Path(path), Path()) if path else (None, paper_folder(paper))
-        path = path or folder / "claims.csv"
-        facts = _read_facts(folder / "facts.csv") if (folder / "facts.csv").exists() else {}
-        ledger = cls(paper, _read_claims(path, facts))
-        if (folder / "readings.csv").exists():
-            ledger.readings = read_readings(paper)
+        if path is not None:
+            ledger = cls(paper, _read_claims(path := Path(path)))
+        else:
+            path = paper_folder(paper) / "claims.csv"
+            ledger = cls(paper, _read_claims(path, _read_facts(path.with_name("facts.csv"))))
+            if path.with_name("readings.csv").exists():
+                ledger.readings = read_readings(paper)
         if problems := list(ledger._unknown_names()):
             raise LedgerError(f"{path}: " + "; ".join(problems))
         return ledger
@@ -192,12 +193,12 @@ class Ledger:
         claims : mapping or sequence of str
             By claim id what recomputes it: a function of the patients, ``lambda p: …``, of the
             printed values, ``lambda printed: …``, of a convention that readings name, or of
-            several; or the value itself. A value is a
-            number (a share from 0 to 1), a pair for a range or limits, count and total for a
-            fraction, patient numbers, or a finding of `vlms.consistency`; where it was made from
-            printed numbers that are rounded themselves, the pair of its ends. Yes or no for each
-            patient, ``p["sex"] == "f"``, and patient numbers are counted for a count; yes or no
-            gives the share for a share, and is listed for a list of patients. An id with a ``*``
+            several; or the value itself. A value is a number (a share from 0 to 1), a pair for a
+            range or limits, count and total for a fraction, patient numbers, or a finding of
+            `vlms.consistency`; where it was made from printed numbers that are rounded themselves,
+            the pair of its ends. Yes or no for each patient, ``p["sex"] == "f"``, and patient
+            numbers are counted for a count; yes or no gives the share for a share, and is listed
+            for a list of patients. An id with a ``*``
             stands for several claims and takes a Series, the index of which fills its place.
 
             A list of ids instead says that nothing which is published allows a check; there,
@@ -918,7 +919,9 @@ def _readings_of(sides, ledger):
 
 
 def _read_facts(path):
-    """Read a facts.csv as claims: by id the columns of a claims file."""
+    """Read a facts.csv as claims, by id the columns of a claims file; none where there is none."""
+    if not path.exists():
+        return {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     return {row["id"]: _as_claim({k: v or "" for k, v in row.items()}) for row in rows}
