@@ -448,6 +448,9 @@ def test_claims_with_one_reasoning_share_a_row_and_keep_their_links():
     assert html.count("<tr data-verdict") == 1
     assert html.count("printed once") == 1
     assert all(f'id="claim-size-{n}"' in html for n in (1, 2))
+    ledger = ledger_of()
+    ledger.check({"patients": 12, "age": 58.75})
+    assert ledger.show()._repr_mimebundle_()["text/html"].count("<tr id=") == 2  # none is needed
 
 
 def test_every_fact_is_a_claim_and_claims_csv_may_say_more(tmp_path):
