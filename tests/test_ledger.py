@@ -118,7 +118,7 @@ def test_reasons_that_do_not_fit_the_numbers_are_refused():
             "contradictory",
             "a",
             ("age", "", ""),
-            ["contradicted", "", "age", "1 = 1 Taken as printed: a."],
+            ["contradicted", "", "age", "1 = 1 It is taken that a."],
         ),
         (
             "contradictory",

@@ -277,7 +277,7 @@ class Ledger:
         names = ["claim", "readings", "n", "source", "recomputed", "state"]
         return pd.DataFrame(rows, columns=names)
 
-    def pins(self, column, *, step=1.0, within=(0, None), by=None):
+    def pins(self, column, *, step=1.0, within=(0, None)):
         """How far can each cell of a column move before a claim which holds breaks?
 
         A cell that a table records once cannot be checked, but it is pinned by the means, standard
@@ -292,8 +292,6 @@ class Ledger:
             By how much a cell moves at a time: one unit of the last printed place.
         within : pair
             The least and the largest value that is tried; None: 200 steps away.
-        by : sequence of str, optional
-            Only these claims.
 
         Returns
         -------
@@ -313,7 +311,6 @@ class Ledger:
             (claim_id, judged, world)
             for claim_id, judged in self._judged.items()
             if (world := settled[claim_id][1]) is not None
-            and (by is None or claim_id in by)
             and column in self._reads(judged.function)
         ]
         rows = []
@@ -701,7 +698,7 @@ class Ledger:
                 f"{found.text!r}: name in claims.csv what contradicts it, `against`, and "
                 "the arithmetic, `because`; no assumption saves it"
             )
-        taken = f"Taken as printed: {found.assumed}." if found.assumed and fails is None else ""
+        taken = f"It is taken that {found.assumed}." if found.assumed and fails is None else ""
         because = " ".join(filter(None, [because, taken, self._tried(judged, fails)]))
         entry = {"recomputed": found.text, "verdict": "contradicted", "assuming": ""}
         return entry | {"against": "; ".join(against), "because": because}, None
