@@ -459,12 +459,12 @@ def test_a_matrix_of_verdicts_has_the_claims_that_move_and_the_readings_that_mov
     ]
     matrix = pd.DataFrame(rows, columns=["claim", "readings", "n", "state"])
     ax = figures.plot_verdict_matrix(matrix)
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["women", "relapses"]
-    columns = [text.get_text() for text in ax.get_xticklabels()]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["women", "relapses"]
+    columns = [text.get_text() for text in ax.get_yticklabels()]
     assert columns == ["as printed", "man-12", "yes + late"]
     drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
-    assert drawn["agrees"] == [[0, 0], [2, 1]]
-    assert drawn["disagrees"] == [[1, 0]]
-    assert drawn["not known"] == [[0, 1]]
+    assert drawn["agrees"] == [[0, 0], [1, 2]]
+    assert drawn["disagrees"] == [[0, 1]]
+    assert drawn["not known"] == [[1, 0]]
     with pytest.raises(ValueError, match="No reading moves any of these claims"):
         figures.plot_verdict_matrix(matrix[-2:])

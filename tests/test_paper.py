@@ -333,7 +333,9 @@ def test_roland_is_contradicted_where_its_ledger_is():
     exchanged = next(ids for ids in sets if "follow-up-median" in ids)
     assert {"dss-60", "dss-60-distant", "dss-60-both", "n-distant", "n-both"} <= exchanged
     assert sum("igf1r-recurrence-hr" in ids or "igf1r-dss-hr" in ids for ids in sets) == 2
-    assert len(sets) == 6
+    treated = {"treated-surgery-alone", "text-neoadjuvant", "text-postoperative"}
+    assert treated in sets
+    assert len(sets) == 7
 
 
 def test_the_plain_text_tells_sets_first_and_counts_the_rest():

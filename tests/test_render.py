@@ -11,7 +11,7 @@ import tempfile
 
 import nbformat
 import pytest
-from nbformat.v4 import new_output
+from nbformat.v4 import new_output, new_raw_cell
 from report_project import CLAIMS, ROOT, code, notebook, paper, prose, simple
 
 from vlms.pages import PublishingError, RenderError, publish, render
@@ -314,3 +314,16 @@ def test_the_code_of_a_section_stands_in_one_fold_at_its_end_but_in_a_lesson():
     places = [page.index(word) for word in ("first<", "second<", 'id="two"', "third<")]
     assert places == sorted(places)
     assert page_of(*cells, kind="lesson").count('<details class="code">') == 3
+
+
+def test_a_section_whose_heading_is_tagged_is_folded_up_to_the_next_heading_as_high():
+    folded = prose("## Words\n\nmany")
+    folded.metadata["tags"] = ["folded"]
+    cells = [prose("## One"), folded, prose("### Within\n\nmore"), prose("## Two\n\nlast")]
+    page = page_of(*cells)
+    start, end = page.index('<details class="fold">'), page.index('id="two"')
+    inside = page[start : page.index("</details>", start)]
+    assert page.count('<details class="fold">') == 1
+    assert page.index('id="words"') < start < start + len(inside) < end
+    assert all(word in inside for word in ("many", 'id="within"', "more"))
+    assert "<p>raw</p>" not in page_of(prose("## One"), new_raw_cell("<p>raw</p>"))

@@ -25,7 +25,7 @@ from vlms.consistency import (
         ("78%", 31, 40, "consistent"),  # 77.5, half up
         ("62%", 5, 8, "rounding"),  # 62.5, half to even
         ("43.7%", 7, 16, "rounding"),  # 43.75, cut off
-        ("43%", 5, 12, "rounding"),  # 41.67 rounds to 42, one unit off
+        ("43%", 5, 12, "contradictory"),  # 41.67 rounds to 42: one unit off is no rule
         ("96%", 46, 58, "contradictory"),  # 79.3
         ("20%", 12, 10, "contradictory"),
         ("0.65", 41, 63, "consistent"),

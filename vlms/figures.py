@@ -580,7 +580,7 @@ def plot_multiverse(table, *, readings, printed=None, ylabel="Survival", ax=None
 def plot_verdict_matrix(matrix, *, ax=None):
     """Draw what claims are under readings, for the claims that some reading moves.
 
-    A row is a claim, or several that the readings move alike; the columns are the tables as
+    A column is a claim, or several that the readings move alike; the rows are the tables as
     printed, each reading alone, and the smallest sets of readings under which a claim agrees.
 
     Parameters
@@ -603,7 +603,7 @@ def plot_verdict_matrix(matrix, *, ax=None):
     --------
     >>> matrix = pd.DataFrame({"claim": ["women"] * 2, "readings": ["as printed", "man-12"],
     ...     "n": [0, 1], "state": ["agrees", "disagrees"]})
-    >>> [text.get_text() for text in plot_verdict_matrix(matrix).get_yticklabels()]
+    >>> [text.get_text() for text in plot_verdict_matrix(matrix).get_xticklabels()]
     ['women']
     """
     _need(matrix, ["claim", "readings", "n", "state"], "A matrix of verdicts")
@@ -628,17 +628,16 @@ def plot_verdict_matrix(matrix, *, ax=None):
     names = [f"{first} and {len(more)} more" if more else first for first, *more in alike]
     claims = [first for first, *_ in alike]
     drawn = drawn[drawn["claim"].isin(claims)]
-    ax = _axes(ax, height=1.9 + 0.2 * len(claims))
-    ax.figure.set_figwidth(max(ax.figure.get_figwidth(), 3 + 0.16 * len(columns)))
+    ax = _axes(ax, height=2.4 + 0.19 * len(columns))
     styles = {"agrees": ("o", _FIRST), "disagrees": ("x", _SECOND), "not known": ("$?$", _INK)}
     for state, (marker, color) in styles.items():
         rows = drawn[drawn["state"] == state]
-        x = [columns.index(name) for name in rows["readings"]]
-        y = [claims.index(name) for name in rows["claim"]]
+        x = [claims.index(name) for name in rows["claim"]]
+        y = [columns.index(name) for name in rows["readings"]]
         ax.plot(x, y, marker=marker, ms=4.5, color=color, label=state, ls="")
-    ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=_SMALL)
-    ax.set_yticks(range(len(claims)), names, fontsize=_SMALL)
-    ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(len(claims) - 0.4, -0.6))
+    ax.set_xticks(range(len(claims)), names, rotation=90, fontsize=_SMALL)
+    ax.set_yticks(range(len(columns)), columns, fontsize=_SMALL)
+    ax.set(xlim=(-0.6, len(claims) - 0.4), ylim=(len(columns) - 0.4, -0.6))
     ax.tick_params(length=0)
     ax.grid(axis="both", color="#f0f0f0")
     handles, labels = ax.get_legend_handles_labels()

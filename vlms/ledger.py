@@ -1,9 +1,10 @@
 """The ledger: every number a paper prints, the value recomputed for it, and a verdict.
 
-A claim is one printed number about the paper's own cohort, a row of ``data/<paper>/claims.csv``:
+A claim is one printed number or statement. Each fact of ``data/<paper>/facts.csv`` is a claim under
+its id; ``claims.csv`` holds the others, and says more of a fact where it repeats the id of one:
 
 ============  =============================================================================
-id            lower-case letters, digits and hyphens
+id            lower-case letters, digits, hyphens and underscores
 place         where in the paper it stands: ``abstract; table 1``
 statement     what it says, in our words
 printed       the number as text, so that a trailing zero counts
@@ -24,13 +25,15 @@ because       the arithmetic of a contradiction; the reason why a claim cannot b
 `Ledger.check` takes a function for each claim; the verdict (`vlms.printed`) follows from what it
 returns. Nobody types a verdict, and a ledger with a claim left over cannot be published.
 
-Where ``data/<paper>/readings.csv`` names readings of the patients (`vlms.readings`), each claim is
-evaluated as printed, under each reading that changes what its function reads, and under all their
-combinations. Which columns it reads is found out by taking each away. A claim is
+``readings.csv`` names readings (`vlms.readings`) of patients, and of conventions that the paper
+does not state. Each claim is evaluated as printed, under each reading that changes what its
+function reads, and under all their combinations. Which columns it reads is found out by taking each
+away. A claim is
 
-- *reproduced* or *rounding* if it agrees as printed;
+- *reproduced* or *rounding* if it agrees as printed (*rounding*: digits cut off, or half to even);
 - *conditional* if it agrees under assumed readings only, and these break no other claim that
-  agrees as printed, nor need the opposite of what another such claim needs;
+  agrees as printed, nor need the opposite of what another such claim needs; and if the check
+  itself assumes what is not printed (a `vlms.consistency.Finding` says what);
 - *contradicted* if it agrees only where another printed statement is followed, or never. A claim
   that agrees as printed is contradicted alike where it is declared to be `against` such a claim,
   and is false under the reading that makes that claim true;
@@ -49,6 +52,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,24 +71,23 @@ _EXACT = {"count", "year"}
 _PAIRS = {"range", "limits"}
 _ROUNDED = {"share", "mean", "sd", "median", "survival", "hazard_ratio", "p", "measure"}
 _KINDS = _EXACT | _PAIRS | _ROUNDED | {"fraction", "patients", "text", "statement"}
+_KIND_OF_FACT = dict.fromkeys(["n", "events", "censored", "at_risk"], "count") | {"p_value": "p"}
 
 _REASONS = ("against", "assuming", "because")
 _COLUMNS = ("id", "place", "statement", "printed", "unit", "kind")
 _FRACTION = re.compile(
     r"(?P<count>\d+)(?:\s*(?:/|of)\s*(?P<total>\d+))?\s*(?:\((?P<share>[\d.]+)%?\))?"
 )
+_ID = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 _NOTHING = "nothing to compare"
 _UNKNOWN = "not known"
+_PLAIN = ("half up", "inequality")
 _AS_PRINTED = frozenset()
 _CELL = re.compile(r"patient (?P<patient>\S+): (?P<column>\w+)")
 _MATTERS = ("patient", "analysis", "record")
 _MOST_STEPS = 200
-_OF_FINDING = {
-    "consistent": "half up",
-    "rounding": "truncated or one unit off",
-    "contradictory": None,
-    "undetermined": _NOTHING,
-}
+_NO_READINGS = pd.DataFrame(columns=["reading", "patient_id", "name", "value", "source", "where"])
+_OF_FINDING = {"consistent": "half up", "rounding": "truncated", "contradictory": None}
 
 
 class LedgerError(ValueError):
@@ -109,12 +113,12 @@ class Ledger:
     claims : pandas.DataFrame
         One row a claim, indexed by id: the columns of the file, all text.
     readings : pandas.DataFrame, optional
-        The readings of the patients, as `vlms.readings.read_readings` returns them.
+        The readings, as `vlms.readings.read_readings` returns them.
     """
 
     paper: str
     claims: pd.DataFrame
-    readings: pd.DataFrame | None = None
+    readings: pd.DataFrame = field(default_factory=_NO_READINGS.copy)
     _judged: dict = field(default_factory=dict, repr=False)
     _shown: dict = field(default_factory=dict, repr=False)
     _values: dict = field(default_factory=dict, repr=False)
@@ -149,14 +153,14 @@ class Ledger:
         ['9', 'reproduced']
         """
         if path is not None:
-            return cls(paper, _read_claims(Path(path)))
-        folder = paper_folder(paper)
-        claims = _read_claims(folder / "claims.csv")
-        if not (folder / "readings.csv").exists():
-            return cls(paper, claims)
-        ledger = cls(paper, claims, read_readings(paper))
+            ledger = cls(paper, _read_claims(path := Path(path)))
+        else:
+            path = paper_folder(paper) / "claims.csv"
+            ledger = cls(paper, _read_claims(path, _read_facts(path.with_name("facts.csv"))))
+            if path.with_name("readings.csv").exists():
+                ledger.readings = read_readings(paper)
         if problems := list(ledger._unknown_names()):
-            raise LedgerError(f"{folder / 'claims.csv'}: " + "; ".join(problems))
+            raise LedgerError(f"{path}: " + "; ".join(problems))
         return ledger
 
     @cached_property
@@ -167,8 +171,9 @@ class Ledger:
 
     @cached_property
     def worlds(self):
-        """The patients under the readings (`vlms.readings.Worlds`); None without any."""
-        return None if self.readings is None else Worlds(read_paper(self.paper), self.readings)
+        """The patients and conventions under the readings (`vlms.readings.Worlds`)."""
+        of_patients = (self.readings["patient_id"] != "").any()
+        return Worlds(read_paper(self.paper) if of_patients else None, self.readings)
 
     @cached_property
     def printed(self):
@@ -187,11 +192,13 @@ class Ledger:
         ----------
         claims : mapping or sequence of str
             By claim id what recomputes it: a function of the patients, ``lambda p: …``, of the
-            printed values, ``lambda printed: …``, or of both; or the value itself. A value is a
-            number (a share from 0 to 1), a pair for a range or limits, count and total for a
-            fraction, patient numbers, or a finding of `vlms.consistency`. Yes or no for each
-            patient, ``p["sex"] == "f"``, and patient numbers are counted for a count; yes or no
-            gives the share for a share, and is listed for a list of patients. An id with a ``*``
+            printed values, ``lambda printed: …``, of a convention that readings name, or of
+            several; or the value itself. A value is a number (a share from 0 to 1), a pair for a
+            range or limits, count and total for a fraction, patient numbers, or a finding of
+            `vlms.consistency`; where it was made from printed numbers that are rounded themselves,
+            the pair of its ends. Yes or no for each patient, ``p["sex"] == "f"``, and patient
+            numbers are counted for a count; yes or no gives the share for a share, and is listed
+            for a list of patients. An id with a ``*``
             stands for several claims and takes a Series, the index of which fills its place.
 
             A list of ids instead says that nothing which is published allows a check; there,
@@ -204,9 +211,8 @@ class Ledger:
         Raises
         ------
         LedgerError
-            If a claim is unknown or has a verdict already; if a value disagrees and the file does
-            not name the other side, or names one where the numbers agree; if a field has no value
-            or a value no field. Nothing is entered then.
+            If a claim is unknown or has a verdict already; if a field has no value or a value no
+            field. Nothing is entered then. Reasons that do not fit are refused by `show`.
 
         Examples
         --------
@@ -260,23 +266,18 @@ class Ledger:
         (how many), source (``printed`` if one of them is), recomputed and state: agrees, disagrees
         or not known. A reading that changes nothing which the claim's function reads has no row.
         """
+        states = {None: "disagrees", _UNKNOWN: "not known", _NOTHING: "not known"}
         rows = [
-            (
-                claim_id,
-                _together(world),
-                len(world),
-                self._source(world),
-                text,
-                {None: "disagrees", _UNKNOWN: "not known"}.get(rule, "agrees"),
-            )
+            (claim_id, _together(world), len(world), self._source(world), found.text, state)
             for claim_id, judged in self._judged.items()
             if judged.rule != _NOTHING or len(judged.results) > 1
-            for world, (rule, text) in judged.results.items()
+            for world, found in judged.results.items()
+            for state in [states.get(found.rule, "agrees")]
         ]
         names = ["claim", "readings", "n", "source", "recomputed", "state"]
         return pd.DataFrame(rows, columns=names)
 
-    def pins(self, column, *, step=1.0, within=(0, None), by=None):
+    def pins(self, column, *, step=1.0, within=(0, None)):
         """How far can each cell of a column move before a claim which holds breaks?
 
         A cell that a table records once cannot be checked, but it is pinned by the means, standard
@@ -291,8 +292,6 @@ class Ledger:
             By how much a cell moves at a time: one unit of the last printed place.
         within : pair
             The least and the largest value that is tried; None: 200 steps away.
-        by : sequence of str, optional
-            Only these claims.
 
         Returns
         -------
@@ -312,7 +311,6 @@ class Ledger:
             (claim_id, judged, world)
             for claim_id, judged in self._judged.items()
             if (world := settled[claim_id][1]) is not None
-            and (by is None or claim_id in by)
             and column in self._reads(judged.function)
         ]
         rows = []
@@ -367,64 +365,65 @@ class Ledger:
         names = ["discrepancy", "readings", "measure", "as_printed", "changed"]
         return pd.DataFrame(rows, columns=names)
 
-    def cards(self, measures, ids=None):
+    def cards(self, measures, ids=None, *, pictures=None):
         """Show discrepancies as cards: both sides, what changes and by how much, what settles it.
+
+        Slips of the record are folded.
 
         Parameters
         ----------
         measures : mapping
-            By name a function of the patients, as for `check`; a result from 0 to 1 is a share.
+            By name a function, as for `check`; a result from 0 to 1 is a share.
         ids : sequence of str, optional
             Which discrepancies; all, if not given.
+        pictures : mapping, optional
+            By id what stands in its card, such as `vlms.showing.show_figure` returns.
 
         Returns
         -------
         object
             Displays as one card each, what matters to patients first.
         """
-        found = self.discrepancies
+        found, pictures = self.discrepancies, pictures or {}
+        if unknown := {*(ids or []), *pictures} - set(found["id"]):
+            raise LedgerError(f"{self.paper} has no discrepancy {', '.join(sorted(unknown))}")
         if ids is not None:
-            if unknown := set(ids) - set(found["id"]):
-                raise LedgerError(f"{self.paper} has no discrepancy {', '.join(sorted(unknown))}")
             found = found[found["id"].isin(ids)]
-        return _Cards([self._card(row, measures) for row in found.itertuples()])
+        cards = [
+            (row.title, row.matters, self._card(row, measures), pictures.get(row.id))
+            for row in found.itertuples()
+        ]
+        return _Cards(cards)
 
     def _card(self, row, measures):
-        """One discrepancy as HTML and as text."""
-        sides = [[self._side(item) for item in side] for side in row.sides]
-        sides = [[text for text in side if text] for side in sides]
-        changes = self.changes(measures, row.id)
-        moved = []
+        """The parts of a card by name, as text."""
+        sides = [list(filter(None, map(self._side, side))) for side in row.sides]
+        changes, moved = self.changes(measures, row.id), []
         for name, rows in changes.groupby("measure", sort=False):
             values = rows["changed"].sort_values().map(_as_measure)
             ends = " to ".join(dict.fromkeys([values.iloc[0], values.iloc[-1]]))
             before = _as_measure(rows["as_printed"].iloc[0])
-            moved.append(f"{name}: {before} by the tables, {ends} otherwise")
-        if changes.empty:
-            moved = ["none of these figures"]
-        parts = {
+            moved.append(f"{name}: {before} as printed, {ends} otherwise")
+        return {
             "One side": "; ".join(sides[0]),
             "The other": "; ".join(text for side in sides[1:] for text in side),
-            "Changes": "; ".join(moved),
+            "Changes": "; ".join(moved) or "none of these figures",
             "Would settle it": row.settle,
         }
-        return row.title, row.matters, parts
 
     def _side(self, item):
-        """A claim or a cell in words; a reading is none."""
+        """A claim, a cell or a convention in words; a reading of patients is none."""
         if match := _CELL.fullmatch(item):
             value = self.patients.at[match["patient"], match["column"]]
-            value = (
-                {True: "yes", False: "no"}.get(value, value) if not pd.isna(value) else "not clear"
-            )
+            value = "not clear" if pd.isna(value) else {True: "yes", False: "no"}.get(value, value)
             value = f"{value:g}" if isinstance(value, float) else value
             return f"the tables: {item.replace('_', ' ').replace(': ', ', ')}: {value}"
         if item in self.claims.index:
             claim = self.claims.loc[item]
-            unit = (
-                f" {claim['unit']}" if claim["unit"] not in ("", "%", "patients", "patient") else ""
+            unit = claim["unit"] if claim["unit"] not in ("%", "patients", "patient") else ""
+            return (
+                f"{claim['statement']}: {claim['printed']} {unit}".strip() + f" ({claim['place']})"
             )
-            return f"{claim['statement']}: {claim['printed']}{unit} ({claim['place']})"
         return ""
 
     def show(self):
@@ -439,9 +438,11 @@ class Ledger:
         """
         new = [claim_id for claim_id in self._judged if claim_id not in self._shown]
         self._refuse_bad_reasons(new)
-        frame = self.frame.set_index("id", drop=False)
-        self._shown.update(frame.loc[new, "verdict"])
-        return _View(self.paper, frame.loc[new], whole=False)
+        frame = self.frame.set_index("id", drop=False).loc[new]
+        self._shown.update(frame["verdict"])
+        # The arithmetic of a check that agrees stands in the whole ledger.
+        agrees = (frame["verdict"] == "conditional") & (self.claims.loc[new, "because"] == "")
+        return _View(self.paper, frame.assign(because=frame["because"].mask(agrees, "")), False)
 
     def publish(self):
         """Show the whole ledger, and hand it to the report.
@@ -475,7 +476,7 @@ class Ledger:
         if not callable(value):
             return value
         given = {"printed": self.printed}
-        for name in self.worlds.conventions if self.worlds else ():
+        for name in self.worlds.conventions:
             given[name] = self.worlds.convention(world, name)
         asked = [p for p in inspect.signature(value).parameters.values() if p.default is p.empty]
         if patients is None and any(p.name not in given for p in asked):
@@ -486,7 +487,7 @@ class Ledger:
 
     def _reads(self, function):
         """The columns and conventions that a function reads: taking each away changes it."""
-        if self.worlds is None or not callable(function):
+        if not (callable(function) and self.worlds.cells):
             return frozenset()
         if function not in self._read:
             asked = set(inspect.signature(function).parameters)
@@ -535,30 +536,13 @@ class Ledger:
                 "again, run the notebook from the cell that opens the ledger"
             )
         function, key = value if isinstance(value, _Entry) else (value, None)
-        claim, of_finding, value = self.claims.loc[claim_id], {}, self._value(function, key)
-        if isinstance(value, Finding):
-            rule, recomputed = _OF_FINDING[value.verdict], value.statement
-            of_finding["because"] = value.arithmetic or value.statement
-            if value.verdict != "undetermined":
-                of_finding["assuming"] = "; ".join(value.assumptions)
-            fields = fields | {"statement": value.statement, "arithmetic": value.arithmetic}
-            fields |= {"assumptions": "; ".join(value.assumptions), "values": value.values}
-        elif value is None:
-            rule, recomputed = _NOTHING, ""
-        else:
-            rule, recomputed = self._compared(value, claim)
-        results, capped = {_AS_PRINTED: (rule, recomputed)}, False
-        if self.worlds is not None and callable(function):
-            more, capped = self._under_readings(function, key, claim)
-            results |= more
-        reasons = {"against": claim["against"]}
-        for name in ("assuming", "because"):
-            text = _fill(claim, name, fields | {"recomputed": recomputed}, used)
-            reasons[name] = text or of_finding.get(name, "")
-        judged = _Judged(function, key, rule, recomputed, reasons, results, capped)
-        if self.worlds is None:
-            _entry(claim, judged)  # refuses reasons that do not fit, before anything is entered
-        return judged
+        claim = self.claims.loc[claim_id]
+        results, capped = self._under_readings(function, key, claim)
+        found = results[_AS_PRINTED]
+        reasons = {name: claim[name] for name in _REASONS}
+        own = {"recomputed": found.text, "arithmetic": found.because, "assumptions": found.assumed}
+        reasons["because"] = _fill(claim, fields | own | {"values": found.values}, used)
+        return _Judged(function, key, reasons, results, capped)
 
     def _value(self, function, key, world=_AS_PRINTED):
         """The value of a claim under readings; a function of several claims is called once."""
@@ -571,21 +555,28 @@ class Ledger:
 
     def _compared(self, value, claim):
         """Compare a value with its claim; what is not known can be decided by a reading only."""
+        if isinstance(value, Finding):
+            rule = _OF_FINDING.get(value.verdict, _NOTHING)
+            words = {None: "impossible", _NOTHING: "not supported"}.get(rule, "supported")
+            text = words if claim["kind"] == "statement" else value.statement
+            assumed = "; ".join(value.assumptions) if rule != _NOTHING else ""
+            return _Result(rule, text, assumed, value.arithmetic or value.statement, value.values)
+        if value is None:
+            return _Result(_NOTHING, "")
         missing = pd.api.types.is_scalar(value) and pd.isna(value)
-        if self.worlds is not None and missing and claim["kind"] != "statement":
-            return _UNKNOWN, "not known"
+        if missing and claim["kind"] != "statement":
+            return _Result(_UNKNOWN, "not known")
         try:
-            return _compare(value, claim)
+            return _Result(*_compare(value, claim))
         except _NotKnown as error:
-            if self.worlds is None:
-                raise
-            return _UNKNOWN, f"not known for patient {_in_words(error.unknown)}"
+            return _Result(_UNKNOWN, f"not known for patient {_in_words(error.unknown)}")
 
     def _under_readings(self, function, key, claim):
-        """Evaluate a claim under every combination of the readings of what its function reads."""
+        """Evaluate a claim as printed, and under every combination of what its function reads."""
+        results = {_AS_PRINTED: self._compared(self._value(function, key), claim)}
         reads = self._reads(function)
         names = self.worlds.that_matter(reads, reads)
-        sets, results = self.worlds.combinations(names), {}
+        sets = self.worlds.combinations(names)
         if capped := sets is None:
             sets = [frozenset([name]) for name in names]
         for world in sets:
@@ -593,55 +584,48 @@ class Ledger:
                 try:
                     results[world] = self._compared(self._value(function, key, world), claim)
                 except (KeyError, IndexError):  # the patient is left out
-                    results[world] = _UNKNOWN, "not known"
+                    results[world] = _Result(_UNKNOWN, "not known")
         return results, capped
 
     def _settle(self):
         """By claim its entry, and the readings under which it holds (None: under none)."""
-        if getattr(self, "_settled", None) is None:
-            self._settled, self._problems = {}, {}
-            if self.worlds is None:
-                for claim_id, judged in self._judged.items():
-                    entry = _entry(self.claims.loc[claim_id], judged)
-                    self._settled[claim_id] = entry, _AS_PRINTED
-            else:
-                self._settle_under_readings()
-        return self._settled
-
-    def _settle_under_readings(self):
-        """Give each claim the verdict that its row of the matrix leads to."""
+        if getattr(self, "_settled", None) is not None:
+            return self._settled
+        self._settled, self._problems = {}, {}
         holding = {n: j for n, j in self._judged.items() if _agrees(j.rule)}
-        open_, assumed = {}, {}
-        for name, judged in self._judged.items():
-            if name not in holding and judged.rule != _NOTHING:
-                open_[name] = judged
-                assumed[name] = [
-                    world
-                    for world in judged.results
-                    if judged.holds(world)
-                    and self._source(world) == "assumed"
-                    and all(other.holds(world, default=True) for other in holding.values())
-                ]
+        assumed = {
+            name: [
+                world
+                for world in judged.results
+                if judged.holds(world)
+                and self._source(world) == "assumed"
+                and all(other.holds(world, default=True) for other in holding.values())
+            ]
+            for name, judged in self._judged.items()
+            if name not in holding
+        }
+        left = {n for n in assumed if assumed[n] or self._judged[n].rule != _NOTHING}
         excluded = {
             name: [
                 other
-                for other in assumed
+                for other in left
                 if other != name and assumed[other] and not self._both(name, other, assumed)
             ]
-            for name in assumed
+            for name in left
             if assumed[name]
         }
-        contradicted = {n: excluded.get(n, []) for n in open_ if not assumed[n] or excluded[n]}
+        contradicted = {n: excluded.get(n, []) for n in left if not assumed[n] or excluded[n]}
         for name, judged in self._judged.items():
             if name in contradicted:
-                found = self._contradicted(name, judged, contradicted[name])
-            elif name in open_:
+                found = self._contradicted(name, judged, sorted(contradicted[name]))
+            elif name in left:
                 found = self._conditional(name, judged, assumed[name])
             elif name in holding and judged.reasons["against"]:
                 found = self._alike(name, judged, contradicted)
             else:
                 found = self._plain(name, judged)
             self._settled[name] = found
+        return self._settled
 
     def _both(self, name, other, assumed):
         """Whether two claims can hold under one set of assumed readings."""
@@ -654,17 +638,35 @@ class Ledger:
 
     def _plain(self, name, judged):
         """The entry of a claim that agrees as printed, or that nothing constrains."""
-        try:
-            entry = _entry(self.claims.loc[name], judged)
-        except LedgerError as error:
-            self._problems[name] = str(error)
-            entry = {"recomputed": judged.recomputed, "verdict": "", **judged.reasons}
-        return entry, None if judged.rule == _NOTHING else _AS_PRINTED
+        found, reasons = judged.results[_AS_PRINTED], judged.reasons
+        because = reasons["because"] or found.because
+        values = f"printed {self.claims.at[name, 'printed']!r}, recomputed {found.text!r}"
+        if found.rule == _NOTHING:
+            verdict = "not checkable"
+            if not because or reasons["against"] or reasons["assuming"]:
+                self._problems[name] = (
+                    f"claim {name!r}: a claim that cannot be checked needs the reason, `because` "
+                    "in claims.csv, and nothing else"
+                )
+        else:
+            verdict = "reproduced" if found.rule in _PLAIN else "rounding"
+            if found.assumed:
+                verdict = "conditional"
+            if found.rule not in _PLAIN:
+                because = f"{because} It agrees when {found.rule}.".strip()
+            if reasons["against"] or reasons["assuming"]:
+                self._problems[name] = (
+                    f"claim {name!r}: {values} ({found.rule}), so nothing contradicts it and "
+                    "nothing need be assumed; leave `against` and `assuming` blank in claims.csv"
+                )
+        given = {"assuming": found.assumed, "because": because}
+        entry = {"recomputed": found.text, "verdict": verdict} | reasons | given
+        return entry, None if found.rule == _NOTHING else _AS_PRINTED
 
     def _conditional(self, name, judged, worlds):
         """The entry of a claim that holds under assumed readings: the fewest, or those named."""
         named = frozenset(_items(judged.reasons["assuming"]))
-        best = min(worlds, key=lambda world: (len(world), judged.results[world][0] != "half up"))
+        best = min(worlds, key=lambda world: (len(world), judged.results[world].rule != "half up"))
         if named and named not in worlds:
             self._problems[name] = f"claim {name!r} does not agree assuming {_together(named)}"
         if judged.reasons["against"]:
@@ -673,37 +675,33 @@ class Ledger:
                 "leave `against` blank in claims.csv"
             )
         world = named if named in worlds else best
-        rule, text = judged.results[world]
-        because = judged.reasons["because"]
-        if rule not in ("half up", "inequality"):
-            because = f"{because} It agrees when {rule}.".strip()
-        entry = {"recomputed": text, "verdict": "conditional"}
-        return entry | judged.reasons | {
-            "assuming": "; ".join(self._in_words(reading) for reading in sorted(world)),
-            "because": because,
-        }, world
+        found, because = judged.results[world], judged.reasons["because"]
+        if found.rule not in _PLAIN:
+            because = f"{because} It agrees when {found.rule}.".strip()
+        assumed = [*(self._in_words(reading) for reading in sorted(world)), found.assumed]
+        entry = {"recomputed": found.text, "verdict": "conditional"} | judged.reasons
+        return entry | {"assuming": "; ".join(filter(None, assumed)), "because": because}, world
 
     def _contradicted(self, name, judged, excluded, fails=None):
         """The entry of a claim that holds only against another statement, or never."""
-        if all(rule == _UNKNOWN for rule, _ in judged.results.values()):
+        found, reasons = judged.results[_AS_PRINTED], judged.reasons
+        if all(result.rule == _UNKNOWN for result in judged.results.values()):
             self._problems[name] = (
                 f"claim {name!r} is not known under any reading: say in readings.csv what may be "
                 "assumed, or that it cannot be checked"
             )
-        against = [*_items(judged.reasons["against"])]
-        against += [other for other in excluded if other not in against]
-        if not against or not judged.reasons["because"] or judged.reasons["assuming"]:
+        against = list(dict.fromkeys([*_items(reasons["against"]), *excluded]))
+        because = reasons["because"] or found.because
+        if not against or not because or reasons["assuming"]:
             self._problems[name] = (
                 f"claim {name!r}: printed {self.claims.at[name, 'printed']!r}, recomputed "
-                f"{judged.recomputed!r}: name in claims.csv what contradicts it, `against`, and "
+                f"{found.text!r}: name in claims.csv what contradicts it, `against`, and "
                 "the arithmetic, `because`; no assumption saves it"
             )
-        entry = {"recomputed": judged.recomputed, "verdict": "contradicted"}
-        return entry | {
-            "assuming": "",
-            "against": "; ".join(against),
-            "because": f"{judged.reasons['because']} {self._tried(judged, fails)}".strip(),
-        }, None
+        taken = f"It is taken that {found.assumed}." if found.assumed and fails is None else ""
+        because = " ".join(filter(None, [because, taken, self._tried(judged, fails)]))
+        entry = {"recomputed": found.text, "verdict": "contradicted", "assuming": ""}
+        return entry | {"against": "; ".join(against), "because": because}, None
 
     def _alike(self, name, judged, contradicted):
         """The entry of a claim that agrees as printed, and is the other side of one that fails."""
@@ -722,7 +720,7 @@ class Ledger:
     def _tried(self, judged, fails=None):
         """Say which readings were tried, and under which a claim agrees, or fails."""
         if len(judged.results) == 1:
-            return "" if self.readings is None else "No reading of a patient changes it."
+            return "No reading changes it." if self.worlds.cells else ""
         names = sorted({name for world in judged.results for name in world})
         under = [_together(world) for world in judged.fewest()]
         way = "alone" if judged.capped else "alone and together"
@@ -742,13 +740,13 @@ class Ledger:
     def _in_words(self, reading):
         """A reading as an assumption: what is assumed, what it changes, and its name."""
         rows = self.readings[self.readings["reading"] == reading]
-        cells = [
+        cells = ", ".join(
             f"patient {row.patient_id}: {row.name} {row.value or 'not known'}"
-            if row.patient_id
-            else f"{row.name.replace('_', ' ')} {row.value}"
             for row in rows.itertuples(index=False)
-        ]
-        return f"{', '.join(cells)} ({rows['where'].iloc[0]}; reading {reading})"
+            if row.patient_id
+        )
+        where = rows["where"].iloc[0]
+        return f"{cells} ({where}; reading {reading})" if cells else f"{where} (reading {reading})"
 
     def _pin(self, held, patient, column, value, step, limit):
         """Move a cell until a claim breaks: the last value that holds, and what broke."""
@@ -774,8 +772,8 @@ class Ledger:
                 values[function, world] = self._evaluate(function, world, patients)
             value = values[function, world]
             value = value if judged.key is None else value[judged.key]
-            exact, rule = ("half up", "inequality"), self._compared(value, self.claims.loc[name])[0]
-            if not _agrees(rule) or (judged.results[world][0] in exact and rule not in exact):
+            rule = self._compared(value, self.claims.loc[name]).rule
+            if not _agrees(rule) or (judged.results[world].rule in _PLAIN and rule not in _PLAIN):
                 broken.append(name)
         return broken
 
@@ -810,17 +808,30 @@ class _Entry(NamedTuple):
     key: object
 
 
+class _Result(NamedTuple):
+    """A claim under readings: the rule by which it agrees (None: it does not), and why."""
+
+    rule: str | None
+    text: str
+    assumed: str = ""
+    because: str = ""
+    values: object = None
+
+
 @dataclass(frozen=True)
 class _Judged:
-    """What a claim's function gives as printed and under readings: by readings, rule and text."""
+    """What a claim's function gives as printed and under readings."""
 
     function: object
     key: object
-    rule: str | None
-    recomputed: str
     reasons: dict
     results: dict
     capped: bool
+
+    @property
+    def rule(self):
+        """The rule by which it agrees as printed."""
+        return self.results[_AS_PRINTED].rule
 
     @cached_property
     def reads(self):
@@ -836,7 +847,7 @@ class _Judged:
     def holds(self, world, *, default=False):
         """Whether it agrees under readings; `default` where they cannot be true together."""
         result = self.results.get(world & self.reads)
-        return default if result is None else _agrees(result[0])
+        return default if result is None else _agrees(result.rule)
 
 
 def _agrees(rule):
@@ -904,7 +915,33 @@ def _readings_of(sides, ledger):
     return [n for n, changed in worlds.cells.items() if n in items or cells & changed.keys()]
 
 
-def _read_claims(path):
+def _read_facts(path):
+    """Read a facts.csv as claims, by id the columns of a claims file; none where there is none."""
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    return {row["id"]: _as_claim({k: v or "" for k, v in row.items()}) for row in rows}
+
+
+def _as_claim(fact):
+    """A printed aggregate as a claim."""
+    kind = _KIND_OF_FACT.get(fact["kind"], fact["kind"])
+    printed, total = fact["value"], fact.get("total", "")
+    if kind == "count" and printed.isdigit() and total:
+        kind, printed = "fraction", f"{printed}/{total}"
+    elif kind in ("minimum", "maximum"):
+        kind = "text" if "-" in printed else "measure"  # a month
+    topic = fact.get("variable") or fact.get("endpoint") or "patients"
+    words = [topic + (f": {fact['level']}" if fact.get("level") else "")]
+    words += [] if fact["kind"] in ("n", "count") else [fact["kind"]]
+    words += [f"at {fact['at']}"] if fact.get("at") else []
+    statement = f"{', '.join(words)} ({fact.get('group') or 'all'})".replace("_", " ")
+    claim = {"place": fact.get("place", ""), "printed": printed, "unit": fact.get("unit", "")}
+    return claim | {"statement": statement[0].upper() + statement[1:], "kind": kind}
+
+
+def _read_claims(path, facts=()):
     """Read a claims file as text, indexed by id, and refuse it with every problem in it."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -916,34 +953,35 @@ def _read_claims(path):
     if missing := [column for column in _COLUMNS if column not in header]:
         raise LedgerError(f"{path}, line 1: column {', '.join(missing)} is missing")
     ids = [row["id"] for _, row in rows]
-    problems = [
-        f"line {line}: {problem}"
-        for position, (line, row) in enumerate(rows)
-        for problem in _problems(row, len(header), ids, position)
-    ]
+    problems = []
+    for position, (line, row) in enumerate(rows):
+        if (fact := dict(facts).get(row["id"])) and None not in row.values():
+            row |= {name: row[name] or text for name, text in fact.items()}
+            if fact["printed"].split("/")[0].casefold() not in row["printed"].casefold():
+                problems.append(f"line {line}: printed: facts.csv has {fact['printed']!r}")
+        found = _problems(row, len(header), ids[:position])
+        problems += [f"line {line}: {problem}" for problem in found]
     if problems:
         raise LedgerError(f"{path}: " + "; ".join(problems))
-    claims = pd.DataFrame([row for _, row in rows], columns=[*_COLUMNS, *_REASONS], dtype=object)
+    rows = [row for _, row in rows]
+    rows += [{"id": name, **fact} for name, fact in dict(facts).items() if name not in ids]
+    claims = pd.DataFrame(rows, columns=[*_COLUMNS, *_REASONS], dtype=object)
     return claims.fillna("").set_index("id")
 
 
-def _problems(row, width, ids, position):
+def _problems(row, width, before):
     """Say what is wrong with one row of a claims file."""
     if None in row or None in row.values():
         yield f"the header has {width} fields, this row has more or fewer"
         return
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", row["id"]):
-        yield f"id {row['id']!r} must be lower-case letters, digits and hyphens"
-    if row["id"] in ids[:position]:
+    if not _ID.fullmatch(row["id"]):
+        yield f"id {row['id']!r} must be lower-case letters, digits, hyphens and underscores"
+    if row["id"] in before:
         yield f"id {row['id']!r} stands twice"
-    for name in re.split(r";\s*", row.get("against", "")):
-        if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", name) and name not in ids:
-            yield f"against: no claim {name!r}"
-    for name in ("assuming", "because"):
-        try:
-            list(string.Formatter().parse(row.get(name, "")))
-        except ValueError as error:
-            yield f"{name}: {error}; a brace that is no field is written twice"
+    try:
+        list(string.Formatter().parse(row.get("because", "")))
+    except ValueError as error:
+        yield f"because: {error}; a brace that is no field is written twice"
     if row["kind"] not in _KINDS:
         yield f"kind {row['kind']!r} is none of {', '.join(sorted(_KINDS))}"
         return
@@ -1003,6 +1041,13 @@ def _compare(value, claim):
         number = pd.NA if pd.isna(value) else Fraction(value)
         rule = "half up" if number is not pd.NA and number == Fraction(printed) else None
         return rule, print_number(value, 0 if number is pd.NA or number.denominator == 1 else 1)
+    if isinstance(value, tuple):  # made from numbers that are rounded themselves
+        low, high = value
+        text = " to ".join(dict.fromkeys(_as_text(end, printed) for end in value))
+        if agreement(low, printed) == agreement(high, printed) == "half up":
+            return "half up", text
+        overlaps = low <= printed.upper and high >= printed.lower
+        return ("made from rounded numbers" if overlaps else None), text
     return agreement(value, printed), _as_text(value, printed)
 
 
@@ -1028,17 +1073,17 @@ def _as_text(value, printed):
     return print_number(value, printed.decimals + 1, missing="not reached")
 
 
-def _fill(claim, column, fields, used):
-    """Fill the fields of a reason, and note which were used."""
-    parts = string.Formatter().parse(claim[column])
+def _fill(claim, fields, used):
+    """Fill the fields of `because`, and note which were used."""
+    parts = string.Formatter().parse(claim["because"])
     names = {re.split(r"[.\[]", name)[0] for _, name, _, _ in parts if name}
     if lacking := names - fields.keys():
         raise LedgerError(
-            f"claim {claim.name!r}: `{column}` in claims.csv has the field "
+            f"claim {claim.name!r}: `because` in claims.csv has the field "
             f"{', '.join(sorted(lacking))}: give it to check by this name"
         )
     used |= names
-    return claim[column].format_map({name: _in_words(fields[name]) for name in names})
+    return claim["because"].format_map({name: _in_words(fields[name]) for name in names})
 
 
 def _in_words(value):
@@ -1049,65 +1094,44 @@ def _in_words(value):
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]])) or "none"
 
 
-def _entry(claim, judged):
-    """The entry of a claim whose verdict follows from what it is as printed."""
-    reasons = dict(judged.reasons)
-    verdict = _verdict(claim, judged.rule, judged.recomputed, **reasons)
-    if verdict == "rounding" and not reasons["because"]:
-        reasons["because"] = f"agrees when {judged.rule}"
-    return {"recomputed": judged.recomputed, "verdict": verdict, **reasons}
-
-
-def _verdict(claim, rule, recomputed, *, against, assuming, because):
-    """Return the verdict that a rule leads to, and refuse reasoning that does not fit it."""
-    what, where = f"claim {claim.name!r}: ", "in claims.csv"
-    values = f"printed {claim['printed']!r}, recomputed {recomputed!r}"
-    if rule == _NOTHING:
-        if not because or against or assuming:
-            raise LedgerError(
-                f"{what}a claim that cannot be checked needs the reason, `because` {where}, "
-                "and nothing else"
-            )
-        return "not checkable"
-    if rule is None:
-        if not (against and because):
-            raise LedgerError(
-                f"{what}{values}: name {where} what contradicts it, `against`, and the "
-                "arithmetic, `because`"
-            )
-        return "contradicted"
-    if against:
-        raise LedgerError(
-            f"{what}{values} ({rule}), so nothing contradicts it; leave `against` blank {where}"
-        )
-    if assuming:
-        return "conditional"
-    return "reproduced" if rule in ("half up", "inequality") else "rounding"
-
-
 def _as_measure(value):
-    """A result as a card prints it: a share from 0 to 1, or a number."""
+    """A result as a card prints it: a share from 0 to 1, a number, or the text that it is."""
+    if isinstance(value, str) or float(value).is_integer():
+        return f"{value:g}" if not isinstance(value, str) else value
     return f"{value:.1%}" if 0 <= value <= 1 else f"{value:.1f}"
 
 
 @dataclass(frozen=True)
 class _Cards:
-    """Discrepancies as a notebook displays them."""
+    """Discrepancies as a notebook displays them: slips of the record are folded."""
 
     cards: list
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        html, plain = [], []
-        for title, matters, parts in self.cards:
-            rows = "".join(
-                f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in parts.items()
+        open_ = [card for card in self.cards if card[1] != "record"]
+        folded = [card for card in self.cards if card[1] == "record"]
+        html = "".join(map(self._html, open_))
+        if folded:
+            count = f"{len(folded)} slip{'s' * (len(folded) > 1)} of the record"
+            html += (
+                f"<details><summary>{count}</summary>{''.join(map(self._html, folded))}</details>"
             )
-            html.append(
-                f'<div class="vlms-discrepancy"><p><strong>{escape(title)}</strong> '
-                f"<small>matters to the {matters}</small></p><dl>{rows}</dl></div>"
-            )
-            plain += [title, *(f"  {name}: {text}" for name, text in parts.items())]
-        return {"text/html": "".join(html), "text/plain": "\n".join(plain)}
+        plain = [
+            line
+            for title, _, parts, _ in self.cards
+            for line in (title, *(f"  {name}: {text}" for name, text in parts.items()))
+        ]
+        return {"text/html": html, "text/plain": "\n".join(plain)}
+
+    @staticmethod
+    def _html(card):
+        title, matters, parts, picture = card
+        rows = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in parts.items())
+        drawn = picture._repr_mimebundle_()["text/html"] if picture is not None else ""
+        return (
+            f'<div class="vlms-discrepancy"><p><strong>{escape(title)}</strong> '
+            f"<small>matters to the {matters}</small></p>{drawn}<dl>{rows}</dl></div>"
+        )
 
 
 @dataclass(frozen=True)
@@ -1127,10 +1151,8 @@ class _View:
         return bundle
 
     def _html(self):
-        if self.whole:
-            return self._table(self.frame)
         plain = self.frame["verdict"] == "reproduced"
-        if not plain.any():
+        if self.whole or not plain.any():
             return self._table(self.frame)
         folded = (
             f"<details><summary>{plain.sum()} of {len(plain)} reproduced</summary>"
@@ -1141,34 +1163,53 @@ class _View:
     def _table(self, frame):
         names = ("Printed", "Statement", "Recomputed", "Verdict", "Reasoning")
         head = "".join(f'<th scope="col">{name}</th>' for name in names)
-        rows = "".join(self._row(claim) for claim in frame.to_dict(orient="records"))
+        rows, why = [], ("verdict", *_REASONS)
+        for key, group in groupby(frame.to_dict(orient="records"), key=itemgetter(*why)):
+            claims = list(group)
+            together = not self.whole and any(key[1:])  # one row for claims with one reasoning
+            rows += [self._row(claims)] if together else [self._row([claim]) for claim in claims]
         name = "The whole ledger" if self.whole else "Verdicts"
         return (
             f'<div class="table-scroll" tabindex="0" role="region" aria-label="{name}">'
             f'<table class="{"vlms-ledger" if self.whole else "vlms-verdicts"}">'
-            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         )
 
-    def _row(self, claim):
-        claim = {column: escape(text) for column, text in claim.items()}
-        here, there = f"claim-{claim['id']}", f"ledger-{claim['id']}"
-        if self.whole:
-            here, there = there, here
+    def _row(self, claims):
+        """Claims that share verdict and reasoning, as one row."""
+        claims = [{name: escape(text) for name, text in claim.items()} for claim in claims]
+        first, own = claims[0], "ledger" if self.whole else "claim"
         reasons = (
-            claim["assuming"] and f"Assuming {claim['assuming']}.",
-            claim["against"] and f"Against {claim['against']}.",
-            claim["because"],
-            f'<a href="#{there}">{"derivation" if self.whole else "ledger"}</a>',
+            first["assuming"] and f"Assuming {first['assuming']}.",
+            first["against"] and f"Against {first['against']}.",
+            first["because"],
         )
-        cells = (
-            f"{claim['statement']} <small>({claim['place']})</small>",
-            claim["recomputed"],
-            verdict_badge(claim["verdict"]),
-            " ".join(str(reason) for reason in reasons if reason),
-        )
-        body = "".join(f"<td>{cell}</td>" for cell in cells)
-        unit = f" {claim['unit']}" if claim["unit"] not in ("", "%") else ""
+        if len(claims) == 1:
+            what = (
+                f'<th scope="row">{_with_unit(first)}</th><td>{self._says(first)}</td>'
+                f"<td>{first['recomputed']}</td>"
+            )
+        else:
+            items = "".join(
+                f'<li id="{own}-{claim["id"]}"><b>{_with_unit(claim)}</b> {self._says(claim)} '
+                f"{claim['recomputed']}</li>"
+                for claim in claims
+            )
+            what = f'<td colspan="3"><ul>{items}</ul></td>'
+        here = f' id="{own}-{first["id"]}"' if len(claims) == 1 else ""
         return (
-            f'<tr id="{here}" data-verdict="{claim["verdict"]}" data-section="{claim["place"]}">'
-            f'<th scope="row">{claim["printed"]}{unit}</th>{body}</tr>'
+            f'<tr{here} data-verdict="{first["verdict"]}" data-section="{first["place"]}">{what}'
+            f"<td>{verdict_badge(first['verdict'])}</td>"
+            f'<td class="why">{" ".join(str(reason) for reason in reasons if reason)}</td></tr>'
         )
+
+    def _says(self, claim):
+        """The statement, where it stands, and a link to its other place in the report."""
+        there, name = ("claim", "derivation") if self.whole else ("ledger", "ledger")
+        link = f'<a href="#{there}-{claim["id"]}">{name}</a>'
+        return f"{claim['statement']} <small>({claim['place']}; {link})</small>"
+
+
+def _with_unit(claim):
+    """A printed number and its unit."""
+    return f"{claim['printed']} {claim['unit'] if claim['unit'] != '%' else ''}".strip()

@@ -12,7 +12,8 @@ All rounding is decimal arithmetic on the value to twelve significant digits, so
 verdict                   means
 ========================  ==========================================================
 reproduced                the recomputed value rounds to what is printed
-rounding                  it agrees only by another rounding rule, or is one unit off
+rounding                  it agrees only by another rounding rule (cut off, half to even), or was
+                          made from numbers already rounded
 conditional               it agrees only under an assumption that the paper does not state
 contradicted              it cannot hold together with something else that is printed
 not checkable             nothing published allows a check
@@ -170,9 +171,9 @@ def agreement(value, printed):
     Returns
     -------
     str or None
-        ``"half up"`` (ties away from zero), else ``"half even"``, ``"truncated"`` or
-        ``"one unit off"`` (in the last printed place); ``"inequality"`` where a printed
-        ``<`` or ``>`` holds; None where no rule leads from the value to what is printed.
+        ``"half up"`` (ties away from zero), else ``"half even"`` or ``"truncated"``;
+        ``"inequality"`` where a printed ``<`` or ``>`` holds; None where no rule leads from the
+        value to what is printed, be it but one unit off in the last place.
 
     Examples
     --------
@@ -193,7 +194,7 @@ def agreement(value, printed):
     for rule, mode in rules.items():
         if exact.quantize(unit, mode) == target:
             return rule
-    return "one unit off" if abs(exact.quantize(unit, ROUND_HALF_UP) - target) == unit else None
+    return None
 
 
 def print_number(value, decimals=0, *, missing="–"):

@@ -77,7 +77,8 @@ def read_readings(stem: str, *, data=DATA) -> pd.DataFrame:
     frame = pd.DataFrame({name: texts[name].take(columns[name].codes) for name in _COLUMNS})
     frame = frame.fillna("").apply(lambda column: column.str.strip())
     lines = [int(line) for line in table.lines]
-    _refuse_bad_rows(frame, lines, read_paper(stem, data=data), findings)
+    paper = read_paper(stem, data=data) if (path.parent / "patients.csv").exists() else None
+    _refuse_bad_rows(frame, lines, paper, findings)
     return frame
 
 
@@ -248,11 +249,12 @@ class Worlds:
     Attributes
     ----------
     cohort : Cohort
+        None where the paper prints no patients, and readings are of conventions alone.
     readings : pandas.DataFrame
         As `read_readings` returns.
     """
 
-    cohort: Cohort
+    cohort: Cohort | None
     readings: pd.DataFrame
     _made: dict = field(default_factory=dict, repr=False)
 
@@ -273,6 +275,8 @@ class Worlds:
 
     def under(self, chosen=()):
         """The patients under these readings, indexed by patient; a reason where they cannot be."""
+        if self.cohort is None:
+            return None
         chosen = frozenset(chosen)
         if chosen not in self._made:
             self._made[chosen] = self._make(chosen)
@@ -359,7 +363,8 @@ def _compatible(cells, chosen, name):
 
 def _refuse_bad_rows(frame, lines, paper, findings):
     """Report each row that names what the paper has not, or holds what cannot be read."""
-    columns, patients = set(paper.patients), set(paper.patients["patient_id"])
+    table = pd.DataFrame(columns=["patient_id"]) if paper is None else paper.patients
+    columns, patients = set(table), set(table["patient_id"])
     seen = {}
     for line, row in zip(lines, frame.itertuples(index=False), strict=True):
 

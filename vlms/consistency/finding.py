@@ -20,7 +20,7 @@ class Finding:
     """The outcome of one consistency check.
 
     `verdict`: ``"consistent"``, true values exist that round to all the printed numbers;
-    ``"rounding"``, only if a number was truncated, or is one unit off; ``"undetermined"``, the
+    ``"rounding"``, only if a number was truncated or rounded half to even; ``"undetermined"``, the
     numbers alone do not decide, and the statement says why; ``"contradictory"``, there are none,
     given the assumptions. `statement` is a sentence that a reviewer can paste into a report,
     `arithmetic` the calculation behind it, `assumptions` what must hold for the verdict to hold,

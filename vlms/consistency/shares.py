@@ -26,7 +26,7 @@ def percentage_check(printed, numerator, denominator):
     """Check a printed percentage against the count and the total printed beside it.
 
     ``consistent`` when the share rounds (half up) to what is printed; ``rounding`` when it was
-    truncated, rounded half to even, or is one unit off; else ``contradictory``, with the nearest
+    truncated or rounded half to even; else ``contradictory``, with the nearest
     total that would fit. The arithmetic is exact, so that a tie such as 23/40 is a tie.
 
     Examples
@@ -53,7 +53,7 @@ def percentage_check(printed, numerator, denominator):
         statement = f"{what}, which prints as {shown}."
     elif verdict == "rounding":
         how = {"half even": "by rounding half to even", "truncated": "by truncation"}
-        statement = f"{what}, which prints as {shown} only {how.get(rule, 'one unit off')}."
+        statement = f"{what}, which prints as {shown} only {how[rule]}."
     else:
         fitting = possible_totals(share, numerator, up_to=max(2 * denominator, 20))["total"]
         nearest = min(fitting, key=lambda total: abs(total - denominator), default=None)
@@ -92,7 +92,7 @@ def possible_totals(printed, numerator=None, *, up_to=200):
             if far or count > total:
                 continue
             rule = agreement(Fraction(count, total), share)
-            if rule not in (None, "one unit off"):
+            if rule is not None:
                 rows.append((total, count, count / total, rule))
     return pd.DataFrame(rows, columns=["total", "count", "share", "rule"])
 

@@ -390,7 +390,7 @@ def show_landmark(own: OwnCohort, label="fig-landmark"):
 def show_comparison(own: OwnCohort, label="tbl-comparison"):
     """Show the cohort beside those of the two papers."""
     tilkorn = OwnCohort(read_paper("tilkorn2010"), Disclosure("full"), [], [], {}, own.interval)
-    claims = pd.read_csv(DATA / "roland2016" / "claims.csv", dtype=str).set_index("id")["printed"]
+    facts = pd.read_csv(DATA / "roland2016" / "facts.csv", dtype=str, comment="#").set_index("id")
     roland = pd.read_csv(DATA / "roland2016" / "characteristics.csv", dtype=str)
     roland = roland[roland["cohort"] == "localised"].set_index(["variable", "level"])["printed"]
     roland = roland.str.replace(")", "%)")  # the sign that a column of percentages leaves out
@@ -402,7 +402,7 @@ def show_comparison(own: OwnCohort, label="tbl-comparison"):
     rows = [("patients", *size, "63 with localised disease")]
     for measure, name, level, theirs in (
         ("women", "sex", "f", roland["sex", "female"]),
-        ("age (years)", "age_years", None, f"median {claims['table1-age-median-localised']}"),
+        ("age (years)", "age_years", None, f"median {facts.at['age-median-all', 'value']}"),
         ("high grade (3)", "grade", "3", roland["grade", "high"]),
         ("radiotherapy", "radiotherapy", "yes", "–"),
         ("size (cm)", "size_cm", None, "–"),

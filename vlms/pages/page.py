@@ -21,7 +21,7 @@ from latex2mathml.converter import convert as mathml
 from mistune.plugins.footnotes import footnotes
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output, new_raw_cell
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -99,7 +99,8 @@ def make_page(notebook, *, colophon, claims=()):
     notebook, answers = notebook.copy(), {}
     if about["kind"] == "lesson":
         notebook, answers = page_version(notebook, about.get("lesson", ""))
-    notebook.cells = [_with_caption(cell, at) for at, cell in enumerate(notebook.cells, start=1)]
+    cells = [_with_caption(cell, at) for at, cell in enumerate(notebook.cells, start=1)]
+    notebook.cells = list(_with_folds(cells))
     body = _Exporter().from_notebook_node(notebook)[0]
     # The policy lets no style attribute act; what tables say with one becomes a class.
     body = _RIGHT.sub(r'\1 class="right"', body)
@@ -191,6 +192,27 @@ def _with_one_fold(section):
         f'{rest}<details class="code"><summary>Code of this section '
         f'<span class="count">({cells})</span></summary>{"".join(code)}</details>\n'
     )
+
+
+def _with_folds(cells):
+    """Fold what follows a heading whose cell has the tag "folded", up to the next one as high."""
+    level = 0
+    for cell in cells:
+        heading = re.match(r"(#+) .*\n?", cell.source) if cell.cell_type == "markdown" else None
+        if level and heading and len(heading[1]) <= level:
+            yield new_raw_cell("</details>", metadata={"fold": True})
+            level = 0
+        if not (heading and "folded" in cell.metadata.get("tags", ())):
+            yield cell
+            continue
+        level = len(heading[1])
+        yield new_markdown_cell(heading[0])
+        opening = '<details class="fold"><summary>Show this section</summary>'
+        yield new_raw_cell(opening, metadata={"fold": True})
+        if rest := cell.source[heading.end() :].strip():
+            yield new_markdown_cell(rest)
+    if level:
+        yield new_raw_cell("</details>", metadata={"fold": True})
 
 
 def _with_caption(cell, at):

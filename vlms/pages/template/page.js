@@ -25,6 +25,22 @@
     bar.append(button);
   };
 
+  // A link into a folded section opens it; so does printing.
+  const openFolds = () => {
+    const open = (target) => {
+      for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+    };
+    const arrive = () => {
+      const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      if (!target) return;
+      open(target);
+      target.scrollIntoView();
+    };
+    window.addEventListener("hashchange", arrive);
+    window.addEventListener("beforeprint", () => all("details.fold").forEach((fold) => { fold.open = true; }));
+    arrive();
+  };
+
   const followContents = () => {
     const contents = document.querySelector(".contents details");
     if (!contents) return;
@@ -268,6 +284,7 @@
 
   checkAnswers(all(".vlms-answer"));
   foldCode();
+  openFolds();
   followContents();
   all("table.vlms-ledger").forEach(filterLedger);
 })();
