@@ -35,7 +35,8 @@ PATIENTS = pd.DataFrame(
 )
 def test_each_endpoint_has_its_own_times_and_events(endpoint, expected):
     frame = time_to_event(PATIENTS, endpoint)
-    found = [f"{i} {t:g} {'x' if e else 'o'}" for i, t, e in frame.itertuples(index=False)]
+    rows = frame[["patient_id", "time", "event"]].itertuples(index=False)
+    found = [f"{i} {t:g} {'x' if e else 'o'}" for i, t, e in rows]
     assert ", ".join(found) == expected
     m1 = [("f", "M1 at time zero")] if "f" not in expected else []
     assert frame.attrs["left_out"] == m1
@@ -92,5 +93,5 @@ def test_death_without_the_event_competes_with_it():
 
 def test_a_cohort_of_nobody_gives_an_empty_frame():
     frame = time_to_event(PATIENTS.iloc[:0], "local_recurrence")
-    assert list(frame) == ["patient_id", "time", "event"]
+    assert list(frame) == ["patient_id", "time", "event", "cause"]
     assert frame.empty

@@ -21,6 +21,7 @@ from vlms.cohort.cells import CellError, Column, read_cells, read_tnm, tidy
 from vlms.cohort.codebook import CANONICAL, plan_columns, read_codebook
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, TextTable, plain_name, read_table, uncollected
+from vlms.study import SARCOMA, Study
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -46,6 +47,8 @@ class Cohort:
         The file.
     uses : tuple of vlms.cohort.cells.Column
         How each column was read.
+    study : vlms.study.Study
+        What the cohort declares: endpoints, groups, covariates, unit.
     """
 
     patients: pd.DataFrame
@@ -53,6 +56,7 @@ class Cohort:
     columns: pd.DataFrame
     source: str
     uses: tuple[Column, ...]
+    study: Study = SARCOMA
 
     def __repr__(self):
         return f"<{len(self.patients)} patients of {self.source}, {len(self.issues)} issues>"
