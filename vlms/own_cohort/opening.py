@@ -17,9 +17,18 @@ import matplotlib as mpl
 import pandas as pd
 
 from vlms.cohort import Cohort, holds_numbers, read_cohort, readable
-from vlms.disclosure import Disclosure, Withheld
+from vlms.disclosure import GRID_MONTHS, Disclosure, Withheld
 from vlms.endpoints import time_to_event
-from vlms.showing import TABLE_MIME, Shown, image_format, one_line, say, show_figure, show_table
+from vlms.showing import (
+    TABLE_MIME,
+    Shown,
+    image_format,
+    one_line,
+    say,
+    show_figure,
+    show_table,
+    together,
+)
 from vlms.study import Study
 from vlms.survival import SurvivalInputError
 
@@ -112,6 +121,11 @@ class OwnCohort:
         """The unit of all times."""
         return self.study.unit
 
+    @property
+    def grid(self) -> float:
+        """The steps of safe curves, in the unit of time."""
+        return float(getattr(self.rules, "grid", GRID_MONTHS))
+
     def title(self, endpoint) -> str:
         """The endpoint's own name, as a sentence begins."""
         return text(self.study.endpoints[endpoint].label)
@@ -198,6 +212,11 @@ class OwnCohort:
             self.left_out.append(entry)
         return say("*{name}* is not shown: {reason}.", name=entry[0], reason=entry[1])
 
+    def idle(self, name, reason):
+        """Remember a section that does not concern this cohort, and show nothing in its place."""
+        self.skipped(name, reason)
+        return together()
+
     def table(self, frame, *, label, caption, data=None, grouped=False) -> Shown:
         """Show a table and hand it over as ``<label>.csv``, with the numbers of `data` if given."""
         frame = _plain(frame)
@@ -244,7 +263,7 @@ class OwnCohort:
 def open_cohort(
     path,
     *,
-    study="",
+    codebook="",
     endpoints=(),
     landmarks=(),
     groups=(),
@@ -262,11 +281,10 @@ def open_cohort(
 
     Parameters
     ----------
-    path : path-like
-        A table of patients; an address on a network is refused.
-    study : path-like
-        A study file, or the stem of a paper whose design is to be used; blank for the study file
-        beside the table.
+    path : path-like or Cohort
+        A table of patients, or one that was read; an address on a network is refused.
+    codebook : path-like
+        Blank for none.
     endpoints : sequence of str
         Endpoints of the study; none for all that the columns allow. The first is the primary one.
     landmarks : sequence of float
@@ -316,6 +334,7 @@ def open_cohort(
     rules = Disclosure(disclosure, min_count)
     cohort = read_cohort(path, None, encoding=encoding or None)  # TODO
     from vlms.study import SARCOMA
+
     object.__setattr__(cohort, "study", SARCOMA)
     own = OwnCohort(cohort, rules, cohort.patients, [], interval, paper=paper)
     if paper and own.made_up:

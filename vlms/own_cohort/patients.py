@@ -1,4 +1,4 @@
-"""Who the patients are: marks, the file, attrition, Table 1, follow-up."""
+"""Who the patients are: marks, the file, attrition, Table 1."""
 
 import numpy as np
 import pandas as pd
@@ -6,10 +6,8 @@ import pandas as pd
 from vlms.describing import spread_groups, standardised_difference
 from vlms.disclosure import OTHER, WITHHELD, safe_table_one
 from vlms.own_cohort.opening import OwnCohort, folded, text
-from vlms.own_cohort.outcomes import curves, draw, median_of, survival_of
 from vlms.printed import print_number
 from vlms.showing import say, together
-from vlms.survival import median_follow_up
 
 MOST_LEVELS = 30  # in Table 1
 TOO_FEW_GROUPS = "there are fewer than two groups that can be shown"
@@ -49,34 +47,6 @@ def show_marks(own: OwnCohort):
     return together(*([made_up] if own.made_up else []), safe if own.rules.safe else full)
 
 
-def show_summary(own: OwnCohort):
-    """Say in a few sentences how many patients, events and years the report rests on."""
-    endpoint = own.endpoints[0]
-    frame = own.frame(endpoint)
-    shown = [
-        say(
-            "**{n} patients**, {events} with the event of the primary endpoint, {name}: "
-            "{definition}. Times are in {unit}{zero}.",
-            n=own.rules.count(len(frame), near=len(own.patients)),
-            events=count_events(own, endpoint),
-            name=own.name(endpoint),
-            definition=frame.attrs["definition"],
-            unit=own.unit,
-            zero=f" from {text(own.study.time_zero)}" if own.study.time_zero else "",
-        )
-    ]
-    read = [(f"{time:g}", *survival_of(own, frame, time)) for time in own.landmarks]
-    told = [
-        f"{share} ({limits}) at {time} {own.unit}"
-        for time, share, limits in read
-        if share not in (WITHHELD, "–")
-    ]
-    if told:
-        sentence = "{height} (95% interval): {told}."
-        shown.append(say(sentence, height=own.height(endpoint), told="; ".join(told)))
-    return together(*shown)
-
-
 def show_quality(own: OwnCohort, label="tbl-quality"):
     """Show what was decided while the file was read, and what is missing."""
     issues = own.cohort.issues
@@ -99,7 +69,9 @@ def show_quality(own: OwnCohort, label="tbl-quality"):
     first = say("Every cell was read without a doubt.")
     if len(found):
         doubts = [own.table(found, label=label, caption=caption)]
-        first = folded(f"Cells that were read with a doubt ({own.rules.count(len(issues))})", doubts)
+        first = folded(
+            f"Cells that were read with a doubt ({own.rules.count(len(issues))})", doubts
+        )
     names = [name for name in own.study.columns if name in own.patients]
     names = [n for n in names if n not in {"patient_id", *own.event_columns}]
     lacking = own.patients[list(dict.fromkeys(names + own.covariates + own.groups))].isna().sum()
@@ -122,9 +94,8 @@ def show_flow(own: OwnCohort, label="tbl-flow"):
     --------
     >>> from vlms.cohort import DATA
     >>> from vlms.own_cohort import open_cohort
-    >>> own = open_cohort(
-    ...     DATA / "example_cohort" / "patients.csv", endpoints=["overall_survival"], disclosure="full"
-    ... )
+    >>> path, chosen = DATA / "example_cohort" / "patients.csv", ["overall_survival"]
+    >>> own = open_cohort(path, endpoints=chosen, disclosure="full")
     >>> print(show_flow(own).shown[0])
     Table tbl-flow: From the file to each endpoint: patients.
     step | Overall survival
@@ -205,32 +176,6 @@ def show_table_one(own: OwnCohort, label="tbl-one"):
         name = f"{label}-{place + 1}" if place else label
         one = own.table(wide, label=name, caption=caption, grouped=True)
         shown.append(one)
-    return together(*shown)
-
-
-def show_follow_up(own: OwnCohort, label="fig-follow-up"):
-    """Show the median follow-up by the reverse Kaplan-Meier method."""
-    endpoint, shown = own.of_death or own.endpoints[0], []
-    frame = own.frame(endpoint)
-    ended = frame["cause"] > 0 if "cause" in frame else frame["event"]
-    with own.section("Follow-up", shown):
-        curve = curves(own, frame.assign(event=~ended))
-        exact = median_follow_up(frame["time"], ended, interval=own.interval).iloc[0]
-        middle, interval = median_of(own, exact, curve)
-        own.note("follow_up")
-        sentence = (
-            "Median follow-up by the reverse Kaplan–Meier method: {middle} (95% interval "
-            "{interval})."
-        )
-        caption = f"Follow-up, by the reverse Kaplan–Meier method.{own.kept['how_drawn']}"
-        alt = "A curve falling from 100% as patients reach the end of their follow-up."
-        drawn = draw(own, curve, "Still followed, had nobody died")
-        shown.append(say(sentence, middle=middle, interval=interval))
-        shown.append(
-            folded(
-                "The curve of follow-up", [own.figure(drawn, label=label, caption=caption, alt=alt)]
-            )
-        )
     return together(*shown)
 
 
