@@ -78,6 +78,9 @@ def _model(own, frame, names, values):
     rows.loc[~rows["may_show"], RATIO] = np.nan
     if own.rules.safe:
         rows = rows.round({"hazard_ratio": 2, "lower": 2, "upper": 2})
+        rows["p_value"] = [
+            _p(p) if ok else WITHHELD for p, ok in rows[["p_value", "may_show"]].values
+        ]
     return SimpleNamespace(
         rows=rows,
         method=method,
@@ -281,7 +284,7 @@ def show_subgroups(own: OwnCohort, label="fig-subgroups"):
             rows = [{"subgroup": "All patients"} | _within(own, frame, name)]
             others = dict.fromkeys([*own.groups, *own.covariates])
             for other in others:
-                if other != name:
+                if other not in (name, own.made_of.get(name)) and name != own.made_of.get(other):
                     rows += _subgroups(own, frame, name, other)
             found = pd.DataFrame(rows)
             if found["hazard_ratio"].notna().sum() < 2:
@@ -303,6 +306,9 @@ def show_subgroups(own: OwnCohort, label="fig-subgroups"):
                 hazard_ratio=[_cell(own, row) for row in rows], p_value=found["p_value"].map(_p)
             )[["subgroup", "patients", "events", "hazard_ratio", "interaction"]].fillna("")
             table = table.rename(columns={"hazard_ratio": "HR (95% CI)"})
+            if own.rules.safe:  # the ratios only: each count here cuts another one in two
+                counts = ["patients", "events"]
+                table, found = table.drop(columns=counts), found.drop(columns=counts)
             numbers = own.table(
                 table, label=place.replace("fig-", "tbl-", 1), caption=caption, data=found
             )
@@ -482,8 +488,8 @@ def sign(p):
 
 
 def _p(p):
-    """A P value as text."""
-    return "–" if pd.isna(p) else print_p(p)
+    """A P value as text, or as what stands for it already."""
+    return p if isinstance(p, str) else "–" if pd.isna(p) else print_p(p)
 
 
 def _cell(own, row):
@@ -509,17 +515,23 @@ def _subgroups(own, frame, name, other):
     """The ratio within each level of another variable, and the test of their difference."""
     if own.is_numeric(other):
         return []
-    recorded = own.rules.recorded(own.patients[other]).loc[frame.index]
+    recorded = own.rules.recorded(own.patients[other])
+    sizes, recorded = recorded.value_counts(), recorded.loc[frame.index]
     levels = [level for level in recorded.cat.categories if (recorded == level).any()]
     if not 1 < len(levels) <= MOST_LEVELS:
         return []
     rows = []
     for level in levels:
+        if sizes[level] < own.rules.least:
+            continue  # whose name may be about one patient
         found = _within(own, frame[recorded == level], name)
         rows.append({"subgroup": f"{own.label(other)}: {text(level)}"} | found)
-    shown = all(pd.notna(row["hazard_ratio"]) for row in rows)
-    rows[0]["interaction"] = _p(interaction(own, frame, name, other)) if shown else "–"
-    return rows if any(pd.notna(row["hazard_ratio"]) for row in rows) else []
+    known = [pd.notna(row["hazard_ratio"]) for row in rows]
+    if not any(known):
+        return []
+    tested = all(known) and len(rows) == len(levels)
+    rows[0]["interaction"] = _p(interaction(own, frame, name, other)) if tested else "–"
+    return rows
 
 
 def interaction(own, frame, name, other) -> float:

@@ -71,8 +71,8 @@ class OwnCohort:
         Covariate → level that the others are compared with.
     per : dict of str to tuple
         Covariate → how many units a hazard ratio is for, and in words.
-    labels : dict of str to str
-        Of the cuts.
+    labels, made_of : dict of str to str
+        Of the cuts and groups that were made: what they are called, and of which column.
     interval : str
         Of survival curves.
     paper : bool
@@ -99,6 +99,7 @@ class OwnCohort:
     references: dict = field(default_factory=dict)
     per: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
+    made_of: dict = field(default_factory=dict)
     paper: bool = False
     left_out: list = field(default_factory=list)
     ran: dict = field(default_factory=dict)
@@ -332,10 +333,9 @@ def open_cohort(
     (['age_years <= 55'], {'> 55': 91, '≤ 55': 59})
     """
     rules = Disclosure(disclosure, min_count)
-    cohort = read_cohort(path, None, encoding=encoding or None)  # TODO
-    from vlms.study import SARCOMA
-
-    object.__setattr__(cohort, "study", SARCOMA)
+    cohort = path
+    if not isinstance(path, Cohort):
+        cohort = read_cohort(path, codebook or None, encoding=encoding or None)
     own = OwnCohort(cohort, rules, cohort.patients, [], interval, paper=paper)
     if paper and own.made_up:
         raise ChoiceError("these patients are made up or synthetic: a manuscript is refused")
@@ -496,7 +496,7 @@ def _cut(own, given):
     side = side.mask(holds(values, float(number)), levels[0]).mask(values.isna())
     made, label = f"{name} {sign} {number}", own.label(name)
     own.patients = own.patients.assign(**{made: pd.Categorical(side, categories=levels)})
-    own.labels[made] = f"{label} {levels[0]}"
+    own.labels[made], own.made_of[made] = f"{label} {levels[0]}", name
     return made
 
 
@@ -511,7 +511,7 @@ def _declared(own, group):
     else:
         _refuse_outcomes(own, [group.column], "a group")
         own.patients = own.patients.assign(**{group.name: group.of(own.patients)})
-        own.labels[group.name] = label
+        own.labels[group.name], own.made_of[group.name] = label, group.column
         yield group.name
 
 

@@ -156,13 +156,15 @@ def show_groups(own: OwnCohort, label="fig-groups"):
             rows += _ratios(own, frame, variable, endpoint)
     if rows:
         data = pd.DataFrame(rows)
-        table = data[["endpoint", "comparison", "patients", "events"]].assign(
+        counts = [] if own.rules.safe else ["patients", "events"]
+        data = data.drop(columns=["patients", "events"]) if own.rules.safe else data
+        table = data[["endpoint", "comparison", *counts]].assign(
             **{"HR (95% CI)": [ratio_text(row, level="") for row in rows]}
         )
         caption = "Hazard ratios of the groups, alone"
         if own.adjust:
             names = ", ".join(_in_unit(own, name) for name in own.adjust)
-            caption += f", and adjusted for {names}"
+            caption += f", and adjusted for {names} (a cut not for the number that it is made of)"
             table["adjusted HR (95% CI)"] = data["adjusted"]
             table["complete cases"] = data["complete_cases"]
         caption += ". Fitted by Cox, or with Firth's penalty where events are few; see Methods."
@@ -446,7 +448,7 @@ def _compare(own, frame, values, section, name, endpoint, *, column="", landmark
             gone = frame.attrs["events_before"] + frame.attrs["censored_before"]
             caption += f" Left out, as their follow-up had ended by then: {rules.count(gone)}."
             clock = f"{own.unit.capitalize()} after {own.unit.rstrip('s')} {landmark:g}"
-        alt = f"Survival curves of {len(names)} groups; the test that compares them follows."
+        alt = f"Survival curves of {len(names)} groups. {'. '.join(tests)}."
         drawn = _draw(own, curve, own.height(endpoint), xlabel=clock, title="\n".join(tests))
         shown.append(own.figure(drawn, label=name, caption=caption, alt=alt))
         shown += _curve_file(own, curve, name)
@@ -466,14 +468,17 @@ def _tests(own, frame, recorded, section, column, lacking):
             if row["may_show"]:
                 against = f"{text(row['level'], 22)} vs {text(row['reference'], 22)}"
                 told.append(f"HR {ratio_text(row)}, {against}")
+        if not plain:
+            said.append(say("Hazard ratio: {told}.", told="; ".join(told)))
     with own.section(f"Log-rank test: {section}", said):
         tests = _log_rank(own, frame, recorded)
-        left = {"variable": own.label(column), "lacking": lacking} if lacking != "0" else {}
+        left = {"variable": own.label(column), "lacking": lacking} if column else {}
+        left = left if lacking != "0" else {}
         sentence = "Log-rank test of all {levels} levels as recorded ({method}): P {p}."
         sentence += " {also}" if len(tests) > 1 else ""
         sentence += " Left out, as {variable} is missing: {lacking}." if left else ""
         (method, p), *others = tests
-        also = " ".join(f"By {way}: P {sign(value)}." for way, value in others)
+        also = " ".join(f"The {way} test gives P {sign(value)}." for way, value in others)
         left |= {"also": also} if others else {}
         levels = int(recorded.nunique())
         said.append(say(sentence, levels=levels, method=method, p=sign(p), **left))
@@ -520,7 +525,7 @@ def _ratios(own, frame, name, endpoint):
         alone = model(own, frame, [name])
     except Withheld:
         return []  # said beside the curves
-    names = [name, *[other for other in own.adjust if other != name]]
+    names = [name, *[other for other in own.adjust if other not in (name, own.made_of.get(name))]]
     adjusted, why = None, ""
     if len(names) > 1:
         try:

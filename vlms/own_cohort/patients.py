@@ -1,8 +1,11 @@
 """Who the patients are: marks, the file, attrition, Table 1."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
+from vlms.cohort import readable
 from vlms.describing import spread_groups, standardised_difference
 from vlms.disclosure import OTHER, WITHHELD, safe_table_one
 from vlms.own_cohort.opening import OwnCohort, folded, text
@@ -104,7 +107,7 @@ def show_flow(own: OwnCohort, label="tbl-flow"):
     with the event | 84
     censored | 66
     """
-    everyone, columns = len(own.patients), {}
+    everyone, columns, rows = len(own.patients), {}, []
     for endpoint in own.endpoints:
         frame, rules = own.frame(endpoint), own.rules
         column = {"in the file": rules.count(everyone)}
@@ -123,16 +126,22 @@ def show_flow(own: OwnCohort, label="tbl-flow"):
             if unknown := len(frame.attrs["unknown"]):
                 column["of these of unknown cause"] = str(unknown)
         columns[own.title(endpoint)] = column
+        reasons = "" if rules.safe else "; ".join(sorted(set(map(text, why))))
+        name = re.sub(" (specific|free)", r"-\1", readable(endpoint))
+        row = {"endpoint": name, "patients": column["in the file"]}
+        row |= {"left_out": rules.count(len(why)), "why": reasons, "analysed": column["analysed"]}
+        row |= {"events": column["with the event"], "definition": frame.attrs["definition"]}
+        rows.append(row)
     frame = pd.DataFrame(columns)
     order = ["in the file", *sorted(r for r in frame.index if r.startswith("left out")), "analysed"]
     order += "with the event,with a competing event,censored,of these of unknown cause".split(",")
     frame = frame.reindex([row for row in order if row in frame.index]).fillna("0")
     flow = frame.rename_axis("step").reset_index()
-    meanings = [(own.title(e), own.frame(e).attrs["definition"]) for e in own.endpoints]
-    defined = pd.DataFrame(meanings, columns=["endpoint", "what ends it"])
+    data = pd.DataFrame(rows)
+    defined = data[["endpoint", "definition"]].assign(endpoint=list(columns))
     caption = "From the file to each endpoint: patients."
     return together(
-        own.table(flow, label=label, caption=caption),
+        own.table(flow, label=label, caption=caption, data=data),
         own.table(defined, label=f"{label}-endpoints", caption="What each endpoint counts."),
     )
 
@@ -167,15 +176,19 @@ def show_table_one(own: OwnCohort, label="tbl-one"):
                 caption += f" In the last column only, as {own.label(by)} is missing: {n}."
         wide = spread_groups(tidy).rename(columns=text)
         wide["level"] = wide["level"].map(text)
+        data = wide
         if by:
+            wide = wide.copy()
             wide["SMD"] = _differences(own, wide, columns, by)
             caption += (
                 " SMD: standardised difference, the largest of any two groups as recorded, missing "
                 "values left out; above 0.1 is often called out of balance."
             )
         name = f"{label}-{place + 1}" if place else label
-        one = own.table(wide, label=name, caption=caption, grouped=True)
-        shown.append(one)
+        shown.append(own.table(wide, label=name, caption=caption, data=data, grouped=True))
+        if by:
+            differences = wide.loc[wide["SMD"] != "", ["variable", "SMD"]]
+            shown.append(own.data_file(differences, label=f"{name}-differences"))
     return together(*shown)
 
 
