@@ -11,7 +11,7 @@ import functools
 import hashlib
 import html
 import re
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import jinja2
@@ -92,6 +92,7 @@ def make_page(notebook, *, colophon, claims=(), root=None):
     about = {"kind": "report", "citation": "", "doi": "", **notebook.metadata.get("vlms", {})}
     notebook = notebook.copy()
     notebook.cells = [_with_caption(cell, at) for at, cell in enumerate(notebook.cells, start=1)]
+    notebook.cells = list(_without_idle_sections(notebook.cells))
     body = _Exporter().from_notebook_node(notebook)[0]
     # The policy lets no style attribute act; what tables say with one becomes a class.
     body = _RIGHT.sub(r'\1 class="right"', body)
@@ -157,6 +158,16 @@ def tables(notebook):
 
 
 # --- Captions, figures, tables --------------------------------------------------------------------
+
+
+def _without_idle_sections(cells):
+    """Yield the cells without sections whose code is all tagged ``optional`` and shows nothing."""
+    starts = [at for at, cell in enumerate(cells) if cell.cell_type == "markdown"]
+    for start, end in pairwise([0, *starts, len(cells)]):
+        code = [cell for cell in cells[start:end] if cell.cell_type == "code"]
+        idle = ("optional" in c.metadata.get("tags", ()) and not c.get("outputs") for c in code)
+        if not code or not all(idle):
+            yield from cells[start:end]
 
 
 def _with_one_fold(section):
