@@ -286,6 +286,7 @@ def codebook(path, output, encoding):
 )
 @click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
 @click.option("--reason", default="", help="Why a report much like an earlier one is released.")
+@click.option("--study", default="", help="Design to follow: roland2016 or tilkorn2010.")
 @_several("--endpoint", "endpoints", help="Only this endpoint, the primary one first; repeat.")
 @_several("--landmark", "landmarks", type=float, help="Time to read survival at; repeat. The "
           "landmark analyses start at the first.")  # fmt: skip

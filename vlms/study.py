@@ -608,3 +608,59 @@ def _recurrence(label):
 
 SARCOMA = Study()  # while its own file is read
 SARCOMA = read_study(Path(__file__).with_name("sarcoma.study.toml"))
+DESIGNS = Path(__file__).resolve().parents[1] / "data"
+
+
+def read_design(name: str) -> Study:
+    """Read the design of a paper: what ``data/<name>/design.study.toml`` itself declares.
+
+    Examples
+    --------
+    >>> list(read_design("tilkorn2010").endpoints)
+    ['overall_survival']
+    """
+    there = sorted(file.parent.name for file in DESIGNS.glob("*/design.study.toml"))
+    if name not in there:
+        problem = f"no design “{name}”", f"use one of {', '.join(there)}"
+        raise StudyError(name, [(None, "study", *problem)])
+    file = DESIGNS / name / "design.study.toml"
+    told, design = tomllib.loads(file.read_text(encoding="utf-8")), read_study(file)
+    own = {key: design.endpoints[key] for key in told.get("endpoints", {})}
+    return replace(design, endpoints=own)
+
+
+def under_design(study: Study, design: Study) -> Study:
+    """Put a paper's endpoints, groups, covariates and landmarks in place of a study's own.
+
+    Columns, clock and unit stay those of the study; landmarks are converted to its unit.
+
+    Raises
+    ------
+    StudyError
+        When the study has a status that the design's endpoints do not list.
+
+    Examples
+    --------
+    >>> study = under_design(replace(SARCOMA, unit="years"), read_design("tilkorn2010"))
+    >>> study.landmarks, len(study.groups)
+    ((3.0,), 0)
+    """
+    problems = []
+    for end in design.endpoints.values():
+        listed = end.event | end.competing | end.unknown | end.censored
+        used = [e for e in study.endpoints.values() if e.status and e.status == end.status]
+        found = frozenset().union(*(e.event | e.competing | e.unknown | e.censored for e in used))
+        if unheard := ", ".join(sorted(found - listed)):
+            remedy = f"map it to one of {', '.join(sorted(listed))}"
+            problems.append((None, f"{end.name} of {design.title}", f"status {unheard}", remedy))
+    if problems:
+        raise StudyError(study.file or "the study", problems)
+    scale = DAYS[design.unit] / DAYS[study.unit]
+    parts = ("endpoints", "groups", "covariates", "basis", "file")
+    return replace(
+        study,
+        **{part: getattr(design, part) for part in parts},
+        landmarks=tuple(round(time * scale, 9) for time in design.landmarks),
+        columns=design.columns | study.columns,
+        words=design.words | study.words,
+    )

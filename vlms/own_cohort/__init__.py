@@ -5,7 +5,8 @@
 and what is not shown, `manuscript` the files for a paper. The report is written once, whatever the
 disclosure: counts, tables and curves come from `vlms.disclosure`, which makes them safe first, and
 are then drawn and tabulated by the same code. What may not be shown is said in its place, and again
-in the list at the end. Sections on tissue markers stand between `models` and `closing`.
+in the list at the end.
+`tissue` shows stained tissue, and the design of a paper that is followed.
 """
 # ruff: noqa: F401
 
@@ -29,3 +30,4 @@ from vlms.own_cohort.outcomes import (
     show_summary,
 )
 from vlms.own_cohort.patients import show_flow, show_marks, show_quality, show_table_one
+from vlms.own_cohort.tissue import show_design, show_markers

@@ -9,6 +9,7 @@ from vlms.disclosure import RULES, WITHHELD, Disclosure, round_count, safe_table
 from vlms.own_cohort.models import FEWEST_EVENTS, FEWEST_IN_LEVEL
 from vlms.own_cohort.opening import OwnCohort, files, slug
 from vlms.own_cohort.outcomes import survival_of
+from vlms.own_cohort.tissue import MARKER_METHODS
 from vlms.provenance import versions
 from vlms.showing import card, say, together
 from vlms.study import SARCOMA
@@ -191,7 +192,10 @@ def _methods(own):
     if "complete_cases" in ran:
         yield "Univariable ratios were repeated in complete cases."
     if {"log_rank", "cox", "proportional_hazards"} & set(ran):
-        yield "P values are two-sided and were not adjusted for their number."
+        but = "" if "markers" not in ran else ", but for those of markers,"
+        yield f"P values are two-sided and were{but} not adjusted for their number."
+    if "markers" in ran:
+        yield MARKER_METHODS
     if own.rules.safe:
         yield (
             f"Before release, counts below {own.rules.least} were withheld with their "

@@ -11,7 +11,7 @@ import contextlib
 import html
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import matplotlib as mpl
 import pandas as pd
@@ -29,7 +29,7 @@ from vlms.showing import (
     show_table,
     together,
 )
-from vlms.study import Study
+from vlms.study import Study, StudyError, read_design, under_design
 from vlms.survival import SurvivalInputError
 
 FILES_MIME = "application/vnd.vlms.files+json"
@@ -265,6 +265,7 @@ def open_cohort(
     path,
     *,
     codebook="",
+    study="",
     endpoints=(),
     landmarks=(),
     groups=(),
@@ -286,6 +287,8 @@ def open_cohort(
         A table of patients, or one that was read; an address on a network is refused.
     codebook : path-like
         Blank for none.
+    study : str
+        A paper whose design replaces the study's endpoints, groups, covariates and landmarks.
     endpoints : sequence of str
         Endpoints of the study; none for all that the columns allow. The first is the primary one.
     landmarks : sequence of float
@@ -336,6 +339,11 @@ def open_cohort(
     cohort = path
     if not isinstance(path, Cohort):
         cohort = read_cohort(path, codebook or None, encoding=encoding or None)
+    if study:
+        try:
+            cohort = replace(cohort, study=under_design(cohort.study, read_design(study)))
+        except StudyError as error:
+            raise ChoiceError(str(error)) from None
     own = OwnCohort(cohort, rules, cohort.patients, [], interval, paper=paper)
     if paper and own.made_up:
         raise ChoiceError("these patients are made up or synthetic: a manuscript is refused")
@@ -363,7 +371,8 @@ def open_cohort(
     own.groups += [_cut(own, given) for given in _listed("cut", cuts)]
     if not own.groups:
         own.groups = [name for group in own.study.groups for name in _declared(own, group)]
-    own.landmarks = sorted({float(time) for time in landmarks}) or _landmarks(own)
+    own.landmarks = sorted({float(time) for time in landmarks or own.study.landmarks})
+    own.landmarks = own.landmarks or _landmarks(own)
     if not all(0 < time < 1e5 for time in own.landmarks):
         raise ChoiceError(f"landmarks lie above 0; found {list(landmarks)}")
     image_format("png" if rules.safe else "svg")

@@ -25,6 +25,7 @@ from vlms.survival.counts import (
     check_choice,
     check_confidence,
     check_table,
+    delayed,
     observations,
     refuse_rows,
     require_column,
@@ -188,7 +189,7 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     Parameters
     ----------
     table : DataFrame
-        As `event_table` returns it; its first group is the reference.
+        As `event_table` returns it, without delayed entry; its first group is the reference.
     ties, confidence
         As `cox`.
 
@@ -206,6 +207,8 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     check_choice(ties, "ties", TIES)
     check_confidence(confidence)
     check_table(table)
+    if delayed(table):
+        raise SurvivalInputError("table: a Cox model with delayed entry needs the patients.")
     levels = list(pd.unique(table["group"]))
     wide = table.pivot(index="time", columns="group", values=["at_risk", "events"])
     deaths = wide["events"][levels].fillna(0)
