@@ -330,7 +330,7 @@ def open_cohort(
     >>> from vlms.cohort import DATA
     >>> own = open_cohort(DATA / "example_cohort" / "patients.csv", cuts=["age <= 55"])
     >>> own.groups, own.patients["age_years <= 55"].value_counts().to_dict()
-    (['age_years <= 55'], {'> 55': 91, '≤ 55': 59})
+    (['age_years <= 55'], {'> 55': 85, '≤ 55': 65})
     """
     rules = Disclosure(disclosure, min_count)
     cohort = path
