@@ -591,6 +591,7 @@ def test_a_report_that_cannot_be_made_is_refused_and_nothing_is_written(
     [
         ({"groups": ["wing"]}, "no group 'wing'; there are patient_id"),
         ({"groups": ["status"]}, "status is an outcome"),
+        ({"covariates": ["local_recurrence_months"]}, "immortal time.*as a time-dependent"),
         ({"covariates": ["time_months"]}, "time_months is an outcome"),
         ({"covariates": "sex"}, r"give a list, such as \['sex'\]"),
         ({"endpoints": ["survival"]}, "no endpoint 'survival'"),

@@ -88,7 +88,7 @@ kind = "category"
 levels = { alive = "alive", dead = "dead" }
 [columns.relapse]
 kind = "duration"
-label = "Relapse"
+label = "Relapse (days)"
 [columns.rx]
 kind = "category"
 order = ["Obs", "Lev", "Lev+5FU"]
@@ -369,6 +369,10 @@ def test_unknown_causes_are_counted_both_ways(tmp_path):
     told = texts(show_sensitivity(own))
     assert "all were the event | 19 | 144 | 1825 | 67%" in told
     assert "none was the event | 19 | 125 | 1825 | 71%" in told
+    safe = opened(tmp_path, frame, PBC, landmarks=[1825], disclosure="safe", min_count=20)
+    told = texts(show_flow(safe)) + texts(show_summary(safe)) + texts(show_sensitivity(safe))
+    assert "19" not in told
+    assert "fewer than 20 causes are unknown" in told
 
 
 def test_what_is_known_only_later_makes_no_plain_group_and_gets_its_landmark(tmp_path):

@@ -148,6 +148,14 @@ class OwnCohort:
             self.kept[key] = time_to_event(self.patients, endpoint, self.study, unknown=unknown)
         return self.kept[key]
 
+    def definition(self, endpoint) -> str:
+        """What ends an endpoint; in safe mode without the number of unknown causes."""
+        frame = self.frame(endpoint)
+        if not self.rules.safe:
+            return frame.attrs["definition"]
+        said = self.study.endpoints[endpoint].definition
+        return said + "; unknown causes counted as no events" * bool(frame.attrs["unknown"])
+
     @property
     def of_death(self) -> str:
         """The endpoint that no event on the way ends: such events are held against it."""
@@ -527,8 +535,8 @@ def _refuse_outcomes(own, names, what):
     issues = own.cohort.issues
     hints = issues[issues["problem"].astype(str).str.contains("outcome")]["column"]
     for name in names:
-        if name in own.event_columns.values() or name in own.later:
-            timed = name in own.event_columns.values()
+        if name in own.event_columns or name in own.later:
+            timed = name in own.event_columns
             raise ChoiceError(
                 f"{name} is known only after time zero and cannot be {what} as it stands: whoever "
                 "has it lived until then, and curves from time zero would count that time in its "
@@ -536,6 +544,8 @@ def _refuse_outcomes(own, names, what):
                 "a landmark (choose with --landmark)"
                 f"{' and as a time-dependent covariate' if timed else ''}; leave it out here"
             )
+        if name in own.study.columns and own.study.columns[name].never_shown:
+            raise ChoiceError(f"{name} is declared never_shown and cannot be {what}")
         if name in own.study.later or name in set(hints):
             raise ChoiceError(f"{name} is an outcome and cannot be {what}")
 

@@ -49,7 +49,7 @@ def show_summary(own: OwnCohort):
             n=own.rules.count(len(frame), near=len(own.patients)),
             events=count_events(own, endpoint),
             name=own.name(endpoint),
-            definition=frame.attrs["definition"],
+            definition=own.definition(endpoint),
             clock=_clock(own)[0].lower() + _clock(own)[1:],
         )
     ]
@@ -234,6 +234,7 @@ def show_landmark(own: OwnCohort, label="fig-landmark"):
         shown += _from_landmark(own, later, values, f"{name} until then", f"{label}-event")
     for column in own.later:
         if own.is_numeric(column) and own.patients[column].nunique() > 6:
+            shown.append(own.skipped(f"{own.label(column)} from a landmark", "it is a number"))
             continue
         later = at_landmark(frame, start)
         values, called = own.patients[column], own.label(column)
