@@ -437,10 +437,10 @@ def test_a_cohort_of_three_columns_gives_what_it_can_and_says_what_it_skips(tmp_
         show_methods,
     ):
         assert texts(show(own))
+    assert texts(show_landmark(own)) == ""  # nor does its heading stand on the page
     left = texts(show_left_out(own))
     for section in ("Local recurrence", "Curves by group", "Landmark analysis"):
         assert section in left
-    assert texts(show_landmark(own)) == ""  # nor does its heading stand on the page
     assert "no column local_recurrence_months" in left
 
 
@@ -591,6 +591,7 @@ def test_a_report_that_cannot_be_made_is_refused_and_nothing_is_written(
     [
         ({"groups": ["wing"]}, "no group 'wing'; there are patient_id"),
         ({"groups": ["status"]}, "status is an outcome"),
+        ({"covariates": ["local_recurrence_months"]}, "immortal time.*as a time-dependent"),
         ({"covariates": ["time_months"]}, "time_months is an outcome"),
         ({"covariates": "sex"}, r"give a list, such as \['sex'\]"),
         ({"endpoints": ["survival"]}, "no endpoint 'survival'"),

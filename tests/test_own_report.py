@@ -88,7 +88,7 @@ kind = "category"
 levels = { alive = "alive", dead = "dead" }
 [columns.relapse]
 kind = "duration"
-label = "Relapse"
+label = "Relapse (days)"
 [columns.rx]
 kind = "category"
 order = ["Obs", "Lev", "Lev+5FU"]
@@ -369,6 +369,10 @@ def test_unknown_causes_are_counted_both_ways(tmp_path):
     told = texts(show_sensitivity(own))
     assert "all were the event | 19 | 144 | 1825 | 67%" in told
     assert "none was the event | 19 | 125 | 1825 | 71%" in told
+    safe = opened(tmp_path, frame, PBC, landmarks=[1825], disclosure="safe", min_count=20)
+    told = texts(show_flow(safe)) + texts(show_summary(safe)) + texts(show_sensitivity(safe))
+    assert "19" not in told
+    assert "fewer than 20 causes are unknown" in told
 
 
 def test_what_is_known_only_later_makes_no_plain_group_and_gets_its_landmark(tmp_path):
@@ -474,3 +478,51 @@ def test_methods_name_what_ran_and_nothing_else(lung, tmp_path):
         assert absent not in said
     show_subgroups(lung)
     assert "likelihood-ratio tests of interaction" in texts(show_methods(lung))
+
+
+def test_patients_who_enter_late_are_at_risk_from_then_on(tmp_path):
+    # heart: coxph(Surv(entry, time, event) ~ transplant): 1.13558 (0.62934 to 2.04903), sctest P
+    # 0.673; survfit(Surv(entry, time, event) ~ 1, conf.type = "log-log"): S(90) 0.51417 (0.41253 to
+    # 0.60669), median 100 (69 to 219); follow-up 51 (32 to 109).
+    frame = pd.read_csv(REFERENCE / "regression_data_heart.csv")
+    frame = frame.assign(patient_id=[f"r{i}" for i in range(len(frame))])
+    frame["status"] = frame.pop("event").map({0: "alive", 1: "dead"})
+    frame["transplant"] = frame["transplant"].map({0: "no", 1: "yes"})
+    study = LUNG.split("[columns.sex]")[0].replace('"age", "sex", "wt_loss"', "")
+    study += '[columns.entry]\nkind = "duration"\n[time]\nend = "time"\nentry = "entry"\n' + DEATH
+    choices = {"groups": ["transplant"], "landmarks": [90], "references": {"transplant": "no"}}
+    own = opened(tmp_path, frame, study, **choices)
+    told = texts(show_endpoints(own))
+    assert "| 90 | 51% | 41% to 61%" in told
+    assert "median | 100 days | 69 days to 219 days" in told
+    assert "51 days (95% interval 32 days to 109 days)" in texts(show_follow_up(own))
+    shown = show_groups(own)
+    assert "(score test): P = 0.67" in texts(shown)
+    assert ratios(csv_of(shown, "tbl-groups"))[0] == pytest.approx(
+        [1.13558, 0.62934, 2.04903], abs=1e-5
+    )
+    own = opened(tmp_path, frame, study, disclosure="safe", **choices)
+    assert "curves with delayed entry are shown in full only" in texts(show_endpoints(own))
+
+
+def test_a_section_that_shows_nothing_leaves_no_heading_on_the_page():
+    from nbformat import v4
+
+    from vlms.pages.page import make_page
+
+    def cell(tag, *outputs):
+        made = v4.new_code_cell("show()", metadata={"tags": tag})
+        made.outputs = list(outputs)
+        return made
+
+    said = v4.new_output("display_data", {"text/plain": "said"})
+    cells = [v4.new_markdown_cell("# Title"), cell([])]
+    cells += [v4.new_markdown_cell("## Idle"), cell(["optional"]), cell(["optional"])]
+    cells += [v4.new_markdown_cell("## Half"), cell(["optional"]), cell(["optional"], said)]
+    cells += [v4.new_markdown_cell("## Plain"), cell([])]
+    page = make_page(
+        v4.new_notebook(cells=cells), colophon={"inputs": {}, "Parameters": "", "built": ""}
+    )
+    assert "Idle" not in page
+    assert "Half" in page
+    assert "Plain" in page

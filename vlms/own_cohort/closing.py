@@ -138,7 +138,7 @@ def _methods(own):
             f"pointwise 95% confidence intervals are on the {own.interval} scale."
         )
         for name in ran["kaplan_meier"]:
-            yield f"{own.title(name)}: {own.frame(name).attrs['definition']}."
+            yield f"{own.title(name)}: {own.definition(name)}."
     if "standardised_difference" in ran:
         yield "Groups were described with standardised mean differences."
     if "follow_up" in ran:

@@ -142,21 +142,28 @@ def _of_endpoint(own, endpoint, name):
     with own.section(f"Multivariable model for {own.name(endpoint)}", shown):
         together_ = _multivariable(own, frame, list(alone))
     rows = _rows(own, endpoint, alone, together_)
-    kind = "adjusted_" if together_ else ""
-    drawn = rows[["term"]].assign(**{key: rows[kind + key] for key in RATIO})
-    drawn = drawn[drawn["hazard_ratio"].notna()]
-    drawn["p_value"] = drawn["p_value"].map(_p)
-    if len(drawn):
-        which = "each adjusted for the others" if together_ else "each covariate alone"
-        caption = f"{title}, {which}. Reference levels and numbers are in the table that follows."
-        caption += " Those withheld are not drawn." if len(drawn) < len(rows) else ""
-        alt = "A forest plot of hazard ratios with 95% intervals; the table holds the same numbers."
-        ax = plot_forest(drawn, columns={"p_value": "P"})
-        shown.append(own.figure(ax, label=name, caption=caption, alt=alt))
+    if endpoint == own.endpoints[0]:
+        shown += _forest(own, title, rows, together_, name)
     label = name.replace("fig-", "tbl-", 1)
     caption = _caption(own, title, frame, alone, together_)
     shown.append(own.table(_shown(own, rows), label=label, caption=caption, data=rows))
     return shown
+
+
+def _forest(own, title, rows, all_, name):
+    """The forest plot of the ratios that are known: with the others, or else alone."""
+    kind = "adjusted_" if all_ else ""
+    drawn = rows[["term"]].assign(**{key: rows[kind + key] for key in RATIO})
+    drawn = drawn[drawn["hazard_ratio"].notna()]
+    if drawn.empty:
+        return []
+    drawn["p_value"] = drawn["p_value"].map(_p)
+    which = "each adjusted for the others" if all_ else "each covariate alone"
+    caption = f"{title}, {which}. Reference levels and numbers are in the table that follows."
+    caption += " Those withheld are not drawn." if len(drawn) < len(rows) else ""
+    alt = "A forest plot of hazard ratios with 95% intervals; the table holds the same numbers."
+    ax = plot_forest(drawn, columns={"p_value": "P"})
+    return [own.figure(ax, label=name, caption=caption, alt=alt)]
 
 
 def _multivariable(own, frame, names):

@@ -148,6 +148,14 @@ class OwnCohort:
             self.kept[key] = time_to_event(self.patients, endpoint, self.study, unknown=unknown)
         return self.kept[key]
 
+    def definition(self, endpoint) -> str:
+        """What ends an endpoint; in safe mode without the number of unknown causes."""
+        frame = self.frame(endpoint)
+        if not self.rules.safe:
+            return frame.attrs["definition"]
+        said = self.study.endpoints[endpoint].definition
+        return said + "; unknown causes counted as no events" * bool(frame.attrs["unknown"])
+
     @property
     def of_death(self) -> str:
         """The endpoint that no event on the way ends: such events are held against it."""
@@ -333,7 +341,7 @@ def open_cohort(
     >>> from vlms.cohort import DATA
     >>> own = open_cohort(DATA / "example_cohort" / "patients.csv", cuts=["age <= 55"])
     >>> own.groups, own.patients["age_years <= 55"].value_counts().to_dict()
-    (['age_years <= 55'], {'> 55': 91, '≤ 55': 59})
+    (['age_years <= 55'], {'> 55': 85, '≤ 55': 65})
     """
     rules = Disclosure(disclosure, min_count)
     cohort = path
@@ -536,8 +544,8 @@ def _refuse_outcomes(own, names, what):
     issues = own.cohort.issues
     hints = issues[issues["problem"].astype(str).str.contains("outcome")]["column"]
     for name in names:
-        if name in own.event_columns.values() or name in own.later:
-            timed = name in own.event_columns.values()
+        if name in own.event_columns or name in own.later:
+            timed = name in own.event_columns
             raise ChoiceError(
                 f"{name} is known only after time zero and cannot be {what} as it stands: whoever "
                 "has it lived until then, and curves from time zero would count that time in its "
@@ -545,6 +553,8 @@ def _refuse_outcomes(own, names, what):
                 "a landmark (choose with --landmark)"
                 f"{' and as a time-dependent covariate' if timed else ''}; leave it out here"
             )
+        if name in own.study.columns and own.study.columns[name].never_shown:
+            raise ChoiceError(f"{name} is declared never_shown and cannot be {what}")
         if name in own.study.later or name in set(hints):
             raise ChoiceError(f"{name} is an outcome and cannot be {what}")
 

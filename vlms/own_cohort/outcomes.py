@@ -33,7 +33,6 @@ from vlms.survival import (
     gray_test,
     kaplan_meier,
     log_rank,
-    median_follow_up,
     survival_at,
     survival_quantile,
 )
@@ -46,13 +45,12 @@ def show_summary(own: OwnCohort):
     shown = [
         say(
             "**{n} patients**, {events} with the event of the primary endpoint, {name}: "
-            "{definition}. Times are in {unit}{zero}.",
+            "{definition}. Times are in {clock}.",
             n=own.rules.count(len(frame), near=len(own.patients)),
             events=count_events(own, endpoint),
             name=own.name(endpoint),
-            definition=frame.attrs["definition"],
-            unit=own.unit,
-            zero=f" from {text(own.study.time_zero)}" if own.study.time_zero else "",
+            definition=own.definition(endpoint),
+            clock=_clock(own)[0].lower() + _clock(own)[1:],
         )
     ]
     read = [(f"{time:g}", *survival_of(own, frame, time)) for time in own.landmarks]
@@ -73,8 +71,8 @@ def show_follow_up(own: OwnCohort, label="fig-follow-up"):
     frame = own.frame(endpoint)
     ended = frame["cause"] > 0 if "cause" in frame else frame["event"]
     with own.section("Follow-up", shown):
-        curve = _curves(own, frame.assign(event=~ended))
-        exact = median_follow_up(frame["time"], ended, interval=own.interval).iloc[0]
+        reverse = frame.assign(event=~ended)
+        curve, exact = _curves(own, reverse), survival_quantile(_exact(own, reverse)).iloc[0]
         middle, interval = _median(own, exact, curve)
         own.note("follow_up")
         sentence = (
@@ -236,6 +234,7 @@ def show_landmark(own: OwnCohort, label="fig-landmark"):
         shown += _from_landmark(own, later, values, f"{name} until then", f"{label}-event")
     for column in own.later:
         if own.is_numeric(column) and own.patients[column].nunique() > 6:
+            shown.append(own.skipped(f"{own.label(column)} from a landmark", "it is a number"))
             continue
         later = at_landmark(frame, start)
         values, called = own.patients[column], own.label(column)

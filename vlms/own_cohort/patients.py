@@ -104,8 +104,8 @@ def show_flow(own: OwnCohort, label="tbl-flow"):
     step | Overall survival
     in the file | 150
     analysed | 150
-    with the event | 84
-    censored | 66
+    with the event | 90
+    censored | 60
     """
     everyone, columns, rows = len(own.patients), {}, []
     for endpoint in own.endpoints:
@@ -130,7 +130,7 @@ def show_flow(own: OwnCohort, label="tbl-flow"):
         name = re.sub(" (specific|free)", r"-\1", readable(endpoint))
         row = {"endpoint": name, "patients": column["in the file"]}
         row |= {"left_out": rules.count(len(why)), "why": reasons, "analysed": column["analysed"]}
-        row |= {"events": column["with the event"], "definition": frame.attrs["definition"]}
+        row |= {"events": column["with the event"], "definition": own.definition(endpoint)}
         rows.append(row)
     frame = pd.DataFrame(columns)
     order = ["in the file", *sorted(r for r in frame.index if r.startswith("left out")), "analysed"]
