@@ -10,7 +10,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,7 +25,6 @@ from vlms.survival import (
     event_table,
     kaplan_meier,
     log_rank,
-    survival_at,
 )
 
 
@@ -231,80 +229,16 @@ def resampling():
     print(f"{'exact log-rank, 26 patients':<48}{mine * 1000:>13,.2f} ms   {ways}")
 
 
-def registry(n):
-    """The same answer from Parquet by DuckDB and by pandas with lifelines, each in a process."""
-    with tempfile.TemporaryDirectory() as folder:
-        time_, event, group = cohort(n, months=True, groups=4)
-        for part in range(4):
-            rows = slice(part * n // 4, (part + 1) * n // 4)
-            frame = pd.DataFrame({"time": time_[rows], "event": event[rows], "group": group[rows]})
-            frame.to_parquet(Path(folder) / f"part-{part}.parquet")
-        answers = {way: child(way, folder) for way in ("duckdb", "pandas")}
-    ours, theirs = answers["duckdb"], answers["pandas"]
-    np.testing.assert_allclose(ours[2:], theirs[2:], rtol=1e-5)
-    report(f"registry, {n:,} rows, 4 groups, Parquet", "time", ours[0], pandas_lifelines=theirs[0])
-    print(f"{'    memory added':<48}{ours[1]:>13,.0f} MB   against {theirs[1]:,.0f} MB")
-
-
-def child(way, folder):
-    run = [sys.executable, __file__, "--child", way, folder]
-    done = subprocess.run(run, capture_output=True, text=True, check=True, env=os.environ)
-    return [float(value) for value in done.stdout.split()]
-
-
-def work(way, folder):
-    """One registry analysis; prints seconds, added memory, S(36) by group, chi-square."""
-    if way == "duckdb":
-        import duckdb  # noqa: F401  (importing is not what is timed)
-    before = peak_memory(reset=True)
-    start = time.perf_counter()
-    if way == "duckdb":
-        table = event_table(f"{folder}/*.parquet", group="group")
-        survival = survival_at(kaplan_meier(table), 36)["survival"].tolist()
-        statistic = log_rank(table).statistic
-    else:
-        from lifelines.statistics import multivariate_logrank_test
-
-        frame = pd.read_parquet(folder)
-        survival = [
-            KaplanMeierFitter().fit(mine["time"], mine["event"]).predict(36)
-            for _, mine in frame.groupby("group")
-        ]
-        test = multivariate_logrank_test(frame["time"], frame["group"], frame["event"])
-        statistic = test.test_statistic
-    seconds = time.perf_counter() - start
-    added = peak_memory() - before
-    print(seconds, added, *survival, statistic)
-
-
-def peak_memory(*, reset=False):
-    """Peak memory of this process in MB; Linux can start the peak anew, others cannot."""
-    if reset and sys.platform == "linux":
-        Path("/proc/self/clear_refs").write_text("5")
-    if sys.platform == "linux":
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        work(*options.child)
-        return
     part = 10 if options.quick else 1
     print(f"{os.cpu_count()} cores; results compared before times; best of several in turn")
     small()
     large(1_000_000 // part)
     large_cox(100_000 // part)
     resampling()
-    registry(10_000_000 // part)
 
 
 if __name__ == "__main__":

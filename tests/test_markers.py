@@ -1,5 +1,7 @@
 """Two readers' scores, their agreement, low and high, and what goes with them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,8 +16,8 @@ from vlms.markers import (
     reader_agreement,
     score_marker,
 )
-from vlms.own_cohort import open_cohort
-from vlms.own_cohort.tissue import show_markers
+from vlms.own_cohort import ChoiceError, open_cohort, show_design, show_markers
+from vlms.study import SARCOMA, Endpoint, Study, StudyError, read_design, under_design
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +201,14 @@ def test_a_group_with_few_events_gets_firth_and_a_separated_one_an_estimate():
     assert fitted([0] * 40)["why"] == "no event"
 
 
+def test_delayed_entry_is_heeded(example):
+    # R: coxph(Surv(pmin(6, time_months - 1), time_months, dss) ~ high), IGF-1R adjudicated.
+    course = time_to_event(example, "disease_specific_survival")
+    course = course.assign(entry=np.minimum(6, course["time"] - 1).clip(lower=0))
+    row = marker_associations(example, {"dss": course}, markers=["igf1r"]).iloc[0]
+    np.testing.assert_allclose(row["hazard_ratio"], 1.77778233678, rtol=1e-6)
+
+
 def test_the_made_up_cohort_exercises_every_rule_and_says_that_it_is_made_up(example):
     assert (example["provenance"] == "made up").all()
     found = find_markers(example)
@@ -252,8 +262,9 @@ def test_a_safe_section_withholds_small_cells_and_small_moves():
 
 
 def test_a_cohort_without_stains_says_so_and_wrong_scores_are_not_quoted(tmp_path):
-    (text,), _ = section(DATA / "example_cohort" / "patients.csv")
-    assert text == ["No column holds the score of a stain, so there is no section on markers."]
+    nothing, own = section(DATA / "example_cohort" / "patients.csv")
+    assert nothing == []
+    assert own.left_out[-1] == ("Markers", "no column holds the score of a stain")
     table = pd.read_csv(DATA / "example_microarray" / "patients.csv", dtype=str)
     table.loc[5, "er_percent_1"] = "437"
     table.to_csv(tmp_path / "wrong.csv", index=False)
@@ -261,3 +272,72 @@ def test_a_cohort_without_stains_says_so_and_wrong_scores_are_not_quoted(tmp_pat
     assert safe == ["*Markers* is not shown: scores of stains have no meaning as they stand."]
     (full,), _ = section(tmp_path / "wrong.csv", disclosure="full")
     assert "er_percent_1: not a per cent from 0 to 100: M006 (437)" in full[0]
+
+
+# The designs of both papers on another cohort
+
+
+def test_a_local_recurrence_of_roland_is_one_without_metastasis():
+    # a: local at 5, alone; b: metastasis at 4, local at 6; c: both at 7; d: local at 8 and dead
+    # then; e: dead at 9 without either; f: alive at 10.
+    patients = pd.DataFrame({"patient_id": list("abcdef"), "time_months": [20, 20, 20, 8, 9, 10.0]})
+    patients["status"] = ["alive"] * 3 + ["dead_of_disease", "dead_other", "alive"]
+    patients["local_recurrence_months"] = [5, 6, 7, 8, None, None]
+    patients["distant_recurrence_months"] = [None, 4, 7, None, None, None]
+    design = read_design("roland2016")
+    found = time_to_event(patients, "local_recurrence_free_survival", design)
+    assert found["time"].tolist() == [5, 4, 7, 8, 9, 10]
+    assert found["event"].tolist() == [True, False, False, True, False, False]
+    assert found["cause"].tolist() == [1, 2, 2, 1, 2, 0]
+    dss = time_to_event(patients, "disease_specific_survival", design)
+    assert dss["event"].tolist() == [False, False, False, True, False, False]
+
+
+def test_designs_follow_the_table_and_mark_every_reading():
+    path = DATA / "example_microarray" / "patients.csv"
+    own = open_cohort(path, study="roland2016", disclosure="full")
+    table = pd.read_csv(path)
+    groups = {name: own.patients[name].value_counts().to_dict() for name in own.groups}
+    assert groups["age_years <= 55"]["≤ 55"] == (table["age_years"] <= 55).sum()
+    assert groups["size_cm < 5"]["< 5"] == (table["size_cm"] < 5).sum()
+    assert groups["resection"] == {"R0/R1": 94, "R2": 15}  # grep -c of R0 and R1, and of R2
+    assert own.landmarks == [12, 24, 60]
+    assert len(own.endpoints) == 4
+    told, shown = show_design(own).shown
+    assert "clock starts at: initial treatment" in str(told)
+    assert "| our reading |" in str(shown)
+    for stem in ("roland2016", "tilkorn2010"):
+        for one in read_design(stem).basis:
+            assert bool(one.get("alternatives")) == (one["source"] == "our reading")
+            assert one["place"]
+    tilkorn = open_cohort(DATA / "example_cohort" / "patients.csv", study="tilkorn2010")
+    assert (tilkorn.endpoints, tilkorn.groups, tilkorn.landmarks) == (
+        ["overall_survival"],
+        [],
+        [36],
+    )
+
+
+def test_a_design_keeps_the_unit_of_the_table_and_says_what_it_cannot_use(tmp_path):
+    # 36 months of 30.4375 days are 1095.75 days.
+    days = under_design(replace(SARCOMA, unit="days"), read_design("tilkorn2010"))
+    assert (days.unit, days.landmarks) == ("days", (1095.75,))
+    vital = Endpoint(
+        "os", status="status", event=frozenset(["lost"]), censored=frozenset(["alive"])
+    )
+    with pytest.raises(
+        StudyError, match="overall_survival .*: status lost; map it to one of alive"
+    ):
+        under_design(Study(endpoints={"os": vital}), read_design("tilkorn2010"))
+    with pytest.raises(ChoiceError, match="no design “smith”; use one of roland2016, tilkorn2010"):
+        open_cohort(DATA / "example_cohort" / "patients.csv", study="smith")
+    table = pd.read_csv(DATA / "example_cohort" / "patients.csv", dtype=str)
+    table.drop(columns=["margin", "local_recurrence_months"]).to_csv(
+        tmp_path / "some.csv", index=False
+    )
+    own = open_cohort(tmp_path / "some.csv", study="roland2016")
+    left = dict(own.left_out)
+    assert left["Groups by Resection, R2"] == "the cohort has no column margin"
+    lacks = "the cohort has no column local_recurrence_months"
+    assert left["Recurrence-free survival"] == lacks
+    assert own.endpoints == ["distant_recurrence_free_survival", "disease_specific_survival"]

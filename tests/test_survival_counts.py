@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from survival_reference import data_set
 
-from vlms.survival import SurvivalInputError, counts, event_table, kaplan_meier, log_rank
+from vlms.survival import (
+    SurvivalInputError,
+    counts,
+    cox_from_table,
+    event_table,
+    kaplan_meier,
+    log_rank,
+)
 from vlms.survival.counts import checked_event, checked_times, distinct_times, group_codes
 
 COLUMNS = {"time": "months", "event": "died", "group": "arm"}
@@ -208,6 +215,18 @@ def test_what_is_no_event_table_is_refused(wrong):
 def test_a_table_is_counted_already():
     with pytest.raises(SurvivalInputError, match="group: an event table is counted already"):
         kaplan_meier(event_table([1], [1]), group=["a"])
+
+
+def test_counts_with_delayed_entry_are_refused_where_patients_are_needed():
+    # Of b the second enters at 6: at 5, when one of a dies, b has 1 at risk, which no row of its
+    # counts (2 at 7, 1 at 8) tells.
+    frame = pd.DataFrame({"entry": [0, 0, 6, 0], "time": [5, 10, 8, 7], "event": 1})
+    table = event_table(frame.assign(group=list("aabb")), group="group", entry="entry")
+    for refused in (log_rank, cox_from_table):
+        with pytest.raises(SurvivalInputError, match="delayed entry needs the patients"):
+            refused(table)
+    with pytest.raises(SurvivalInputError, match="observed from time 0"):
+        kaplan_meier(table, interval="beta-product")
 
 
 # Tables too large for memory

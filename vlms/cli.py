@@ -308,11 +308,16 @@ def codebook(path, output, encoding):
 )
 @click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
 @click.option("--reason", default="", help="Why a report much like an earlier one is released.")
-@_several("--endpoint", "endpoints", help="Only this endpoint; may be repeated.")
-@_several("--landmark", "landmark_months", type=float, help="Month to read survival at; repeat.")
-@_several("--group", "group_variables", help="Column whose groups are compared; may be repeated.")
-@_several("--covariate", "covariates", help="Column for a hazard ratio; may be repeated.")
+@click.option("--study", default="", help="Design to follow: roland2016 or tilkorn2010.")
+@_several("--endpoint", "endpoints", help="Only this endpoint, the primary one first; repeat.")
+@_several("--landmark", "landmarks", type=float, help="Time to read survival at; repeat. The "
+          "landmark analyses start at the first.")  # fmt: skip
+@_several("--group", "groups", help="Column whose groups are compared; repeat.")
+@_several("--cut", "cuts", help='Groups made of a number, such as "age <= 55"; repeat.')
+@_several("--covariate", "covariates", help='Column for a hazard ratio, "age per 10"; repeat.')
+@_several("--adjust", help="Column that the hazard ratio of a group is adjusted for; repeat.")
 @_several("--reference", metavar="COLUMN=LEVEL", help="Reference level.")
+@click.option("--for", "paper", type=click.Choice(["paper"]), help="Files for a manuscript, too.")
 @click.option("--interval", default="log-log", show_default=True, help="Scale of the intervals.")
 @click.option("--output", default="reports", show_default=True, help="Folder to write to.")
 def report(path, output, name, reason, encoding, **given):
@@ -351,8 +356,8 @@ def _study_parameters(reference, **given):
             raise click.BadParameter(f"{pair!r}: write column=level", param_hint="--reference")
         references[column] = level
     given = {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
-    given["landmark_months"] = given["landmark_months"] or [12, 36, 60]
-    return {**given, "reference_levels": references}
+    given["paper"] = bool(given["paper"])
+    return {**given, "references": references}
 
 
 # --- The course -----------------------------------------------------------------------------------

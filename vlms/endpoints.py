@@ -79,6 +79,9 @@ def time_to_event(
     event = _first(known, declared.at, end, reached)
     other = _first(known, declared.competing_at, end, others & declared.competes)
     happened = event.notna() & ~(other < event)
+    if declared.alone:
+        beside = known[list(declared.competing_at)].astype("float64").min(axis=1)
+        happened &= ~(beside <= event)
     competed = other.notna() & ~happened
     frame = pd.DataFrame(
         {

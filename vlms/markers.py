@@ -331,7 +331,9 @@ def marker_associations(patients, outcomes, *, markers=None, split="adjudicated"
 
 def _high_against_low(course, expression, confidence):
     """Numbers, events and hazard ratio of one marker for one endpoint."""
-    frame = course[["time", "event"]].assign(high=expression.reindex(course.index))
+    frame = course[[name for name in ("entry", "time", "event") if name in course]].assign(
+        high=expression.reindex(course.index)
+    )
     used = frame.dropna(subset="high")
     high, event = used["high"] == "high", used["event"].astype(bool)
     row = {"n_low": int((~high).sum()), "n_high": int(high.sum())}
@@ -346,11 +348,16 @@ def _high_against_low(course, expression, confidence):
         why = "no event"
     if why:
         return row | {"method": "", "why": why}
-    counts = event_table(used["time"], event, used["high"])
-    fit, method = cox_from_table(counts, confidence=confidence), "Cox"
+    method, entry = "Cox", "entry" if "entry" in used else None
+    options = {"entry": entry, "confidence": confidence}
+    numbers = used.assign(high=high.astype(float), event=event)
+    if entry:
+        fit = cox(numbers, "high", **options)
+    else:  # the same from counts, in a fraction of the time
+        counts = event_table(used["time"], event, used["high"])
+        fit = cox_from_table(counts, confidence=confidence)
     if fewest < FEWEST_IN_GROUP or fit["hazard_ratio"].isna().any():
-        used = used.assign(high=high.astype(float), event=event)
-        fit, method = cox(used, "high", penalty="firth", confidence=confidence), "Firth"
+        fit, method = cox(numbers, "high", penalty="firth", **options), "Firth"
     if fit["hazard_ratio"].isna().any():
         return row | {"method": "", "why": "; ".join(fit.attrs["warnings"])}
     estimate = fit.iloc[0][["hazard_ratio", "lower", "upper", "p_value"]].to_dict()

@@ -5,12 +5,14 @@ endpoints, groups and covariates. `read_study` reads such a file and refuses it 
 in it; `find_study` looks for the one beside a table. Without one, a table is read as `SARCOMA`,
 the cohort that both papers describe, whose file beside this module shows the format at work.
 
-``[study]``       title, disease, time_zero, unit, id ("generate"), ignored, covariates, based_on
+``[study]``       title, disease, time_zero, unit, id ("generate"), ignored, covariates, landmarks,
+                  based_on
 ``[columns.x]``   from (a name or several that must agree), kind, label, description, unit, levels,
                   order, missing, extract, split with take, known = "later", never_shown, required
 ``[time]``        end; start, where both are dates; entry; rows ("patients", "intervals": rows from
                   start to end, or "events": a row for each patient and kind in the column `type`)
-``[endpoints.x]`` label; event, or at, or first_of; competing, unknown, censored; not_at_risk
+``[endpoints.x]`` label; event, or at, or first_of; competing, unknown, censored; not_at_risk;
+                  alone = true, where a competing time equal to the event's makes it no event
 ``[[groups]]``    name, label, cut = "age <= 55", or column and levels = { name = [values] }
 ``[words]``       how a name or a level is called in sentences and on axes
 ``[[basis]]``     element, source ("printed" or "our reading"), place, alternatives: for a design
@@ -38,17 +40,19 @@ _WORDS = {
     "dead": "death",
 }
 _TEXT, _TEXTS, _LEVELS = "a text", "a list of texts", "a table of texts"
+_NUMBERS = "a list of numbers above 0"
 _KEYS = {
     "": dict.fromkeys("study columns time endpoints words".split(), "a table")
     | dict.fromkeys(("groups", "basis"), "a list of tables"),
     "study": dict.fromkeys("title disease time_zero unit id based_on".split(), _TEXT)
-    | dict.fromkeys(("ignored", "covariates"), _TEXTS),
+    | dict.fromkeys(("ignored", "covariates"), _TEXTS)
+    | {"landmarks": _NUMBERS},
     "columns": dict.fromkeys("kind label description unit extract split take known".split(), _TEXT)
     | {"from": "a text or a list", "levels": _LEVELS, "order": _TEXTS, "missing": _TEXTS}
     | dict.fromkeys(("never_shown", "required"), "true or false"),
     "time": dict.fromkeys("end start entry rows type".split(), _TEXT),
     "endpoints": {"label": _TEXT, "at": "a text or a list", "first_of": "a list of tables"}
-    | {"competing": "a table or a list"}
+    | {"competing": "a table or a list", "alone": "true or false"}
     | dict.fromkeys(("event", "unknown", "censored", "not_at_risk"), "a table of lists"),
     "groups": dict.fromkeys("name label cut column".split(), _TEXT) | {"levels": "a table"},
     "basis": dict.fromkeys("element source place".split(), _TEXT) | {"alternatives": _TEXTS},
@@ -125,6 +129,7 @@ class Endpoint:
     unknown: frozenset = frozenset()
     censored: frozenset = frozenset()
     not_at_risk: dict = field(default_factory=dict)  # column → levels at time zero
+    alone: bool = False  # a competing time equal to the event's makes it no event
     causes: tuple = ()  # of event and competing, in words
     definition: str = ""
 
@@ -182,6 +187,7 @@ class Study:
     endpoints: dict = field(default_factory=dict)
     groups: tuple = ()
     covariates: tuple = ()
+    landmarks: tuple = ()  # times at which survival is read
     ignored: tuple = ()
     words: dict = field(default_factory=dict)
     basis: tuple = ()
@@ -389,7 +395,8 @@ class _Reader:
             self._wrong(where, problem, "an endpoint has one; give the other as a time: at")
         label = told.get("label") or _hyphenated(name)
         away = {column: tuple(values) for column, values in told.get("not_at_risk", {}).items()}
-        return Endpoint(name, label, next(iter(statuses), ""), not_at_risk=away, **parts)
+        parts |= {"not_at_risk": away, "alone": told.get("alone", False)}
+        return Endpoint(name, label, next(iter(statuses), ""), **parts)
 
     def _group(self, place, told):
         told = self._keys("groups", told, ["groups", told.get("name", str(place + 1))])
@@ -534,6 +541,9 @@ def _of_tables(value):
 _FITS = {
     _TEXT: lambda value: isinstance(value, str),
     _TEXTS: _of_texts,
+    _NUMBERS: lambda value: (
+        isinstance(value, list) and all(type(v) in (int, float) and v > 0 for v in value)
+    ),
     _LEVELS: lambda value: (
         isinstance(value, dict) and all(isinstance(v, str) and v for v in value.values())
     ),
@@ -598,3 +608,59 @@ def _recurrence(label):
 
 SARCOMA = Study()  # while its own file is read
 SARCOMA = read_study(Path(__file__).with_name("sarcoma.study.toml"))
+DESIGNS = Path(__file__).resolve().parents[1] / "data"
+
+
+def read_design(name: str) -> Study:
+    """Read the design of a paper: what ``data/<name>/design.study.toml`` itself declares.
+
+    Examples
+    --------
+    >>> list(read_design("tilkorn2010").endpoints)
+    ['overall_survival']
+    """
+    there = sorted(file.parent.name for file in DESIGNS.glob("*/design.study.toml"))
+    if name not in there:
+        problem = f"no design “{name}”", f"use one of {', '.join(there)}"
+        raise StudyError(name, [(None, "study", *problem)])
+    file = DESIGNS / name / "design.study.toml"
+    told, design = tomllib.loads(file.read_text(encoding="utf-8")), read_study(file)
+    own = {key: design.endpoints[key] for key in told.get("endpoints", {})}
+    return replace(design, endpoints=own)
+
+
+def under_design(study: Study, design: Study) -> Study:
+    """Put a paper's endpoints, groups, covariates and landmarks in place of a study's own.
+
+    Columns, clock and unit stay those of the study; landmarks are converted to its unit.
+
+    Raises
+    ------
+    StudyError
+        When the study has a status that the design's endpoints do not list.
+
+    Examples
+    --------
+    >>> study = under_design(replace(SARCOMA, unit="years"), read_design("tilkorn2010"))
+    >>> study.landmarks, len(study.groups)
+    ((3.0,), 0)
+    """
+    problems = []
+    for end in design.endpoints.values():
+        listed = end.event | end.competing | end.unknown | end.censored
+        used = [e for e in study.endpoints.values() if e.status and e.status == end.status]
+        found = frozenset().union(*(e.event | e.competing | e.unknown | e.censored for e in used))
+        if unheard := ", ".join(sorted(found - listed)):
+            remedy = f"map it to one of {', '.join(sorted(listed))}"
+            problems.append((None, f"{end.name} of {design.title}", f"status {unheard}", remedy))
+    if problems:
+        raise StudyError(study.file or "the study", problems)
+    scale = DAYS[design.unit] / DAYS[study.unit]
+    parts = ("endpoints", "groups", "covariates", "basis", "file")
+    return replace(
+        study,
+        **{part: getattr(design, part) for part in parts},
+        landmarks=tuple(round(time * scale, 9) for time in design.landmarks),
+        columns=design.columns | study.columns,
+        words=design.words | study.words,
+    )

@@ -1,49 +1,33 @@
-"""The report on a cohort of one's own: `opening` reads it and checks the choices, `sections` shows.
+"""The report on a cohort of one's own, from its file to the files of a manuscript.
 
-The cohort is opened with `open_cohort`, and each section takes what that gives. The report is
-written once, whatever the disclosure: counts, tables and curves come from `vlms.disclosure`, which
-makes them safe first, and are then drawn and tabulated by the same code. What may not be shown is
-said in its place, and again in the list at the end.
+`opening` reads the cohort and checks the choices; each section takes what `open_cohort` gives:
+`patients` who they are, `outcomes` what became of them, `models` hazard ratios, `closing` methods
+and what is not shown, `manuscript` the files for a paper. The report is written once, whatever the
+disclosure: counts, tables and curves come from `vlms.disclosure`, which makes them safe first, and
+are then drawn and tabulated by the same code. What may not be shown is said in its place, and again
+in the list at the end.
+`tissue` shows stained tissue, and the design of a paper that is followed.
 """
+# ruff: noqa: F401
 
-from vlms.own_cohort.opening import ChoiceError, OwnCohort, open_cohort
-from vlms.own_cohort.sections import (
+from vlms.own_cohort.closing import (
     show_card,
     show_comparison,
-    show_competing_risks,
     show_disclosure,
+    show_left_out,
+    show_methods,
+)
+from vlms.own_cohort.manuscript import show_manuscript
+from vlms.own_cohort.models import show_hazard_ratios, show_subgroups, show_time_dependent
+from vlms.own_cohort.opening import ChoiceError, OwnCohort, open_cohort
+from vlms.own_cohort.outcomes import (
+    show_competing_risks,
     show_endpoints,
-    show_flow,
     show_follow_up,
     show_groups,
-    show_hazard_ratios,
     show_landmark,
-    show_left_out,
-    show_marks,
-    show_methods,
-    show_proportional_hazards,
-    show_quality,
-    show_table_one,
+    show_sensitivity,
+    show_summary,
 )
-
-__all__ = [
-    "ChoiceError",
-    "OwnCohort",
-    "open_cohort",
-    "show_card",
-    "show_comparison",
-    "show_competing_risks",
-    "show_disclosure",
-    "show_endpoints",
-    "show_flow",
-    "show_follow_up",
-    "show_groups",
-    "show_hazard_ratios",
-    "show_landmark",
-    "show_left_out",
-    "show_marks",
-    "show_methods",
-    "show_proportional_hazards",
-    "show_quality",
-    "show_table_one",
-]
+from vlms.own_cohort.patients import show_flow, show_marks, show_quality, show_table_one
+from vlms.own_cohort.tissue import show_design, show_markers

@@ -12,16 +12,17 @@ from vlms.markers import (
     reader_agreement,
     score_marker,
 )
-from vlms.own_cohort.opening import OwnCohort, endpoint_name, text
+from vlms.own_cohort.opening import OwnCohort, text
 from vlms.printed import print_p
 from vlms.showing import say, together
+from vlms.study import read_study
 
 READINGS = {
     "adjudicated": "as both saw them together",
     "low": "all low",
     "high": "all high",
 }
-METHODS = (
+MARKER_METHODS = (
     "Stains were scored by two readers, by intensity from 0 to 3 (0 also where less than "
     f"{STAINED_FROM}% of the tumour cells were stained; 2 and 3 high) or by the per cent of "
     f"positive nuclei (high from {STAINED_FROM}%). Scores one apart were averaged, those two or "
@@ -32,6 +33,42 @@ METHODS = (
     f"than {FEWEST_IN_GROUP} events or there was no finite estimate; P values were adjusted for "
     "all tests of markers by the methods of Holm and of Benjamini and Hochberg."
 )
+
+
+def show_design(own: OwnCohort, label="tbl-design"):
+    """Show what the design of a paper prints, what is our reading of it, and what else it may be.
+
+    Examples
+    --------
+    >>> from vlms.cohort import DATA
+    >>> from vlms.own_cohort import open_cohort
+    >>> example = DATA / "example_cohort" / "patients.csv"
+    >>> print(show_design(open_cohort(example, study="tilkorn2010")).shown[0])
+    This report follows *The design of Tilkorn 2010*, ...
+    """
+    if not own.study.basis:
+        return own.idle("Design", "no design of a paper was asked for")
+    design = read_study(own.study.file)
+    first = say(
+        "This report follows *{title}*, whose clock starts at: {zero}. The times of this table "
+        "start at: {own}. A design is followed as far as the columns go; what they lack is listed "
+        "at the end.",
+        title=design.title,
+        zero=design.time_zero,
+        own=own.study.time_zero or "not said",
+    )
+    rows = [
+        (
+            one["element"],
+            one["source"],
+            one.get("place", ""),
+            "; ".join(one.get("alternatives", [])),
+        )
+        for one in own.study.basis
+    ]
+    table = pd.DataFrame(rows, columns=["element", "source", "place", "other readings"])
+    caption = "Each element of the design: printed in the paper, or our reading of it."
+    return together(first, own.table(table, label=label, caption=caption))
 
 
 def show_markers(own: OwnCohort, label="tbl-markers"):
@@ -49,7 +86,7 @@ def show_markers(own: OwnCohort, label="tbl-markers"):
     try:
         markers = find_markers(own.patients)
         if markers.empty:
-            return say("No column holds the score of a stain, so there is no section on markers.")
+            return own.idle("Markers", "no column holds the score of a stain")
         scores = {name: score_marker(own.patients, name) for name in markers["marker"]}
     except MarkerError as error:
         reason = (
@@ -66,7 +103,7 @@ def show_markers(own: OwnCohort, label="tbl-markers"):
         return together(*shown, own.skipped("Markers and endpoints", "no test could be made"))
     own.note("markers")
     for row in main[main["why"] != ""].itertuples():
-        section = f"{text(row.label)} for {endpoint_name(row.endpoint)}"
+        section = f"{text(row.label)} for {own.name(row.endpoint)}"
         why = "there are too few patients or events" if own.rules.safe else row.why
         shown.append(own.skipped(section, why))
     shown.append(_associations(own, main, label))
@@ -110,7 +147,7 @@ def _associations(own, found, label):
     """The table of hazard ratios under the reading that both readers adjudicated."""
     rows = []
     for row in found.itertuples():
-        shown = {"marker": text(row.label), "endpoint": endpoint_name(row.endpoint)}
+        shown = {"marker": text(row.label), "endpoint": own.name(row.endpoint)}
         counts = ("n_low", "events_low", "n_high", "events_high")
         if _few(own, row):
             values = dict.fromkeys([*counts, "left_out", "HR_high_against_low"], WITHHELD)
@@ -140,7 +177,7 @@ def _readings(own, found, label):
     small = pd.concat([t["p_value"] < 0.05 for t in found.values()], axis=1).any(axis=1)
     for place in first.index[small]:
         row = {"marker": text(first["label"][place])}
-        row["endpoint"] = endpoint_name(first["endpoint"][place])
+        row["endpoint"] = own.name(first["endpoint"][place])
         for split, told in READINGS.items():
             one = found[split].loc[place]
             moved = abs(one[["n_low", "n_high"]] - first.loc[place, ["n_low", "n_high"]]).max()

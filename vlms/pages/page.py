@@ -12,7 +12,7 @@ import hashlib
 import html
 import json
 import re
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import jinja2
@@ -100,7 +100,7 @@ def make_page(notebook, *, colophon, claims=()):
     if about["kind"] == "lesson":
         notebook, answers = page_version(notebook, about.get("lesson", ""))
     cells = [_with_caption(cell, at) for at, cell in enumerate(notebook.cells, start=1)]
-    notebook.cells = list(_with_folds(cells))
+    notebook.cells = list(_with_folds(_without_idle_sections(cells)))
     body = _Exporter().from_notebook_node(notebook)[0]
     # The policy lets no style attribute act; what tables say with one becomes a class.
     body = _RIGHT.sub(r'\1 class="right"', body)
@@ -179,6 +179,16 @@ def tables(notebook):
 
 
 # --- Captions, figures, tables --------------------------------------------------------------------
+
+
+def _without_idle_sections(cells):
+    """Yield the cells without sections whose code is all tagged ``optional`` and shows nothing."""
+    starts = [at for at, cell in enumerate(cells) if cell.cell_type == "markdown"]
+    for start, end in pairwise([0, *starts, len(cells)]):
+        code = [cell for cell in cells[start:end] if cell.cell_type == "code"]
+        idle = ("optional" in c.metadata.get("tags", ()) and not c.get("outputs") for c in code)
+        if not code or not all(idle):
+            yield from cells[start:end]
 
 
 def _with_one_fold(section):

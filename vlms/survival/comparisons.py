@@ -26,6 +26,7 @@ from vlms.survival.counts import (
     check_choice,
     check_number,
     counts_of,
+    delayed,
     distinct_times,
     group_codes,
     observations,
@@ -283,7 +284,7 @@ def _log_rank_of_table(table, rho, method, **others):
     """The asymptotic test from counts: each row stands for those who leave at its time."""
     counts = counts_of(table, **others)
     _refuse_one_group(counts.labels)
-    if method != "asymptotic" or counts.delayed():
+    if method != "asymptotic" or delayed(table):
         what = f"method {method!r}" if method != "asymptotic" else "delayed entry"
         raise SurvivalInputError(f"table: a log-rank test with {what} needs the patients.")
     code = np.repeat(np.arange(len(counts.labels)), counts.sizes)

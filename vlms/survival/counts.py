@@ -59,8 +59,10 @@ def event_table(source, event="event", group=None, *, time="time", entry=None):
     -------
     DataFrame
         ``group, time, at_risk, events, censored``, one row each distinct time of each group;
-        ``at_risk`` is just before the time. Groups are sorted (categories keep their order, which
-        Parquet does not store). `kaplan_meier` and `log_rank` take it in place of patients.
+        ``at_risk`` is just before the time. ``.attrs["delayed_entry"]`` tells whether there is any:
+        then the log-rank test and Cox models need the patients. Groups are sorted (categories keep
+        their order, which Parquet does not store). `kaplan_meier` and `log_rank` take it in place
+        of patients.
 
     Raises
     ------
@@ -83,6 +85,15 @@ def event_table(source, event="event", group=None, *, time="time", entry=None):
     1   all   3.0        2       1         1
     """
     columns = {"time": time, "event": event, "group": group, "entry": entry}
+    table = _count_source(source, columns)
+    # Who enters between two rows of a group cannot be told from its counts any more.
+    table.attrs["delayed_entry"] = entry is not None
+    return table
+
+
+def _count_source(source, columns):
+    """Count any kind of table, or arrays."""
+    event, group, entry = (columns[role] for role in ("event", "group", "entry"))
     if isinstance(source, pd.DataFrame):
         for role, name in columns.items():
             if name is not None:
@@ -137,12 +148,6 @@ class Counts(NamedTuple):
         """Return the counts as the frame of `event_table`, with more columns."""
         columns = dict(zip(TABLE_COLUMNS[1:], self[2:], strict=True)) | more
         return pd.DataFrame({"group": repeated(self.labels, self.sizes), **columns}, copy=False)
-
-    def delayed(self):
-        """Whether some patients enter after the first time of their group."""
-        leaving = self.events + self.censored
-        everybody = within_groups(lambda n: n[::-1].cumsum()[::-1], leaving, self.sizes)
-        return bool((self.at_risk != everybody).any())
 
 
 def observations(time, event, group=None, *, entry=None):
@@ -233,6 +238,13 @@ def counts_of(table, **others):
     sizes = np.array([rows.stop - rows.start for _, rows in slices])
     columns = (table[name].to_numpy() for name in TABLE_COLUMNS[1:])
     return Counts(tuple(label for label, _ in slices), sizes, *columns)
+
+
+def delayed(table):
+    """Whether patients of an event table enter late: by its mark, or by its counts."""
+    _, sizes, _, at_risk, events, censored = counts_of(table)
+    left = within_groups(lambda n: n[::-1].cumsum()[::-1], events + censored, sizes)
+    return table.attrs.get("delayed_entry", False) or bool((at_risk != left).any())
 
 
 def check_table(table):

@@ -26,6 +26,7 @@ from vlms.survival.counts import (
     checked_times,
     count,
     counts_of,
+    delayed,
     group_slices,
     noise_of,
     observations,
@@ -93,9 +94,11 @@ def kaplan_meier(time, event=None, group=None, *, entry=None, interval="log-log"
     check_confidence(confidence)
     if isinstance(time, pd.DataFrame):
         counts = counts_of(time, event=event, group=group, entry=entry)
+        late = delayed(time)
     else:
         counts = count(observations(time, event, group, entry=entry))
-    if interval.startswith("beta-product") and (entry is not None or counts.delayed()):
+        late = entry is not None
+    if interval.startswith("beta-product") and late:
         raise SurvivalInputError(
             f'interval: "{interval}" is defined for patients observed from time 0. '
             'With delayed entry use "log-log".'

@@ -25,6 +25,7 @@ from vlms.survival.counts import (
     check_choice,
     check_confidence,
     check_table,
+    delayed,
     observations,
     refuse_rows,
     require_column,
@@ -163,7 +164,7 @@ def proportional_hazards_test(
     check_choice(ties, "ties", TIES)
     check_choice(transform, "transform", ("km", "identity", "rank", "log"))
     rows = _rows(frame, covariates, time, event, entry, strata)
-    fit = _fit(rows, _risk_sets(rows), np.ones(len(rows.x)), ties)
+    fit = _fit(rows, _risk_sets(rows), np.ones(len(rows.x)), ties, start=False)
     known = fit.peak is not None and fit.peak.converged
     by = _time_function(rows, fit.sets, transform) if known else None
     statistic = _score_statistic(fit, by) if known else None
@@ -188,7 +189,7 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     Parameters
     ----------
     table : DataFrame
-        As `event_table` returns it; its first group is the reference.
+        As `event_table` returns it, without delayed entry; its first group is the reference.
     ties, confidence
         As `cox`.
 
@@ -206,6 +207,8 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     check_choice(ties, "ties", TIES)
     check_confidence(confidence)
     check_table(table)
+    if delayed(table):
+        raise SurvivalInputError("table: a Cox model with delayed entry needs the patients.")
     levels = list(pd.unique(table["group"]))
     wide = table.pivot(index="time", columns="group", values=["at_risk", "events"])
     deaths = wide["events"][levels].fillna(0)
@@ -599,10 +602,11 @@ def _maximise(value, start, held=(), flat=0.0):
 # From the likelihood to a table
 
 
-def _fit(rows, sets, counts, ties, penalty=None, confidence=0.95):
+def _fit(rows, sets, counts, ties, penalty=None, confidence=0.95, *, start=True):
     """Fit what can be estimated, and say in words what cannot, and why.
 
-    Coefficients are of the usable columns, centred and scaled to range 1.
+    Coefficients are of the usable columns, centred and scaled to range 1. Without `start` Newton's
+    method begins at nought and not where lifelines arrived: the maximum is the same.
     """
     x, n, events, width = rows.x, int(counts.sum()), int(sets.deaths.sum()), rows.x.shape[1]
     span = np.ptp(x, axis=0) if len(x) else np.zeros(width)
@@ -625,14 +629,14 @@ def _fit(rows, sets, counts, ties, penalty=None, confidence=0.95):
     at_null = fit.null[2][np.ix_(usable, usable)]
     fit.null = (fit.null[0], fit.null[1][usable], at_null)
     likelihood = fit.likelihood = _Likelihood(sets, scaled[:, usable], ties)
-    start = np.zeros(fit.scale.size)
+    begin = np.zeros(fit.scale.size)
     if penalty:
         peak, fit.limits, fit.p_values = _firth(likelihood, rows, confidence)
-        fit.null = likelihood.penalised_slope(start)
+        fit.null = likelihood.penalised_slope(begin)
     else:
-        if ties == "efron" and rows.time is not None:
-            start = _lifelines(rows, likelihood.x)
-        peak = _maximise(likelihood.value, start)
+        if start and ties == "efron" and rows.time is not None:
+            begin = _lifelines(rows, likelihood.x)
+        peak = _maximise(likelihood.value, begin)
     fit.peak = peak
     if not peak.converged:
         # Where nothing is known to rise the whole fit is unsettled, and none of it is shown.
