@@ -102,6 +102,13 @@ def few(own):
     return f"fewer than {own.rules.least} patients with the event or without it"
 
 
+def term_of(own, name, row) -> str:
+    """What a coefficient compares: a level with the reference, or a number by its unit."""
+    if not row["reference"]:
+        return f"{own.label(name)}, {row['level']}"
+    return f"{own.label(name)}: {text(row['level'])} vs {text(row['reference'])}"
+
+
 def ratio_text(row, *, level="95% CI ") -> str:
     """Print a hazard ratio with its limits, or that there is none."""
     if pd.isna(row["hazard_ratio"]):
@@ -202,10 +209,9 @@ def _rows(own, endpoint, alone, all_):
         }
         rarer = False
         for row in found.rows.to_dict("records"):
-            level, reference = row["level"], row["reference"]
-            row |= shared | {"events": WITHHELD, "term": f"{own.label(name)}, {level}"}
-            if reference:
-                row["term"] = f"{own.label(name)}: {text(level)} vs {text(reference)}"
+            level = row["level"]
+            row |= shared | {"events": WITHHELD, "term": term_of(own, name, row)}
+            if row["reference"]:
                 if row["counted"]:
                     mine = found.used["event"] & (found.used["x0"] == level)
                     row["events"] = own.rules.count(mine.sum(), near=total)
@@ -398,10 +404,7 @@ def complete_case_ratios(own, endpoint) -> pd.DataFrame:
         few_ = both[1].rows.set_index("level")
         for row in both[0].rows[both[0].rows["may_show"]].to_dict("records"):
             if row["level"] in few_.index and few_.loc[row["level"], "may_show"]:
-                term = f"{own.label(name)}, {row['level']}"
-                if row["reference"]:
-                    term = f"{own.label(name)}: {text(row['level'])} vs {text(row['reference'])}"
-                other = few_.loc[row["level"]]
+                term, other = term_of(own, name, row), few_.loc[row["level"]]
                 rows.append((term, ratio_text(row, level=""), ratio_text(other, level="")))
     if not rows:
         raise Withheld(few(own))
