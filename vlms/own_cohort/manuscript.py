@@ -36,7 +36,7 @@ STROBE = """
 12e|sensitivity analyses|sensitivity
 13a|how many patients there were at each stage|flow
 13b|why patients were left out at each stage|left-out
-13c|a flow diagram|flow
+13c|a flow diagram|diagram
 14a|what the patients were like|one
 14b|of how many each variable is not known|missing
 14c|how long they were followed|follow-up
@@ -156,6 +156,7 @@ def _answers(own):
         "authors to state",
         "sensitivity": kept and f"{kept}; see the methods",
         "flow": flow and f"from the file on: {flow}; before it: authors to state",
+        "diagram": flow and f"as a table, from the file on: {flow}; {partly}",
         "left-out": flow and f"of those in the file: {flow}; before it: authors to state",
         "one": where("tbl-one") and f"{where('tbl-one')}; {partly}",
         "missing": tables.get("tbl-quality-missing"),

@@ -102,6 +102,13 @@ def few(own):
     return f"fewer than {own.rules.least} patients with the event or without it"
 
 
+def term_of(own, name, row) -> str:
+    """What a coefficient compares: a level with the reference, or a number by its unit."""
+    if not row["reference"]:
+        return f"{own.label(name)}, {row['level']}"
+    return f"{own.label(name)}: {text(row['level'])} vs {text(row['reference'])}"
+
+
 def ratio_text(row, *, level="95% CI ") -> str:
     """Print a hazard ratio with its limits, or that there is none."""
     if pd.isna(row["hazard_ratio"]):
@@ -202,10 +209,9 @@ def _rows(own, endpoint, alone, all_):
         }
         rarer = False
         for row in found.rows.to_dict("records"):
-            level, reference = row["level"], row["reference"]
-            row |= shared | {"events": WITHHELD, "term": f"{own.label(name)}, {level}"}
-            if reference:
-                row["term"] = f"{own.label(name)}: {text(level)} vs {text(reference)}"
+            level = row["level"]
+            row |= shared | {"events": WITHHELD, "term": term_of(own, name, row)}
+            if row["reference"]:
                 if row["counted"]:
                     mine = found.used["event"] & (found.used["x0"] == level)
                     row["events"] = own.rules.count(mine.sum(), near=total)
@@ -258,12 +264,14 @@ def _caption(own, title, frame, alone, all_):
         )
     if all_:
         total = int(frame["event"].sum())
+        few_ = _fewest(all_.used, all_.columns) < own.rules.least
+        whole = WITHHELD if few_ else sign(all_.global_p)
         caption += (
             f" Multivariable ({all_.method}): {own.rules.count(all_.n, near=len(frame))} complete "
             f"cases with {own.rules.count(all_.events, near=total)} events, "
             f"{own.rules.count(all_.left_out)} left out for a missing value; EPV "
             f"{round(all_.events_per_variable)}; likelihood-ratio test of all covariates: P "
-            f"{sign(all_.global_p)}; proportional hazards of all: P "
+            f"{whole}; proportional hazards of all: P "
             f"{proportional(own, all_, whole=True)}."
         )
     if own.rules.safe:
@@ -396,10 +404,7 @@ def complete_case_ratios(own, endpoint) -> pd.DataFrame:
         few_ = both[1].rows.set_index("level")
         for row in both[0].rows[both[0].rows["may_show"]].to_dict("records"):
             if row["level"] in few_.index and few_.loc[row["level"], "may_show"]:
-                term = f"{own.label(name)}, {row['level']}"
-                if row["reference"]:
-                    term = f"{own.label(name)}: {text(row['level'])} vs {text(row['reference'])}"
-                other = few_.loc[row["level"]]
+                term, other = term_of(own, name, row), few_.loc[row["level"]]
                 rows.append((term, ratio_text(row, level=""), ratio_text(other, level="")))
     if not rows:
         raise Withheld(few(own))
@@ -464,24 +469,24 @@ def _fit(frame, columns):
     options = {"entry": "entry"} if "entry" in frame else {}
     fit = cox(frame, columns, **options)
     sparse = fit.attrs["events_per_variable"] < FEWEST_EVENTS
-    for x in columns:
-        if isinstance(frame[x].dtype, pd.CategoricalDtype):
-            events = frame["event"].groupby(frame[x], observed=False).sum()
-            sparse = sparse or events.min() < FEWEST_IN_LEVEL
-    if sparse or fit["hazard_ratio"].isna().any():
+    if sparse or _fewest(frame, columns) < FEWEST_IN_LEVEL or fit["hazard_ratio"].isna().any():
         penalised = cox(frame, columns, penalty="firth", **options)
         if penalised["hazard_ratio"].notna().all():
             return penalised, "Firth"
     return fit, "Cox"
 
 
+def _fewest(frame, columns):
+    """The fewest events in a level of any of these covariates."""
+    levels = [x for x in columns if isinstance(frame[x].dtype, pd.CategoricalDtype)]
+    events = [frame["event"].groupby(frame[x], observed=False).sum().min() for x in levels]
+    return min(events, default=np.inf)
+
+
 def proportional(own, found, *, whole=False):
     """P of the score test of proportional hazards, as it may be printed."""
-    for x in found.columns:
-        if isinstance(found.used[x].dtype, pd.CategoricalDtype):
-            events = found.used["event"].groupby(found.used[x], observed=False).sum()
-            if events.min() < own.rules.least:
-                return WITHHELD
+    if _fewest(found.used, found.columns) < own.rules.least:
+        return WITHHELD
     options = {"entry": "entry"} if "entry" in found.used else {}
     p = proportional_hazards_test(found.used, list(found.columns), **options).iloc[-1]["p_value"]
     own.note("proportional_hazards")

@@ -52,60 +52,28 @@ class ChoiceError(ValueError):
 
 @dataclass
 class OwnCohort:
-    """A cohort with the choices of its report, and a record of what the report did.
-
-    Attributes
-    ----------
-    cohort : Cohort
-    rules : Disclosure
-    patients : pandas.DataFrame
-        The canonical frame, and a column for each cut.
-    landmarks : list of float
-        Times at which survival is read, in the study's unit; the landmark analyses start at the
-        first.
-    endpoints, groups, covariates, adjust : list of str
-        Names of endpoints and of columns of `patients`.
-    chosen : bool
-        Whether the covariates were declared or asked for, and not taken as they came.
-    references : dict of str to str
-        Covariate → level that the others are compared with.
-    per : dict of str to tuple
-        Covariate → how many units a hazard ratio is for, and in words.
-    labels, made_of : dict of str to str
-        Of the cuts and groups that were made: what they are called, and of which column.
-    interval : str
-        Of survival curves.
-    paper : bool
-        Whether files for a manuscript are made.
-    left_out : list of tuple of str
-        What was not shown, and why; it grows while the report is made.
-    ran : dict of str to list
-        Each analysis that ran, with its variants in order; the methods are written from it.
-    tables, drawn : list
-        For the manuscript: label, caption, what is shown and the numbers of each table; label and
-        caption of each figure.
-    """
+    """A cohort with the choices of its report, and a record of what the report did."""
 
     cohort: Cohort
     rules: Disclosure
-    patients: pd.DataFrame
-    landmarks: list
-    interval: str = "log-log"
-    endpoints: list = field(default_factory=list)
+    patients: pd.DataFrame  # the canonical frame, and a column for each cut and declared group
+    landmarks: list  # in the study's unit; landmark analyses start at the first
+    interval: str = "log-log"  # of survival curves
+    endpoints: list = field(default_factory=list)  # the first is the primary one
     groups: list = field(default_factory=list)
     covariates: list = field(default_factory=list)
     adjust: list = field(default_factory=list)
-    chosen: bool = False
-    references: dict = field(default_factory=dict)
-    per: dict = field(default_factory=dict)
-    labels: dict = field(default_factory=dict)
-    made_of: dict = field(default_factory=dict)
-    paper: bool = False
-    left_out: list = field(default_factory=list)
-    ran: dict = field(default_factory=dict)
-    tables: list = field(default_factory=list)
-    drawn: list = field(default_factory=list)
-    kept: dict = field(default_factory=dict)
+    chosen: bool = False  # whether the covariates were declared or asked for
+    references: dict = field(default_factory=dict)  # covariate → level to compare with
+    per: dict = field(default_factory=dict)  # number → units of its ratio, and in words
+    labels: dict = field(default_factory=dict)  # made column → what it is called
+    made_of: dict = field(default_factory=dict)  # made column → the column it is made of
+    paper: bool = False  # whether files for a manuscript are made
+    left_out: list = field(default_factory=list)  # what is not shown, and why
+    ran: dict = field(default_factory=dict)  # analysis → its variants, for the methods
+    tables: list = field(default_factory=list)  # label, caption, as shown, numbers
+    drawn: list = field(default_factory=list)  # label and caption of each figure
+    kept: dict = field(default_factory=dict)  # frames and models that are asked for again
 
     @property
     def made_up(self) -> bool:
@@ -246,7 +214,7 @@ class OwnCohort:
     def figure(self, ax, *, label, caption, alt) -> Shown:
         """Show a figure and hand it over; for a manuscript as PNG of 600 dpi, and, in full, PDF."""
         if self.made_up:
-            style = {"fontsize": 22, "rotation": 20, "color": "#5f5f5f", "alpha": 0.35}
+            style = {"fontsize": 16, "color": "#5f5f5f", "alpha": 0.4}
             where = {"transform": ax.transAxes, "ha": "center", "va": "center"}
             ax.text(0.5, 0.5, "made-up patients", **where, **style)
         self.drawn.append((label, caption))

@@ -22,6 +22,7 @@ from vlms.own_cohort.models import (
     model,
     ratio_text,
     sign,
+    term_of,
 )
 from vlms.own_cohort.opening import OwnCohort, folded, slug, text
 from vlms.own_cohort.patients import TOO_FEW_GROUPS, count_events
@@ -535,7 +536,7 @@ def _ratios(own, frame, name, endpoint):
     rows = []
     for row in alone.rows[alone.rows["may_show"]].to_dict("records"):
         found = {"endpoint": own.title(endpoint), "group": own.label(name)}
-        found["comparison"] = f"{own.label(name)}: {text(row['level'])} vs {text(row['reference'])}"
+        found["comparison"] = term_of(own, name, row)
         found["patients"] = own.rules.count(alone.n, near=len(frame))
         found["events"] = own.rules.count(alone.events)
         found |= {key: row[key] for key in ("hazard_ratio", "lower", "upper", "p_value")}
