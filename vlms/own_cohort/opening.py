@@ -9,12 +9,12 @@ everything is shown), and remember what ran, what was left out, and why.
 import base64
 import contextlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from vlms.cohort import CANONICAL, Cohort, holds_numbers, read_cohort, readable
-from vlms.disclosure import Disclosure, Withheld
+from vlms.disclosure import Disclosure, Withheld, declared_merges
 from vlms.endpoints import ENDPOINTS, RECURRENCE_COLUMNS, time_to_event
 from vlms.showing import TABLE_MIME, Shown, image_format, one_line, say, show_figure, show_table
 
@@ -146,6 +146,7 @@ def open_cohort(
     interval="log-log",
     disclosure="safe",
     min_count=10,
+    withhold=(),
     encoding="",
 ) -> OwnCohort:
     """Read a cohort and check the choices of its report.
@@ -169,6 +170,8 @@ def open_cohort(
     disclosure : {"safe", "full"}
     min_count : int
         Threshold of safe mode.
+    withhold : sequence of str
+        What an attack has solved, as `Disclosure` takes it.
     encoding : str
         As in `read_cohort`; blank for Unicode.
 
@@ -207,6 +210,8 @@ def open_cohort(
     months = sorted({float(month) for month in landmark_months})
     if not months or not all(0 < month < 1200 for month in months):
         raise ChoiceError(f"landmark months lie above 0; found {list(landmark_months)}")
+    merges = declared_merges(read.study) if hasattr(read, "study") else {}
+    rules = replace(rules, landmarks=tuple(months), merges=merges, withhold=tuple(withhold))
     image_format("png" if rules.safe else "svg")
     covariates = list(covariates) or [name for name in COVARIATES if name in columns]
     own = OwnCohort(read, rules, months, covariates, references, interval)

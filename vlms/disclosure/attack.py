@@ -1,0 +1,312 @@
+"""Attack what is to be released: which small counts follow from all that is out, what is quoted.
+
+`read_counts` reads tables as anybody could: each printed count is an interval for a set of
+patients, named by levels of columns as recorded. `solve` puts the intervals of all releases, and
+what must add up, to an integer solver: a count below the threshold that is known more finely than a
+rounded one is solved. `find_quotes` searches every byte for text of the cohort.
+
+Of estimates, ratios and P values no equation is made: they have rules of their own. The levels that
+were pooled are taken to be known, which is more than a reader knows.
+
+Source: Hundepool et al., *Statistical Disclosure Control*, Wiley 2012, section 4.4 (the feasibility
+interval of a suppressed cell by linear programming).
+"""
+
+import base64
+import functools
+import io
+import itertools
+import re
+import zipfile
+import zlib
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+from vlms.cohort import holds_numbers
+from vlms.disclosure.frames import BASE, CODES, MISSING, Disclosure
+
+_COUNT = re.compile(r"(<?)(\d+)(?: \(\d+%\))?")
+MEMBER = "release"  # a column of its own: of which releases a patient is
+_SECONDS = 2  # for one question to the solver; what it cannot answer counts as open
+
+
+class Count(NamedTuple):
+    """A printed count: of whom (column → levels), where, and what it says."""
+
+    of: dict
+    where: str
+    low: int
+    high: int
+
+
+def coded(patients: pd.DataFrame, events=None) -> pd.DataFrame:
+    """Return what counts are about: levels as recorded, with the missing; `events` by endpoint."""
+    rules, found = Disclosure("full"), {}
+    for name in patients:
+        if name == "patient_id":
+            continue
+        if name in CODES or not holds_numbers(patients[name]):
+            if patients[name].nunique() < max(30, len(patients) / 4):
+                found[name] = rules.recorded(patients[name]).astype(object)
+        else:
+            found[name] = pd.Series("known", patients.index).where(patients[name].notna())
+    frame = pd.DataFrame(found).astype(object).where(lambda cells: cells.notna(), MISSING)
+    for name, event in (events or {}).items():
+        frame[name] = event.map({True: "yes", False: "no"}).reindex(frame.index).fillna("no")
+    return frame
+
+
+def read_counts(files: dict, patients, coded, rules: Disclosure, *, label=str, text=str) -> list:
+    """Read the counts of tables, path → bytes, as intervals of sets of patients.
+
+    Parameters
+    ----------
+    files : dict of str to bytes
+        Those that end on ``.csv`` are read.
+    patients, coded : pandas.DataFrame
+        The cohort, and what `coded` makes of it.
+    rules : Disclosure
+        By which levels were pooled. In a table where some count is no multiple of 5 all are exact.
+    label, text : callable
+        How a column and a level are printed.
+
+    Returns
+    -------
+    list of Count
+    """
+    columns, found = {}, []
+    for name in coded:
+        columns[str(label(name))] = columns[name] = name
+
+    @functools.cache
+    def levels(name):
+        """Printed level → levels as recorded, under the pools of the table."""
+        held = {text(level): {level} for level in coded[name].unique()}
+        if name in patients and rules.safe and name in coded:
+            shown = rules.levels(patients[name]).astype(object)
+            shown = shown.where(shown.notna(), MISSING)
+            pools = {text(p): set(part.unique()) for p, part in coded[name].groupby(shown)}
+            held |= {p: some for p, some in pools.items() if p not in held}
+        return held | {MISSING: {MISSING}}
+
+    for path, content in files.items():
+        if not path.endswith(".csv"):
+            continue
+        try:
+            table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        except (ValueError, UnicodeDecodeError):
+            continue
+        cells = [*_cells(path, table, columns, set(patients), coded, rules, levels)]
+        plain = [int(m[2]) for _, cell, _ in cells if (m := _COUNT.fullmatch(cell)) and not m[1]]
+        base = BASE if all(n % BASE == 0 for n in plain) else 1
+        for of, cell, near in cells:
+            if parsed := _COUNT.fullmatch(cell):
+                less, n = parsed[1], int(parsed[2])
+                spread = 0 if less else base // 2
+                low = 0 if less else max(n - spread - near, rules.min_count if base > 1 else 0)
+                found.append(Count(of, path, low, n - 1 if less else n + spread))
+    return found
+
+
+def _cells(path, table, columns, patients, coded, rules, levels):
+    """Yield of whom each cell of a table is, its text, and how far it may have been moved."""
+    names, rows = list(table), table.to_dict("records")
+
+    if names[:2] == ["variable", "level"]:
+        groups = [name for name in names[2:] if name != "all"]
+        fits = (n for n in coded if groups and set(groups) <= set(levels(n)) and n in patients)
+        by = next(fits, None)
+        for row in rows:
+            name = columns.get(row["variable"])
+            for group in names[2:]:
+                of = {by: levels(by)[group]} if by and group != "all" else {}
+                if group != "all" and not by:
+                    continue
+                if row["variable"] == "Patients":
+                    yield of, row[group], 0
+                elif name and row["level"] in levels(name):
+                    yield of | {name: levels(name)[row["level"]]}, row[group], 0
+    near = rules.min_count - 1
+    for row in rows:
+        name = columns.get(row.get("variable", row.get("covariate", row.get("column", ""))))
+        if "missing" in names and name:
+            yield {name: {MISSING}}, row["missing"], 0
+        endpoint = row.get("endpoint", "").replace("-", " ").replace(" ", "_")
+        if "events" in names and endpoint in coded:
+            yield {endpoint: {"yes"}}, row["events"], 0
+        endpoint = re.sub(r".*tbl-hazard-|\.csv", "", path).replace("-", "_")
+        if {"events", "level"} <= set(names) and endpoint in coded and name:
+            held = levels(name).get(row["level"])
+            of = {endpoint: {"yes"}} | ({name: held} if held else {})
+            if held or row["level"].startswith("per "):
+                yield of, row["events"], near
+
+
+def solve(counts, levels: dict, min_count: int, *, patterns=None, truth=None) -> pd.DataFrame:
+    """Find the counts below the threshold that the printed ones give away.
+
+    Parameters
+    ----------
+    counts : list of Count
+        Of all releases; `of` may name `MEMBER` with patterns as levels.
+    levels : dict of str to iterable
+        Column → all its levels, into which every patient falls.
+    min_count : int
+    patterns : iterable, optional
+        Levels of `MEMBER`.
+    truth : callable, optional
+        Of a cell (column → level) its true count: those at the threshold are not asked for.
+
+    Returns
+    -------
+    pandas.DataFrame
+        of (column → set of levels), low, high: each count that is below the threshold for
+        certain and known to within fewer than four; of values that are missing, exactly.
+
+    Examples
+    --------
+    Of 20 patients 15 are f, and 12 f and all 5 m are R0: so 3 f are R1, and no m is.
+
+    >>> levels = {"sex": ["f", "m"], "margin": ["R0", "R1"]}
+    >>> said = [({}, 20), ({"sex": {"f"}}, 15), ({"margin": {"R0"}}, 17)]
+    >>> said += [({"sex": {"f"}, "margin": {"R0"}}, 12)]
+    >>> counts = [Count(of, "table", n, n) for of, n in said]
+    >>> found = solve(counts, levels, 10)
+    >>> found[["low", "high"]].to_numpy().tolist()
+    [[3, 3], [5, 5], [5, 5], [3, 3], [0, 0]]
+    """
+    levels = {name: list(some) for name, some in levels.items()}
+    if patterns is not None:
+        levels[MEMBER] = list(patterns)
+    for name, some in ((name, some) for count in counts for name, some in count.of.items()):
+        levels[name] += [level for level in some if level not in levels[name]]
+    tuples = {tuple(sorted(count.of)) for count in counts}
+    tuples |= {part for t in tuples for k in range(len(t)) for part in itertools.combinations(t, k)}
+    tuples = sorted(tuples, key=lambda t: (len(t), t))
+    place, size = {}, 0
+    for names in tuples:
+        for cell in itertools.product(*(levels[name] for name in names)):
+            place[names, cell] = size
+            size += 1
+    rows, low, high = [], [], []
+
+    def require(plus, at_least, at_most, minus=()):
+        rows.append([*((p, 1) for p in plus), *((p, -1) for p in minus)])
+        low.append(at_least)
+        high.append(at_most)
+
+    def cells(of):
+        names = tuple(sorted(of))
+        return [place[names, cell] for cell in itertools.product(*(of[name] for name in names))]
+
+    for names in tuples:  # what adds up: summed over one column, a table is a smaller one
+        for k, name in enumerate(names):
+            rest = names[:k] + names[k + 1 :]
+            for cell in itertools.product(*(levels[n] for n in rest)):
+                of = {n: [level] for n, level in zip(rest, cell, strict=True)}
+                require(cells(of | {name: levels[name]}), 0, 0, [place[rest, cell]])
+    for count in counts:
+        require(cells(count.of), count.low, count.high)
+    index = [(i, p, sign) for i, row in enumerate(rows) for p, sign in row]
+    i, j, sign = map(np.array, zip(*index, strict=True))
+    system = LinearConstraint(csr_array((sign, (i, j)), shape=(len(rows), size)), low, high)
+
+    def extreme(of, way):
+        goal = np.zeros(size)
+        goal[cells(of)] = -way
+        options = {"time_limit": _SECONDS}
+        done = milp(
+            goal, constraints=system, integrality=1, bounds=Bounds(0, np.inf), options=options
+        )
+        if done.status == 2:
+            raise ArithmeticError("the counts contradict each other")
+        return round(way * -done.fun) if done.status == 0 else np.inf * way
+
+    asked = [(names, cell) for names, cell in place if names]
+    asked = [{n: {level} for n, level in zip(*one, strict=True)} for one in asked]
+    asked += [dict(count.of) for count in counts if count.of and count.of not in asked]
+    found, seen = [], set()
+    for of in asked:
+        if truth is not None and MEMBER not in of and truth(of) >= min_count:
+            continue
+        key = frozenset(cells(of))
+        if key in seen or seen.add(key):
+            continue
+        most = extreme(of, 1)
+        if most >= min_count or (unknown := any(MISSING in some for some in of.values())) > most:
+            continue
+        least = extreme(of, -1)
+        if most - least < (1 if unknown else BASE - 1):
+            found.append((of, int(least), int(most)))
+    return pd.DataFrame(found, columns=["of", "low", "high"])
+
+
+def true_counts(coded: pd.DataFrame):
+    """Return a function that counts the patients of a set, for `solve`."""
+
+    def truth(of):
+        inside = np.ones(len(coded), bool)
+        for name, some in of.items():
+            inside &= coded[name].isin(list(some)).to_numpy()
+        return int(inside.sum())
+
+    return truth
+
+
+def find_quotes(files: dict, patients: pd.DataFrame, *, public=b"") -> dict:
+    """Search all bytes, also those encoded or packed in others, for what is of single patients.
+
+    Identifiers, times and other numbers with three decimals (two from ten on), dates, and text of
+    four characters and more that fewer than ten patients share, unless it stands in `public`.
+
+    Returns
+    -------
+    dict of str to list of str
+        Path → what was found there.
+    """
+    secrets = set()
+    for name in patients:
+        column, often = patients[name].dropna(), patients[name].value_counts()
+        for value in column.unique():
+            if isinstance(value, (float, np.floating)):
+                decimals = len(repr(float(value)).partition(".")[2])
+                if decimals >= (2 if value >= 10 else 3):
+                    secrets.add(repr(float(value)))
+            elif not holds_numbers(column) and often[value] < 10 and not str(value).isdigit():
+                secrets.add(str(value)[:60])
+    words = {s.encode() for s in secrets if len(s) >= 4}
+    words = {word for word in words if word not in public}
+    number = re.compile(rb"(?<![\d.])\d+\.\d+(?!\d)")
+    numbers = {word for word in words if number.fullmatch(word)}
+    plain = re.compile(b"|".join(map(re.escape, sorted(words - numbers))) or rb"(?!)")
+    found = defaultdict(set)
+    for path, content in files.items():
+        for layer in _layers(content):
+            found[path] |= set(plain.findall(layer)) | (numbers & set(number.findall(layer)))
+    return {path: sorted(w.decode() for w in some) for path, some in found.items() if some}
+
+
+def _layers(content):
+    """The bytes of a file, and of what is encoded, packed or compressed in it."""
+    yield content
+    for encoded in re.findall(rb"base64,([A-Za-z0-9+/=]{8,})", content):
+        yield from _layers(base64.b64decode(encoded + b"=" * (-len(encoded) % 4)))
+    for kind, packed in re.findall(
+        rb"(zTXt|iTXt)([^\0]{1,79}\0.*?)(?=IDAT|IEND|tEXt)", content, re.S
+    ):
+        for start in (2, 5) if kind == b"iTXt" else (1, 2):
+            body = packed[packed.index(b"\0") + start :]
+            try:
+                yield zlib.decompressobj().decompress(body)
+            except zlib.error:
+                continue
+    if content[:4] == b"PK\3\4":
+        with zipfile.ZipFile(io.BytesIO(content)) as folder:
+            for name in folder.namelist():
+                yield name.encode()
+                yield from _layers(folder.read(name))
