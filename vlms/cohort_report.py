@@ -35,6 +35,7 @@ from vlms.disclosure import (
     scratch,
     solve,
     survival_curves,
+    to_withhold,
     true_counts,
 )
 from vlms.own_cohort import open_cohort
@@ -171,10 +172,10 @@ def release(
             told = {"label": own.label, "text": _text}
             counts = read_counts(files, own.patients, about, own.rules, **told)
             solved = releases.attack(now, counts, about, own.rules.min_count)
-            more = [name for of in solved["of"] for name in _withholding(of, own.patients)]
-            if not (more := sorted(set(more) - set(withheld))):
+            more = to_withhold(solved, own.patients) - set(withheld)
+            if not more:
                 break
-            withheld += more
+            withheld += sorted(more)
         if len(solved):
             raise ReleaseError(
                 "Together with what is out already, this report gives small counts away: "
@@ -280,12 +281,6 @@ def _render(order, kind, mode, folder, root, withheld=(), on_cell=None):
     except RenderError as error:
         raise ReportError(_harmless(error) if mode == "safe" else str(error)) from None
     return dict(found.files)
-
-
-def _withholding(of, patients):
-    """What to withhold so that a count is not solved: a table of two variables, or one variable."""
-    names = [name for name in of if name in patients]
-    return [f"{a} by {b}" for a in names for b in names if a != b] or names
 
 
 def _text(value):

@@ -4,7 +4,15 @@
 two reports from being subtracted from each other. Rules lower a risk; they do not make it nothing.
 """
 
-from vlms.disclosure.attack import Count, coded, find_quotes, read_counts, solve, true_counts
+from vlms.disclosure.attack import (
+    Count,
+    coded,
+    find_quotes,
+    read_counts,
+    solve,
+    to_withhold,
+    true_counts,
+)
 from vlms.disclosure.frames import (
     GRID_MONTHS,
     OTHER,
@@ -49,5 +57,6 @@ __all__ = [
     "solve",
     "suppress",
     "survival_curves",
+    "to_withhold",
     "true_counts",
 ]

@@ -13,10 +13,12 @@ interval of a suppressed cell by linear programming).
 """
 
 import base64
+import contextlib
 import functools
 import io
 import itertools
 import re
+import struct
 import zipfile
 import zlib
 from collections import defaultdict
@@ -30,8 +32,10 @@ from scipy.sparse import csr_array
 from vlms.cohort import holds_numbers
 from vlms.disclosure.frames import BASE, CODES, MISSING, Disclosure
 
+_ENCODED = re.compile(rb"(?<=base64,)[A-Za-z0-9+/=]{8,}")
 _COUNT = re.compile(r"(<?)(\d+)(?: \(\d+%\))?")
 MEMBER = "release"  # a column of its own: of which releases a patient is
+_SLACK = 2  # by which the answer in whole numbers is taken to differ at most
 _SECONDS = 2  # for one question to the solver; what it cannot answer counts as open
 
 
@@ -212,20 +216,20 @@ def solve(counts, levels: dict, min_count: int, *, patterns=None, truth=None) ->
                 require(cells(of | {name: levels[name]}), 0, 0, [place[rest, cell]])
     for count in counts:
         require(cells(count.of), count.low, count.high)
+    if not counts:
+        return pd.DataFrame(columns=["of", "low", "high"])
     index = [(i, p, sign) for i, row in enumerate(rows) for p, sign in row]
     i, j, sign = map(np.array, zip(*index, strict=True))
     system = LinearConstraint(csr_array((sign, (i, j)), shape=(len(rows), size)), low, high)
 
-    def extreme(of, way):
+    def extreme(of, way, whole=1):
         goal = np.zeros(size)
         goal[cells(of)] = -way
-        options = {"time_limit": _SECONDS}
-        done = milp(
-            goal, constraints=system, integrality=1, bounds=Bounds(0, np.inf), options=options
-        )
+        given = {"bounds": Bounds(0, np.inf), "options": {"time_limit": _SECONDS}}
+        done = milp(goal, constraints=system, integrality=whole, **given)
         if done.status == 2:
             raise ArithmeticError("the counts contradict each other")
-        return round(way * -done.fun) if done.status == 0 else np.inf * way
+        return round(way * -done.fun, 6) if done.status == 0 else np.inf * way
 
     asked = [(names, cell) for names, cell in place if names]
     asked = [{n: {level} for n, level in zip(*one, strict=True)} for one in asked]
@@ -237,13 +241,24 @@ def solve(counts, levels: dict, min_count: int, *, patterns=None, truth=None) ->
         key = frozenset(cells(of))
         if key in seen or seen.add(key):
             continue
+        if extreme(of, 1, whole=0) >= min_count + _SLACK:
+            continue  # without whole numbers the same is found in a hundredth of the time
         most = extreme(of, 1)
         if most >= min_count or (unknown := any(MISSING in some for some in of.values())) > most:
             continue
         least = extreme(of, -1)
         if most - least < (1 if unknown else BASE - 1):
-            found.append((of, int(least), int(most)))
+            found.append((of, int(round(least)), int(round(most))))
     return pd.DataFrame(found, columns=["of", "low", "high"])
+
+
+def to_withhold(solved, columns) -> set:
+    """What `Disclosure` is to withhold so that counts are solved no more: tables or variables."""
+    names = set()
+    for of in solved["of"]:
+        mine = [name for name in of if name in columns]
+        names |= {f"{a} by {b}" for a, b in itertools.permutations(mine, 2)} or set(mine)
+    return names
 
 
 def true_counts(coded: pd.DataFrame):
@@ -283,7 +298,10 @@ def find_quotes(files: dict, patients: pd.DataFrame, *, public=b"") -> dict:
     words = {word for word in words if word not in public}
     number = re.compile(rb"(?<![\d.])\d+\.\d+(?!\d)")
     numbers = {word for word in words if number.fullmatch(word)}
-    plain = re.compile(b"|".join(map(re.escape, sorted(words - numbers))) or rb"(?!)")
+    plain = b"|".join(map(re.escape, sorted(words - numbers, key=len, reverse=True)))
+    plain = re.compile(
+        rb"(?<![A-Za-z0-9])(?:" + plain + rb")(?![A-Za-z0-9])" if plain else rb"(?!)"
+    )
     found = defaultdict(set)
     for path, content in files.items():
         for layer in _layers(content):
@@ -292,21 +310,24 @@ def find_quotes(files: dict, patients: pd.DataFrame, *, public=b"") -> dict:
 
 
 def _layers(content):
-    """The bytes of a file, and of what is encoded, packed or compressed in it."""
-    yield content
-    for encoded in re.findall(rb"base64,([A-Za-z0-9+/=]{8,})", content):
-        yield from _layers(base64.b64decode(encoded + b"=" * (-len(encoded) % 4)))
-    for kind, packed in re.findall(
-        rb"(zTXt|iTXt)([^\0]{1,79}\0.*?)(?=IDAT|IEND|tEXt)", content, re.S
-    ):
-        for start in (2, 5) if kind == b"iTXt" else (1, 2):
-            body = packed[packed.index(b"\0") + start :]
-            try:
-                yield zlib.decompressobj().decompress(body)
-            except zlib.error:
-                continue
+    """The bytes of a file, and of what is encoded, packed or compressed in it, but for pixels."""
     if content[:4] == b"PK\3\4":
         with zipfile.ZipFile(io.BytesIO(content)) as folder:
             for name in folder.namelist():
                 yield name.encode()
                 yield from _layers(folder.read(name))
+    elif content[:4] == b"\x89PNG":
+        place = 8
+        while place < len(content):
+            size, kind = struct.unpack(">I4s", content[place : place + 8])
+            body = content[place + 8 : place + 8 + size]
+            place += size + 12
+            if kind != b"IDAT":
+                yield body
+            for start in (i + 1 for i in range(len(body)) if kind in (b"zTXt", b"iTXt")):
+                with contextlib.suppress(zlib.error):
+                    yield zlib.decompress(body[start:])
+    else:
+        yield _ENCODED.sub(b"", content)
+        for encoded in _ENCODED.findall(content):
+            yield from _layers(base64.b64decode(encoded + b"=" * (-len(encoded) % 4)))

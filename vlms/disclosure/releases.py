@@ -129,7 +129,7 @@ class Releases:
         ------
         ReleaseError
         """
-        related = [entry for entry in self.entries() if _related(entry["hashes"], now)]
+        related = _family(self.entries(), now)
         for name in pinned:
             for entry in related[:1]:
                 if entry["pinned"][name] != pinned[name]:
@@ -181,8 +181,7 @@ class Releases:
         names = {_level(key, c, level): level for c in coded for level in coded[c].unique()}
         levels = {c: [_level(key, c, level) for level in coded[c].unique()] for c in coded}
         truth = true_counts(coded.apply(lambda column: column.map(_leveller(key, column.name))))
-        entries = [e for e in self.entries() if not e.get("published")]
-        entries = [e for e in entries if _related(e["hashes"], now)]
+        entries = _family(self.entries(), now)
         patterns = _patterns([*(e["hashes"] for e in entries), now])
         earlier = []
         for place, entry in enumerate(entries):
@@ -346,6 +345,16 @@ def _related(one, other):
         return True
     by = [[s for way, s in common.items() if way.endswith(end)] for end in (" by id", " by core")]
     return any(some and np.median(some) >= 0.5 for some in by)
+
+
+def _family(entries, now):
+    """Earlier releases on patients in common with this one, or with one that has: men and women."""
+    found, known = [], [now]
+    while more := [
+        e for e in entries if e not in found and any(_related(e["hashes"], k) for k in known)
+    ]:
+        found, known = [e for e in entries if e in found or e in more], [e["hashes"] for e in more]
+    return found
 
 
 def _common(one, other):
