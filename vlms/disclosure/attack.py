@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
+from scipy.sparse import block_array, csr_array, eye_array
 
 from vlms.cohort import holds_numbers
 from vlms.disclosure.frames import BASE, CODES, MISSING, Disclosure
@@ -35,7 +35,7 @@ from vlms.disclosure.frames import BASE, CODES, MISSING, Disclosure
 _ENCODED = re.compile(rb"(?<=base64,)[A-Za-z0-9+/=]{8,}")
 _COUNT = re.compile(r"(<?)(\d+)(?: \(\d+%\))?")
 MEMBER = "release"  # a column of its own: of which releases a patient is
-_SLACK = 2  # by which the answer in whole numbers is taken to differ at most
+_SLACK = 1  # by which the answer in whole numbers is taken to differ at most
 _SECONDS = 2  # for one question to the solver; what it cannot answer counts as open
 
 
@@ -220,35 +220,52 @@ def solve(counts, levels: dict, min_count: int, *, patterns=None, truth=None) ->
         return pd.DataFrame(columns=["of", "low", "high"])
     index = [(i, p, sign) for i, row in enumerate(rows) for p, sign in row]
     i, j, sign = map(np.array, zip(*index, strict=True))
-    system = LinearConstraint(csr_array((sign, (i, j)), shape=(len(rows), size)), low, high)
+    whole = csr_array((sign, (i, j)), shape=(len(rows), size))
 
-    def extreme(of, way, whole=1):
-        goal = np.zeros(size)
-        goal[cells(of)] = -way
-        given = {"bounds": Bounds(0, np.inf), "options": {"time_limit": _SECONDS}}
-        done = milp(goal, constraints=system, integrality=whole, **given)
+    def ask(goal, matrix=whole, at_least=low, at_most=high, top=np.inf, integers=1):
+        system = LinearConstraint(matrix, at_least, at_most)
+        given = {"bounds": Bounds(0, top), "options": {"time_limit": _SECONDS}}
+        done = milp(goal, constraints=system, integrality=integers, **given)
         if done.status == 2:
             raise ArithmeticError("the counts contradict each other")
-        return round(way * -done.fun, 6) if done.status == 0 else np.inf * way
+        return done
 
-    asked = [(names, cell) for names, cell in place if names]
-    asked = [{n: {level} for n, level in zip(*one, strict=True)} for one in asked]
-    asked += [dict(count.of) for count in counts if count.of and count.of not in asked]
-    found, seen = [], set()
-    for of in asked:
-        if truth is not None and MEMBER not in of and truth(of) >= min_count:
+    def extreme(where, way):
+        goal = np.zeros(size)
+        goal[list(where)] = -way
+        done = ask(goal)
+        return round(way * -done.fun) if done.status == 0 else np.inf * way
+
+    asked = [{n: {x} for n, x in zip(*one, strict=True)} for one in place if one[0]]
+    asked += [count.of for count in counts if count.of]
+    asked = {frozenset(cells(of)): of for of in reversed(asked)}
+    left, caps, reached = {}, {}, True
+    for where, of in reversed(asked.items()):
+        n = truth(of) if truth and MEMBER not in of else min_count
+        unknown = any(MISSING in some for some in of.values())
+        if n < min_count or MEMBER in of or truth is None:
+            left[where] = of
+            caps[where] = min(min_count, n + (1 if unknown else BASE - 1)) + _SLACK
+    while left and reached:  # in one solution, raise as many as can be far enough at once
+        cap = np.array([caps[where] for where in left])
+        k, ends = len(left), [(i, p) for i, where in enumerate(left) for p in where]
+        i, j = map(np.array, zip(*ends, strict=True))
+        sums = csr_array((np.ones(len(i)), (i, j)), shape=(k, size))
+        matrix = block_array([[whole, None], [sums, -eye_array(k)]], format="csr")
+        goal, top = np.repeat([0.0, -1.0], [size, k]), np.r_[np.full(size, np.inf), cap]
+        done = ask(goal, matrix, [*low, *[0] * k], [*high, *[np.inf] * k], top, integers=0)
+        high_enough = np.zeros(k, bool) if done.x is None else done.x[size:] > cap - 1e-6
+        reached = high_enough.any()
+        keep = zip(left.items(), high_enough, strict=True)
+        left = dict(item for item, out in keep if not out)
+    found = []
+    for where, of in left.items():
+        most, unknown = extreme(where, 1), any(MISSING in some for some in of.values())
+        if most >= min_count or unknown > most:
             continue
-        key = frozenset(cells(of))
-        if key in seen or seen.add(key):
-            continue
-        if extreme(of, 1, whole=0) >= min_count + _SLACK:
-            continue  # without whole numbers the same is found in a hundredth of the time
-        most = extreme(of, 1)
-        if most >= min_count or (unknown := any(MISSING in some for some in of.values())) > most:
-            continue
-        least = extreme(of, -1)
+        least = extreme(where, -1)
         if most - least < (1 if unknown else BASE - 1):
-            found.append((of, int(round(least)), int(round(most))))
+            found.append((of, least, most))
     return pd.DataFrame(found, columns=["of", "low", "high"])
 
 
