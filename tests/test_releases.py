@@ -6,18 +6,25 @@ import io
 import itertools
 import os
 import re
+import signal
 import struct
+import subprocess
 import sys
 import time
 import zipfile
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+import vlms.cohort_report
+from vlms.cli import main
+from vlms.cohort_report import Order, release, report
 from vlms.describing import spread_groups
 from vlms.disclosure import (
     Disclosure,
@@ -27,10 +34,15 @@ from vlms.disclosure import (
     find_quotes,
     read_counts,
     safe_table_one,
+    scratch,
     solve,
     to_withhold,
     true_counts,
 )
+from vlms.pages import write_index
+from vlms.provenance import FIXED_ENVIRONMENT
+
+ROOT = Path(__file__).resolve().parents[1]
 
 COLUMNS = ["sex", "margin", "site"]
 
@@ -60,7 +72,7 @@ def tables(patients, rules, groups):
     return files
 
 
-def release(releases, name, patients, groups):
+def release_tables(releases, name, patients, groups):
     """Do what `vlms release` does, without the pages; the tables that are out, or none."""
     rules, about = Disclosure("safe", 10), coded(patients)
     now = releases.fingerprint(patients)
@@ -178,7 +190,7 @@ def random_releases(seed, folder):
             version = cohort.assign(patient_id=[f"q{i}" for i in range(len(cohort))])
         groups = [g for g in COLUMNS if draw.random() < 0.6] or ["sex"]
         tried += 1
-        if len(version) and (files := release(releases, f"r{tried}", version, groups)):
+        if len(version) and (files := release_tables(releases, f"r{tried}", version, groups)):
             out.append((version.drop(columns=["patient_id"]), files))
     return out, tried
 
@@ -415,3 +427,141 @@ def test_text_of_patients_is_found_wherever_it_is_packed():
         "d.png": ["ZEBRA-9"],
     }
     assert find_quotes(files, patients, public=b"ZEBRA-9").keys() == {"a.csv", "b.html", "c.docx"}
+
+
+# What users see
+
+
+def write_cohort(path, frame=None):
+    frame = cohort() if frame is None else frame
+    frame.to_csv(path, index=False, encoding="latin-1")
+    return path
+
+
+def run(*arguments):
+    for name, value in FIXED_ENVIRONMENT.items():
+        assert os.environ.get(name) == value
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project whose ledger and reports are of this test alone."""
+    for name, value in FIXED_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(vlms.cohort_report, "ROOT", tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(vlms.cohort_report, "_public", lambda: b"")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_is_out_is_listed_and_a_publication_is_entered(project):
+    assert run("releases").output == "0 released\n"
+    (project / "facts.csv").write_text("kind,variable,level,value\nn,,,150\ncount,sex,f,75\n")
+    assert run("releases", "add-published", "facts.csv", "--name", "smith").exit_code == 0
+    ledger = Releases(project / ".releases")
+    ledger.record("a-to-share", ledger.fingerprint(cohort()), PINNED, reason="asked for")
+    listed = run("releases").output
+    assert "smith: published: 150 patients, 2 counts" in listed
+    assert "a-to-share: 150 patients, 0 counts; min_count 10, base 5" in listed
+    assert "reason: asked for" in listed
+    assert listed.endswith("2 released\n")
+
+
+def test_any_folder_is_attacked_with_the_cohort_that_it_is_about(project):
+    source = write_cohort(project / "my.csv", cohort().assign(margin=["R0"] * 145 + ["R1"] * 5))
+    (project / "out").mkdir()
+    rows = ["variable,level,all", "Patients,,150", "Margin,R0,150 (100%)", "Margin,R1,withheld"]
+    (project / "out" / "tbl-one.csv").write_bytes(table(rows))
+    found = run("disclose", "check", "out", "--against", source)
+    assert found.exit_code == 0, found.output
+    assert "2 counts read; 0 small ones solved, 0 files quote a patient" in found.output
+    rows = ["variable,level,all", "Patients,,150", "Margin,R0,145 (97%)", "Margin,R1,5"]
+    (project / "out" / "tbl-one.csv").write_bytes(table(rows))
+    (project / "out" / "notes.txt").write_text("the patient ZEBRA-007")
+    found = run("disclose", "check", "out", "--against", source)
+    assert found.exit_code == 1
+    assert "notes.txt: 1 texts of single patients: ZEBRA-007" in found.output
+    assert "solved  margin: R1: 5" in found.output
+
+
+def test_a_name_that_was_not_explored_cannot_be_released(project):
+    found = run("release", "nobody", "--output", "reports")
+    assert found.exit_code == 1
+    assert "explore the cohort first, vlms report FILE --name nobody" in found.output
+
+
+@pytest.mark.slow
+def test_exploring_records_nothing_and_a_release_is_made_anew_and_recorded(project):
+    made = lambda: {path.name for path in (project / "reports").iterdir()}  # noqa: E731
+    source = write_cohort(project / "clinic.csv")
+    chosen = {"endpoints": ["overall_survival"], "group_variables": ["margin"]}
+    order = Order(str(source), parameters=chosen)
+    pages = report(order, reports="reports", root=project)
+    assert [page.name for page in pages] == ["clinic-private.html", "clinic-preview.html"]
+    private, preview = (page.read_text("utf-8") for page in pages)
+    assert "PRIVATE, everything is shown" in re.search("<title>(.*?)</title>", private)[1]
+    assert "PREVIEW, not for sharing" in re.search("<title>(.*?)</title>", preview)[1]
+    assert "Where the preview differs" in private
+    assert "Where the preview differs" not in preview
+    differ = pd.read_csv("reports/clinic-private/differences.csv", dtype=str)
+    women = differ.query("of == 'Sex, f, all'").iloc[0]  # 75 of 150 are 50 %
+    assert len(women) == 5 or women.empty
+    assert differ["table"].eq("figures").any()
+    assert not (project / ".releases").exists()
+    assert pages[0].stat().st_mode & 0o077 == 0
+    # With one patient less it was explored all the same; both are released, the second is refused.
+    ledger = Releases(project / ".releases")
+    page, withheld = release("clinic", reports="reports", releases=ledger, root=project)
+    assert page.name == "clinic-to-share.html"
+    assert [entry["name"] for entry in ledger.entries()] == ["clinic-to-share"]
+    assert "not for sharing" not in page.read_text("utf-8")
+    write_cohort(source, cohort(149))
+    before = page.read_bytes()
+    with pytest.raises(ReleaseError, match="fewer than 10"):
+        release("clinic", reports="reports", releases=ledger, root=project)
+    assert page.read_bytes() == before
+    write_index(project)
+    index = (project / "reports" / "index.html").read_text("utf-8")
+    assert "clinic-to-share.html" in index
+    assert "clinic-private" not in index
+    assert "clinic-preview" not in index
+    assert made() >= {"clinic-private", "clinic-preview", "clinic-to-share"}
+    assert list((project / ".scratch").glob("*/")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGHUP", "SIGINT", "SIGTERM"])
+def test_no_copy_of_the_cohort_survives(name, tmp_path):
+    source = write_cohort(tmp_path / "my.csv", cohort().assign(site="Köln"))
+    places = {n: tmp_path / n for n in ("TMPDIR", "HOME", "XDG_DATA_HOME")}
+    for place in places.values():
+        place.mkdir()
+    environment = {**os.environ, **FIXED_ENVIRONMENT, **{n: str(p) for n, p in places.items()}}
+    environment |= {"PYTHONPATH": str(ROOT), "MPLCONFIGDIR": str(tmp_path / "HOME")}
+    code = f"""if True:
+        import vlms.cohort_report as module, functools, sys
+        from pathlib import Path
+        module.report = functools.partial(module.report, root=Path({str(tmp_path)!r}))
+        from vlms.cli import main
+        main(["report", {str(source)!r}, "--encoding", "latin-1", "--output", "out"])
+    """
+    started = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
+    )
+    until = time.monotonic() + 60
+    while not (copies := list((tmp_path / ".scratch").glob("*/cohort.csv"))):
+        assert started.poll() is None and time.monotonic() < until, started.stdout.read()
+        time.sleep(0.05)
+    assert copies[0].parent.stat().st_mode & 0o777 == 0o700
+    time.sleep(2)
+    started.send_signal(getattr(signal, name))
+    code = started.wait(30)
+    assert code == (-signal.SIGKILL if name == "SIGKILL" else 130)
+    if name == "SIGKILL":  # what is left is in the scratch folder alone, and the next start sweeps
+        with scratch(tmp_path):
+            pass
+    source.unlink()
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"ZEBRA" not in path.read_bytes(), path

@@ -25,6 +25,7 @@ import pandas as pd
 
 from vlms.disclosure import (
     FOLDER,
+    MISSING,
     Disclosure,
     ReleaseError,
     Releases,
@@ -205,7 +206,7 @@ def check_folder(folder, cohort, *, encoding="", min_count=10) -> tuple[dict, pd
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     about = _about(own)
     counts = read_counts(files, own.patients, about, own.rules, label=own.label, text=_text)
-    levels = {name: list(about[name].unique()) for name in about}
+    levels = {name: {*about[name], MISSING} for name in about}
     quotes = find_quotes(files, own.patients, public=_public())
     solved = solve(counts, levels, min_count, truth=true_counts(about))
     return quotes, solved, len(counts)

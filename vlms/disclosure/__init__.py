@@ -15,6 +15,7 @@ from vlms.disclosure.attack import (
 )
 from vlms.disclosure.frames import (
     GRID_MONTHS,
+    MISSING,
     OTHER,
     RULES,
     WITHHELD,
@@ -35,6 +36,7 @@ from vlms.disclosure.releases import FOLDER, ReleaseError, Releases, scratch
 __all__ = [
     "FOLDER",
     "GRID_MONTHS",
+    "MISSING",
     "OTHER",
     "RULES",
     "WITHHELD",

@@ -75,7 +75,8 @@ def read_counts(files: dict, patients, coded, rules: Disclosure, *, label=str, t
     patients, coded : pandas.DataFrame
         The cohort, and what `coded` makes of it.
     rules : Disclosure
-        By which levels were pooled. In a table where some count is no multiple of 5 all are exact.
+        By which levels were pooled. In a table where some count is small or no multiple of 5 all
+        are taken as exact.
     label, text : callable
         How a column and a level are printed.
 
@@ -107,7 +108,8 @@ def read_counts(files: dict, patients, coded, rules: Disclosure, *, label=str, t
             continue
         cells = [*_cells(path, table, columns, set(patients), coded, rules, levels)]
         plain = [int(m[2]) for _, cell, _ in cells if (m := _COUNT.fullmatch(cell)) and not m[1]]
-        base = BASE if all(n % BASE == 0 for n in plain) else 1
+        rounded = all(n % BASE == 0 and n >= rules.min_count for n in plain)
+        base = BASE if rounded else 1
         for of, cell, near in cells:
             if parsed := _COUNT.fullmatch(cell):
                 less, n = parsed[1], int(parsed[2])
