@@ -32,6 +32,7 @@ from vlms.disclosure import (
     Releases,
     coded,
     find_quotes,
+    frames,
     read_counts,
     safe_table_one,
     scratch,
@@ -106,10 +107,10 @@ def of_pool(word, levels, named):
     return [word] if word in levels else [level for level in levels if level not in named]
 
 
-def determined(out):
+def determined(out, width=1):
     """Solve all tables that are out, each with its patients, over the full joint table.
 
-    Returns the true counts from 1 to 9 of cells of two columns that have one possible value.
+    Returns the counts from 1 to 9 of cells of two columns that have no more than `width` values.
     """
     everyone = pd.concat([patients for patients, _ in out]).fillna("missing")
     everyone = everyone.drop_duplicates()
@@ -165,7 +166,10 @@ def determined(out):
                         for s in (1, -1)
                     ]  # fmt: skip
                     least, most = (np.inf if e.fun is None else e.fun for e in ends)
-                    if round(least) == round(-most) or round(least) > n or round(-most) < n:
+                    assert (
+                        round(least) <= n <= round(-most)
+                    )  # what is printed is true of the patients
+                    if round(-most) < 10 and round(-most - least) < width:
                         found.append((pattern, cell, n, least, -most))
     return found
 
@@ -195,12 +199,23 @@ def random_releases(seed, folder):
     return out, tried
 
 
-@pytest.mark.parametrize("seed", [8, 27, 33, 36])
+@pytest.mark.parametrize("seed", [14, 24])
 def test_no_small_cell_follows_from_random_releases(seed, tmp_path):
     out, tried = random_releases(seed, tmp_path)
     assert tried == 3
     if out:
         assert determined(out) == []
+
+
+def test_the_solver_finds_small_cells_where_counts_are_not_rounded(monkeypatch, tmp_path):
+    # The same reports without rounding, complements and attack: the property above can fail.
+    monkeypatch.setattr(frames, "round_count", int)
+    monkeypatch.setattr(frames, "suppress", lambda counts, least, **_: counts < least)
+    nothing = pd.DataFrame(columns=["of", "low", "high"])
+    monkeypatch.setattr(Releases, "attack", lambda *_: nothing)
+    exact = lambda cell: (int(cell.split()[0]),) * 2 if cell[0].isdigit() else None  # noqa: E731
+    monkeypatch.setitem(globals(), "printed", exact)
+    assert determined(random_releases(24, tmp_path)[0])
 
 
 @pytest.mark.slow

@@ -208,8 +208,14 @@ def check_folder(folder, cohort, *, encoding="", min_count=10) -> tuple[dict, pd
     counts = read_counts(files, own.patients, about, own.rules, label=own.label, text=_text)
     levels = {name: {*about[name], MISSING} for name in about}
     quotes = find_quotes(files, own.patients, public=_public())
-    solved = solve(counts, levels, min_count, truth=true_counts(about))
-    return quotes, solved, len(counts)
+    told, found = true_counts(about), []
+    parts = [counts, *([c for c in counts if c.where == path] for path in files)]
+    for part in parts:  # all together or, where they contradict each other, each table by itself
+        with contextlib.suppress(ArithmeticError):
+            found.append(solve(part, levels, min_count, truth=told))
+            if part is counts:
+                break
+    return quotes, pd.concat(found) if found else pd.DataFrame(), len(counts)
 
 
 def report_name(name) -> str:
