@@ -204,7 +204,7 @@ def test_no_small_cell_follows_from_random_releases(seed, tmp_path):
     out, tried = random_releases(seed, tmp_path)
     assert tried == 3
     if out:
-        assert determined(out) == []
+        assert determined(out, width=4) == []
 
 
 def test_the_solver_finds_small_cells_where_counts_are_not_rounded(monkeypatch, tmp_path):
@@ -224,7 +224,7 @@ def test_no_small_cell_follows_from_many_random_releases(tmp_path):
     for seed in range(100, 160):
         out, _ = random_releases(seed, tmp_path / str(seed))
         released += len(out)
-        assert not out or determined(out) == [], seed
+        assert not out or determined(out, width=4) == [], seed
     assert released > 60
 
 
@@ -344,25 +344,11 @@ def test_a_ledger_that_cannot_be_read_or_whose_key_is_another_stops_the_release(
         releases.check(now, PINNED)
 
 
-@pytest.mark.parametrize("system", ["with the system's lock", "without"])
-def test_one_process_at_a_time_holds_the_ledger(tmp_path, monkeypatch, system):
-    if system == "without":
-        monkeypatch.setitem(sys.modules, "fcntl", None)
+def test_one_process_at_a_time_holds_the_ledger(tmp_path):
     mine, theirs = Releases(tmp_path), Releases(tmp_path)
     with mine.locked(), pytest.raises(ReleaseError, match="Another"), theirs.locked(seconds=0):
         pass
     with theirs.locked(seconds=0):
-        pass
-
-
-def test_a_lock_file_that_was_left_behind_is_removed_when_it_is_old(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    left = tmp_path / "lock"
-    left.touch()
-    with pytest.raises(ReleaseError), Releases(tmp_path).locked(seconds=0):
-        pass
-    os.utime(left, (time.time() - 3600,) * 2)
-    with Releases(tmp_path).locked(seconds=1):
         pass
 
 

@@ -18,6 +18,7 @@ releases); Hundepool et al., *Statistical Disclosure Control*, Wiley 2012, chapt
 """
 
 import contextlib
+import fcntl
 import hashlib
 import hmac
 import itertools
@@ -42,7 +43,6 @@ from vlms.disclosure.frames import MISSING
 
 FOLDER = ".releases"
 _LEDGER, _LOCK = "ledger.json", "lock"
-_STALE = 120  # seconds after which a lock file was left behind: it is held for far less
 _FORMAT = 2
 _ALL_SUMS = 6  # of so many earlier releases every sum is looked at; of more, those of three
 
@@ -82,7 +82,7 @@ class Releases:
             if time.monotonic() > until:
                 raise ReleaseError(
                     f"Another report has been at work for {seconds:g} s, so this one cannot be "
-                    f"compared with it. Wait until it has ended; if there is none, remove {path}."
+                    f"compared with it. Wait until it has ended."
                 )
             time.sleep(0.05)
         try:
@@ -454,13 +454,8 @@ def _hash(key, text):
 def _take(path):
     """Take the lock and return what gives it back, or None while another process has it.
 
-    The system's own lock ends with its process, however that ends. Where there is none, the file
-    itself is the lock, and one that was left behind is removed when it is old.
+    It is the system's own, which ends with its process, however that ends.
     """
-    try:
-        import fcntl
-    except ImportError:
-        return _take_by_file(path)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -468,23 +463,6 @@ def _take(path):
         os.close(handle)
         return None
     return lambda: os.close(handle)
-
-
-def _take_by_file(path):
-    """Take the lock by making its file, which fails while there is one."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except (FileExistsError, PermissionError):
-        with contextlib.suppress(OSError):  # gone by now, or held open where that forbids it
-            if time.time() - path.stat().st_mtime > _STALE:
-                path.unlink()
-        return None
-
-    def release():
-        os.close(handle)
-        path.unlink(missing_ok=True)
-
-    return release
 
 
 def _write(path, content, *, replace=True):
