@@ -356,6 +356,8 @@ def test_small_levels_are_merged_as_the_study_declares_and_named():
     counts = {"1": 6, "2": 50, "3": 20}
     assert grades(counts, merges) == {"low or intermediate": 56, "high": 20}
     assert grades({"1": 16, "2": 50, "3": 20}, merges) == {"1": 16, "2": 50, "3": 20}
+    # All are on one side: which they are is not said.
+    assert grades({"1": 6, "2": 50}, merges) == {OTHER: 56}
     # A side that is too small itself: nothing declared is enough, so the smallest are pooled.
     assert grades({"1": 26, "2": 50, "3": 6}, merges) == {"2": 50, f"1, {OTHER}": 32}
 
