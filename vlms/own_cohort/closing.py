@@ -24,7 +24,7 @@ def show_comparison(own: OwnCohort, label="tbl-comparison"):
         return own.idle("Comparison with the two papers", "they are on another disease")
     tilkorn = read_paper("tilkorn2010")
     tilkorn = OwnCohort(tilkorn, Disclosure("full"), tilkorn.patients, [], own.interval)
-    claims = pd.read_csv(DATA / "roland2016" / "claims.csv", dtype=str).set_index("id")["printed"]
+    facts = pd.read_csv(DATA / "roland2016" / "facts.csv", dtype=str, comment="#").set_index("id")
     roland = pd.read_csv(DATA / "roland2016" / "characteristics.csv", dtype=str)
     roland = roland[roland["cohort"] == "localised"].set_index(["variable", "level"])["printed"]
     roland = roland.str.replace(")", "%)")  # the sign that a column of percentages leaves out
@@ -36,7 +36,7 @@ def show_comparison(own: OwnCohort, label="tbl-comparison"):
     rows = [("patients", *size, "63 with localised disease")]
     for measure, name, level, theirs in (
         ("women", "sex", "f", roland["sex", "female"]),
-        ("age (years)", "age_years", None, f"median {claims['table1-age-median-localised']}"),
+        ("age (years)", "age_years", None, f"median {facts.at['age-median-all', 'value']}"),
         ("high grade (3)", "grade", "3", roland["grade", "high"]),
         ("radiotherapy", "radiotherapy", "yes", "–"),
         ("size (cm)", "size_cm", None, "–"),

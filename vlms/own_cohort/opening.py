@@ -17,7 +17,7 @@ import matplotlib as mpl
 import pandas as pd
 
 from vlms.cohort import Cohort, holds_numbers, read_cohort, readable
-from vlms.disclosure import GRID_MONTHS, Disclosure, Withheld
+from vlms.disclosure import GRID_MONTHS, Disclosure, Withheld, declared_merges
 from vlms.endpoints import time_to_event
 from vlms.showing import (
     TABLE_MIME,
@@ -253,6 +253,7 @@ def open_cohort(
     disclosure="safe",
     min_count=10,
     paper=False,
+    withhold=(),
     encoding="",
 ) -> OwnCohort:
     """Read a cohort and check the choices of its report.
@@ -289,6 +290,8 @@ def open_cohort(
         Threshold of safe mode.
     paper : bool
         Make files for a manuscript; refused for patients that are made up.
+    withhold : sequence of str
+        What an attack has solved, as `Disclosure` takes it.
     encoding : str
         As in `read_cohort`; blank for Unicode.
 
@@ -351,6 +354,10 @@ def open_cohort(
     own.landmarks = own.landmarks or _landmarks(own)
     if not all(0 < time < 1e5 for time in own.landmarks):
         raise ChoiceError(f"landmarks lie above 0; found {list(landmarks)}")
+    merges = declared_merges(own.study)
+    own.rules = replace(
+        rules, landmarks=tuple(own.landmarks), merges=merges, withhold=tuple(withhold)
+    )
     image_format("png" if rules.safe else "svg")
     for endpoint in endpoints or own.study.endpoints:
         needed = [*own.study.endpoints[endpoint].columns, own.study.time.end]
