@@ -356,7 +356,11 @@ def open_cohort(
         raise ChoiceError(f"landmarks lie above 0; found {list(landmarks)}")
     merges = declared_merges(own.study)
     own.rules = replace(
-        rules, landmarks=tuple(own.landmarks), merges=merges, withhold=tuple(withhold)
+        rules,
+        landmarks=tuple(own.landmarks),
+        grid=YEARS[own.study.unit] / 2,
+        merges=merges,
+        withhold=tuple(withhold),
     )
     image_format("png" if rules.safe else "svg")
     for endpoint in endpoints or own.study.endpoints:
