@@ -1,8 +1,13 @@
 """For all tests and examples: figures of one are not open in the next."""
 
+import os
 import sys
+import tempfile
 
 import pytest
+
+# Keys of releases that tests record are none of the user's.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="vlms-tests-")
 
 
 @pytest.fixture(autouse=True)

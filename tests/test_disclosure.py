@@ -1,9 +1,7 @@
 """Rules for what may leave a private cohort, each held by counts that are worked out by hand."""
 
 import json
-import os
-import sys
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,12 +11,12 @@ from hypothesis import strategies as st
 
 from vlms.disclosure import (
     OTHER,
+    WITHHELD,
     Disclosure,
     DisclosureError,
-    ReleaseError,
-    Releases,
     Withheld,
     between_steps,
+    declared_merges,
     estimate_at,
     incidence_curves,
     safe_table_one,
@@ -70,7 +68,7 @@ def test_the_account_says_rules_applied_and_claims_no_more():
     said = json.dumps(SAFE.as_json()).lower()
     assert "rules_applied" in said
     assert "anonym" not in said
-    assert SAFE.as_json()["parameters"] == {"min_count": 10, "base": 5}
+    assert SAFE.as_json()["parameters"]["min_count"] == 10
     assert Disclosure("full").as_json()["rules_applied"] == []
 
 
@@ -320,89 +318,116 @@ def test_a_median_lies_between_the_steps_around_it():
     assert np.isnan(between_steps(np.nan, [6, 12])).all()
 
 
-# Releases
+def test_landmarks_that_are_close_do_not_bracket_few_events():
+    # 20 die by month 6, 12 in 10 and 4 in 11, 30 in 20; 34 are seen to month 40. From 10 to 11
+    # there are 4 events only, so of the two landmarks the first is shown; from 10 to 24 there are
+    # 34. Month 9, which was not asked for, lies 12 events before month 10 and 0 after month 6.
+    months = pd.Series([3] * 20 + [10] * 12 + [11] * 4 + [20] * 30 + [40] * 34, dtype=float)
+    event = months < 40
+    rules = Disclosure("safe", 10, landmarks=(11, 10, 24))
+    shown = {m: estimate_at(m, (0.5, 0.4, 0.6), months, event, rules) for m in (6, 9, 10, 11, 24)}
+    assert {m for m, (band, _) in shown.items() if band == WITHHELD} == {11}
+    assert shown[11][1] == "fewer than 10 events from or to another month that is shown"
+    month_7 = estimate_at(7, (0.5, 0.4, 0.6), months, event, Disclosure("safe", 10, landmarks=(6,)))
+    assert month_7[0] == WITHHELD
 
 
-def cohort(n, *, first=0):
-    ids = [f"ZEBRA-{i}" for i in range(first, first + n)]
-    return pd.DataFrame({"patient_id": ids, "time_months": np.arange(first, first + n) + 0.5})
+def test_a_curve_steps_at_the_landmarks_first():
+    # 10 die in month 9 and 6 in month 14: the grid alone would step in 12, and 6 would be left for
+    # the landmark. S(15) = 84/100, in twentieths 0.85.
+    time, event = (
+        pd.Series([9.0] * 10 + [14] * 6 + [40] * 84),
+        pd.Series([True] * 16 + [False] * 84),
+    )
+    curve = survival_curves(time, event, Disclosure("safe", 10, landmarks=(15,)))
+    assert curve.attrs["steps"] == [15]
+    assert curve.set_index("time")["survival"][[12, 15, 18]].tolist() == [1, 0.85, 0.85]
 
 
-@pytest.fixture
-def releases(tmp_path):
-    ledger = Releases(tmp_path / "ledger")
-    ledger.record("cohort-a", ledger.fingerprint(cohort(150)), 10)
-    return ledger
+def grades(counts, merges):
+    column = pd.Series([level for level, n in counts.items() for _ in range(n)], name="grade")
+    found = Disclosure("safe", 10, merges={"grade": merges}).levels(column)
+    return found.value_counts(sort=False).to_dict()
+
+
+def test_small_levels_are_merged_as_the_study_declares_and_named():
+    # 6 of grade 1: the paper's dichotomy is high against the rest, so 1 joins 2 and never 3.
+    merges = [{"low or intermediate": ["1", "2"], "high": ["3"]}]
+    counts = {"1": 6, "2": 50, "3": 20}
+    assert grades(counts, merges) == {"low or intermediate": 56, "high": 20}
+    assert grades({"1": 16, "2": 50, "3": 20}, merges) == {"1": 16, "2": 50, "3": 20}
+    # All are on one side: which they are is not said.
+    assert grades({"1": 6, "2": 50}, merges) == {OTHER: 56}
+    # A side that is too small itself: nothing declared is enough, so the smallest are pooled.
+    assert grades({"1": 26, "2": 50, "3": 6}, merges) == {"2": 50, f"1, {OTHER}": 32}
+
+
+def test_merges_join_the_upper_levels_within_a_dichotomy():
+    order = ("0", "1", "2", "3")
+    ecog = SimpleNamespace(name="ecog", order=order)
+    group = SimpleNamespace(column="ecog", levels={"0–1": ["0", "1"], "2–3": ["2", "3"]})
+    study = SimpleNamespace(columns={"ecog": ecog}, groups=[group])
+    assert declared_merges(study)["ecog"] == [
+        {"0": ["0"], "1": ["1"], "2 or 3": ["2", "3"]},
+        {"0–1": ["0", "1"], "2–3": ["2", "3"]},
+    ]
+
+
+def test_the_merge_that_would_unlock_a_result_is_named_without_rare_levels():
+    counts = pd.DataFrame({"yes": [40, 8, 3], "no": [30, 20, 6]}, index=["R0", "R1", "R2"])
+    assert SAFE.unlocked_by("margin", counts) == "it could be shown with R1 and rarer levels as one"
+    named = Disclosure("safe", 10, merges={"margin": [{"R0": ["R0"], "R1–2": ["R1", "R2"]}]})
+    assert named.unlocked_by("margin", counts) == "it could be shown by “R0”, “R1–2”"
+    assert SAFE.unlocked_by("margin", counts - 3) == ""  # 5 and 0 are 5
 
 
 @pytest.mark.parametrize(
-    "patients",
+    ("given", "shown"),
     [
-        cohort(150).sample(frac=1, random_state=1),  # the same again
-        cohort(140),
-        cohort(160),
-        cohort(150, first=1000),  # others
+        # Two digits; the lower limit downwards, the upper one upwards; never three decimals.
+        ((1.688, 1.046, 2.73), (1.7, 1.0, 2.8)),
+        ((0.0567, 0.0123, 0.9101), (0.06, 0.01, 0.92)),
+        ((12.4, 3.17, float("inf")), (12, 3.1, None)),
     ],
 )
-def test_the_same_patients_or_enough_others_may_be_reported(releases, patients):
-    releases.check(releases.fingerprint(patients), 10)
+def test_a_ratio_has_two_digits_and_limits_outwards(given, shown):
+    found = SAFE.release_ratio(*given, 0.0314, events=[10, 10], n=[20, 20])
+    numbers = [found[name] for name in ("hazard_ratio", "lower", "upper")]
+    assert [None if np.isnan(n) else n for n in numbers] == list(shown)
+    assert found["p_value"] == "0.03"
+    exact = Disclosure("full").release_ratio(*given, 0.0314, events=[1, 0], n=[1, 0])
+    assert (exact["hazard_ratio"], exact["lower"], exact["upper"]) == given
 
 
-@pytest.mark.parametrize(
-    "patients",
-    [
-        cohort(149),
-        cohort(141),
-        cohort(159),
-        cohort(150).replace({"time_months": {3.5: 99.25}}),  # one cell changed
-        cohort(149).assign(patient_id=[f"N{i}" for i in range(149)]),  # renumbered, one gone
-    ],
-)
-def test_a_report_that_differs_by_fewer_patients_than_the_threshold_is_refused(releases, patients):
-    with pytest.raises(ReleaseError, match="fewer than 10"):
-        releases.check(releases.fingerprint(patients), 5)  # the higher of two thresholds counts
+@pytest.mark.parametrize(("events", "n"), [([9, 20], [40, 40]), ([20, 31], [40, 40])])
+def test_a_ratio_is_withheld_where_few_had_the_event_or_few_had_not(events, n):
+    with pytest.raises(Withheld, match="fewer than 10 patients with the event or without it"):
+        SAFE.release_ratio(2, 1, 3, 0.1, events=events, n=n)
 
 
-def test_a_reason_lets_a_report_pass_and_is_recorded(releases):
-    now = releases.fingerprint(cohort(149))
-    releases.check(now, 10, reason="a patient withdrew consent")
-    releases.record("cohort-a", now, 10, reason="a patient withdrew consent")
-    assert releases.entries()[-1]["reason"] == "a patient withdrew consent"
+def test_a_p_value_of_few_events_or_of_counted_permutations_is_withheld():
+    assert SAFE.release_p(0.0314, [10, 12]) == "0.03"
+    with pytest.raises(Withheld, match="a group has fewer than 10 events"):
+        SAFE.release_p(0.0314, [9, 12])
+    for method in ("exact", "permutation"):
+        with pytest.raises(Withheld, match="permutations"):
+            SAFE.release_p(0.0314, [10, 12], method=method)
+    assert Disclosure("full").release_p(0.0314, [2, 1], method="exact") == "0.03"
 
 
-def test_the_ledger_holds_hashes_under_a_key_of_its_own_and_is_closed_to_others(releases, tmp_path):
-    text = "".join(path.read_text("latin-1") for path in releases.folder.iterdir())
-    assert "ZEBRA" not in text
-    assert "149.5" not in text
-    modes = {path.name: path.stat().st_mode & 0o777 for path in releases.folder.iterdir()}
-    assert modes["key"] == modes["ledger.json"] == 0o600
-    other = Releases(tmp_path / "other")
-    assert not set(other.fingerprint(cohort(3)).rows) & set(releases.fingerprint(cohort(3)).rows)
+def test_a_difference_of_groups_needs_twice_the_threshold_as_a_mean_does():
+    assert SAFE.release_number(0.2345, [20, 30]) == "0.2"
+    with pytest.raises(Withheld, match="fewer than 20 patients"):
+        SAFE.release_number(0.2345, [19, 30])
 
 
-def test_a_ledger_that_cannot_be_read_stops_the_report(releases):
-    (releases.folder / "ledger.json").write_text("{")
-    with pytest.raises(ReleaseError, match="cannot be read"):
-        releases.check(releases.fingerprint(cohort(150)), 10)
-
-
-@pytest.mark.parametrize("system", ["with the system's lock", "without"])
-def test_one_process_at_a_time_holds_the_ledger(tmp_path, monkeypatch, system):
-    if system == "without":
-        monkeypatch.setitem(sys.modules, "fcntl", None)
-    mine, theirs = Releases(tmp_path), Releases(tmp_path)
-    with mine.locked(), pytest.raises(ReleaseError, match="Another"), theirs.locked(seconds=0):
-        pass
-    with theirs.locked(seconds=0):
-        pass
-
-
-def test_a_lock_file_that_was_left_behind_is_removed_when_it_is_old(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "fcntl", None)
-    left = tmp_path / "lock"
-    left.touch()
-    with pytest.raises(ReleaseError), Releases(tmp_path).locked(seconds=0):
-        pass
-    os.utime(left, (time.time() - 600,) * 2)
-    with Releases(tmp_path).locked(seconds=1):
-        pass
+def test_what_was_solved_is_withheld():
+    patients = pd.DataFrame({"sex": ["f", "m"] * 40, "margin": [*"ab"] * 20 + [*"ba"] * 20})
+    rules = Disclosure("safe", 10, withhold=("sex by margin",))
+    table = safe_table_one(patients, rules, columns=["sex"], by="margin")
+    by_level = table[table["level"].isin(["f", "m"])].set_index(["level", "group"])["summary"]
+    assert by_level["f", "a"] == by_level["m", "b"] == WITHHELD
+    assert by_level["f", "all"] == "40 (50%)"
+    rules = Disclosure("safe", 10, withhold=("sex",))
+    table = safe_table_one(patients, rules, columns=["sex"]).set_index("level")["summary"]
+    assert table["f"] == table["m"] == WITHHELD

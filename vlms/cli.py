@@ -180,7 +180,8 @@ def _start_notebooks():
     """
     from vlms.provenance import FIXED_ENVIRONMENT
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # stop as Ctrl-C does
+        signal.signal(getattr(signal, name), signal.default_int_handler)
     if any(os.environ.get(name) != value for name, value in FIXED_ENVIRONMENT.items()):
         arguments = [sys.executable, "-m", "vlms", *sys.argv[1:]]
         os.execve(sys.executable, arguments, {**os.environ, **FIXED_ENVIRONMENT})
@@ -282,10 +283,12 @@ def codebook(path, output, encoding):
 @_ENCODING
 @click.option("--name", default="", help="Name of the report; by default that of the file.")
 @click.option(
-    "--disclosure", default="safe", type=click.Choice(["safe", "full"]), show_default=True
+    "--disclosure",
+    default="",
+    type=click.Choice(["", "safe", "full"]),
+    help="Only the preview (safe), or only the private page (full).",
 )
 @click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
-@click.option("--reason", default="", help="Why a report much like an earlier one is released.")
 @_several("--endpoint", "endpoints", help="Only this endpoint, the primary one first; repeat.")
 @_several("--landmark", "landmarks", type=float, help="Time to read survival at; repeat. The "
           "landmark analyses start at the first.")  # fmt: skip
@@ -297,31 +300,29 @@ def codebook(path, output, encoding):
 @click.option("--for", "paper", type=click.Choice(["paper"]), help="Files for a manuscript, too.")
 @click.option("--interval", default="log-log", show_default=True, help="Scale of the intervals.")
 @click.option("--output", default="reports", show_default=True, help="Folder to write to.")
-def report(path, output, name, reason, encoding, **given):
-    """Analyse a cohort of your own and write its report, safe to share by default."""
+def report(path, output, name, encoding, **given):
+    """Explore a cohort of your own: a private page, and a preview of the one to share."""
     _start_notebooks()
     from vlms.cohort import Check, CohortError, printable
     from vlms.cohort_report import Order, ReportError, report
-    from vlms.disclosure import DisclosureError, ReleaseError
+    from vlms.disclosure import DisclosureError
     from vlms.own_cohort import ChoiceError
-    from vlms.pages import PublishingError, write_index
+    from vlms.pages import PublishingError
 
     given["codebook"] = given["codebook"] or ""  # a parameter of the notebook is of one type
-    order = Order(path, name, reason, encoding or "", _study_parameters(**given))
+    order = Order(path, name, encoding or "", _study_parameters(**given))
     try:
-        page, folder = report(order, reports=output)
+        pages = report(order, reports=output)
     except KeyboardInterrupt:
         _stop("Stopped. A report that was there is as it was before.", 130)
     except CohortError as error:  # told cell by cell, as by `vlms check`
         _stop(Check(path, problems=error.problems).as_text())
-    except (ChoiceError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
+    except (ChoiceError, DisclosureError, ReportError, PublishingError) as error:
         lines = "\n".join(printable(line, 2000) for line in str(error).splitlines())
         _stop(f"Error, nothing was written: {lines}")
-    if output == "reports":
-        write_index()
-    _say(f"wrote {printable(page)}, and its tables and figures to {printable(folder)}")
-    if given["disclosure"] == "full":
-        _say("Disclosure is full: do not share this report.")
+    for page in pages:
+        _say(f"wrote {printable(page)}, with its tables and figures in the folder of that name")
+    _say(f"Neither is for sharing. What is to be shared: vlms release {order.stem}")
 
 
 def _study_parameters(reference, **given):
@@ -334,7 +335,119 @@ def _study_parameters(reference, **given):
         references[column] = level
     given = {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
     given["paper"] = bool(given["paper"])
+    if not given["disclosure"]:
+        del given["disclosure"]
     return {**given, "references": references}
+
+
+@main.command()
+@click.argument("name")
+@click.option("--reason", default="", help="Why a report much like an earlier one is released.")
+@click.option("--output", default="reports", show_default=True, help="Folder of the reports.")
+def release(name, reason, output):
+    """Attack, record and write the page to share of a cohort that `vlms report` explored.
+
+    Rules are applied, and the report is attacked together with all earlier releases. Whether it may
+    be shared is for you to decide.
+    """
+    _start_notebooks()
+    from vlms.cohort import Check, CohortError, printable
+    from vlms.cohort_report import ReportError, release
+    from vlms.disclosure import DisclosureError, ReleaseError
+    from vlms.own_cohort import ChoiceError
+    from vlms.pages import PublishingError, write_index
+
+    try:
+        page, withheld = release(name, reports=output, reason=reason)
+    except KeyboardInterrupt:
+        _stop("Stopped. A page that was there is as it was before.", 130)
+    except CohortError as error:
+        _stop(Check(name, problems=error.problems).as_text())
+    except (ChoiceError, DisclosureError, ReleaseError, ReportError, PublishingError) as error:
+        lines = "\n".join(printable(line, 2000) for line in str(error).splitlines())
+        _stop(f"Error, nothing was written: {lines}")
+    if output == "reports":
+        write_index()
+    for what in withheld:
+        _say(f"withheld, as it could have been solved: {printable(what)}")
+    _say(f"recorded, and wrote {printable(page)} with its tables and figures: rules applied")
+
+
+@main.group(invoke_without_command=True, context_settings=_HELP)
+@click.pass_context
+def releases(context):
+    """List what has been released, of which patients and under which rules."""
+    if context.invoked_subcommand:
+        return
+    from vlms.cohort_report import ROOT
+    from vlms.disclosure import FOLDER, ReleaseError, Releases
+
+    try:
+        entries = Releases(ROOT / FOLDER).entries()
+    except ReleaseError as error:
+        _stop(f"Error: {error}")
+    for entry in entries:
+        if known := entry.get("published"):
+            said = f"published: {known['n']} patients, {len(known['facts'])} counts"
+        else:
+            rules = ", ".join(f"{name} {value}" for name, value in entry["pinned"].items())
+            said = (
+                f"{len(entry['hashes']['rows'])} patients, {len(entry['counts'])} counts; {rules}"
+            )
+        why = f"; reason: {entry['reason']}" if entry["reason"] else ""
+        _say(f"{entry['date']}  {entry['name']}: {said}{why}")
+    _say(f"{len(entries)} released")
+
+
+@releases.command("add-published")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--name", default="", help="What it is called; by default its folder.")
+def add_published(file, name):
+    """Enter the counts of a publication (a facts.csv) as an earlier release."""
+    from vlms.cohort_report import ROOT
+    from vlms.consistency import FactsError
+    from vlms.disclosure import FOLDER, ReleaseError, Releases
+
+    try:
+        n = Releases(ROOT / FOLDER).add_published(file, name)
+    except (FactsError, ReleaseError, OSError) as error:
+        _stop(f"Error, nothing was recorded: {error}")
+    _say(f"recorded {n} counts of {file}")
+
+
+@main.group(context_settings=_HELP)
+def disclose():
+    """Attack files that are to be shared."""
+
+
+@disclose.command("check")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@click.option("--against", required=True, help="The cohort that the files are about.")
+@click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
+@_ENCODING
+def disclose_check(folder, against, min_count, encoding):
+    """Search every byte for text of a patient, and solve the counts of all tables (CSV).
+
+    Exit code 1 where something is found. What is found is told here only: it quotes patients.
+    """
+    from vlms.cohort import Check, CohortError
+    from vlms.cohort_report import check_folder
+    from vlms.disclosure import DisclosureError
+
+    given = {"encoding": encoding or "", "min_count": min_count}
+    try:
+        quotes, solved, n = check_folder(folder, against, **given)
+    except CohortError as error:
+        _stop(Check(against, problems=error.problems).as_text())
+    except (DisclosureError, OSError, ArithmeticError) as error:
+        _stop(f"Error: {error}", 2)
+    for path, found in quotes.items():
+        _say(f"{path}: {len(found)} texts of single patients: {', '.join(found[:5])}")
+    for of, low, high in solved.itertuples(index=False):
+        of = ", ".join(f"{name}: {' or '.join(map(str, some))}" for name, some in of.items())
+        _say(f"solved  {of}: {low if low == high else f'{low} to {high}'}")
+    _stop(f"{n} counts read; {len(solved)} small ones solved, {len(quotes)} files quote a patient",
+          bool(quotes or len(solved)))  # fmt: skip
 
 
 # --- Can these printed statistics be true? --------------------------------------------------------

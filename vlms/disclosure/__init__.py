@@ -4,8 +4,18 @@
 two reports from being subtracted from each other. Rules lower a risk; they do not make it nothing.
 """
 
+from vlms.disclosure.attack import (
+    Count,
+    coded,
+    find_quotes,
+    read_counts,
+    solve,
+    to_withhold,
+    true_counts,
+)
 from vlms.disclosure.frames import (
     GRID_MONTHS,
+    MISSING,
     OTHER,
     RULES,
     WITHHELD,
@@ -13,6 +23,7 @@ from vlms.disclosure.frames import (
     DisclosureError,
     Withheld,
     between_steps,
+    declared_merges,
     estimate_at,
     incidence_curves,
     round_count,
@@ -20,23 +31,34 @@ from vlms.disclosure.frames import (
     suppress,
     survival_curves,
 )
-from vlms.disclosure.releases import ReleaseError, Releases
+from vlms.disclosure.releases import FOLDER, ReleaseError, Releases, scratch
 
 __all__ = [
+    "FOLDER",
     "GRID_MONTHS",
+    "MISSING",
     "OTHER",
     "RULES",
     "WITHHELD",
+    "Count",
     "Disclosure",
     "DisclosureError",
     "ReleaseError",
     "Releases",
     "Withheld",
     "between_steps",
+    "coded",
+    "declared_merges",
     "estimate_at",
+    "find_quotes",
     "incidence_curves",
+    "read_counts",
     "round_count",
     "safe_table_one",
+    "scratch",
+    "solve",
     "suppress",
     "survival_curves",
+    "to_withhold",
+    "true_counts",
 ]

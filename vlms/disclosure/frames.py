@@ -5,14 +5,16 @@ tables and curves, and gets them exact in full mode and under the rules in safe 
 rules do not allow raises `Withheld`, whose message is the reason to print in its place. Nothing is
 computed of a part of the patients to make it showable.
 
-Counts. A level that few patients have is pooled with the next smallest until the pool is as large
-as the threshold; the missing join it. In a table of two variables further cells are withheld until
-no line with its total gives a withheld cell away. What is shown is rounded to 5.
+Counts. Small levels are merged by an order that knows no outcome: as the study declares it, else
+the smallest first, with the missing, until the pool is as large as the threshold. In a table of two
+variables further cells are withheld until no line with its total gives a withheld cell away. What
+is shown is rounded to 5.
 
 Curves. An exact curve gives every patient's time away: it steps where one patient has the event. A
-safe curve steps only at months of a grid, a threshold of events apart and with a threshold of
-patients beyond; its height there is the exact one, rounded to the share that five patients are of
-the group. Between its steps the true curve has moved on already. Groups step together.
+safe curve steps only at landmarks and months of a grid, a threshold of events apart and with a
+threshold of patients beyond; its height there is the exact one, rounded to the share that five
+patients are of the group. Between its steps the true curve has moved on already. Groups step
+together. Estimates at landmarks keep the same distance, so that no two of them bracket few events.
 
 Sources: OpenSAFELY, "Applying statistical disclosure control" (redact small counts, round to 5;
 its Kaplan-Meier action delays events in the same way); SACRO, acro (thresholds for every cell of a
@@ -20,14 +22,14 @@ table and for regressions; no minima and maxima); Hundepool et al., *Statistical
 Control*, Wiley 2012, chapter 4 (complementary suppression).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from vlms.cohort import holds_numbers, level_name, levels_of
 from vlms.describing import table_one
-from vlms.printed import print_number
+from vlms.printed import print_number, print_p
 from vlms.survival import cumulative_incidence, kaplan_meier
 
 BASE = 5  # counts are rounded to it
@@ -43,26 +45,30 @@ _RESERVED = (WITHHELD, MISSING, "all", "any", "variable", "level")
 
 RULES = {
     "threshold": "a count below the threshold is withheld",
-    "pooling": "levels with fewer patients are pooled, with the missing, up to the threshold",
+    "pooling": "levels with fewer patients are merged as the study declares, else the smallest "
+    "first and with the missing, up to the threshold; no outcome is looked at for it",
     "complements": "further cells are withheld so that totals do not give a withheld cell away",
     "rounding": "counts are rounded to the base, shares are computed from rounded counts",
     "differences": "a count closer than the threshold to one already shown is shown as that one",
     "extremes": "no minimum or maximum; quantiles are means over as many patients as the threshold",
-    "curves": "a curve steps at months of a grid, at least a threshold of events apart and with a "
-    "threshold at risk, is rounded to the share that the base is of its patients, and is cut where "
-    "fewer are at risk; none for a group of less than twice the threshold",
+    "curves": "a curve steps at landmarks and months of a grid, at least a threshold of events "
+    "apart and with a threshold at risk, is rounded to the share that the base is of its patients, "
+    "and is cut where fewer are at risk; none for a group of less than twice the threshold",
     "groups": "curves of groups step in the same months and are all drawn, or none is",
     "landmarks": "an estimate at a month is exact, and shown as a band of a fixed grid with limits "
-    "outwards to it; withheld with less than a threshold of events before, or of patients after",
+    "outwards to it; withheld with less than a threshold of events before it, or to the next such "
+    "month, or of patients after it",
     "quantiles": "a median of time is exact, and shown as the steps that it lies between",
-    "tests": "a test is of all patients and all levels as recorded; its P value is withheld where "
-    "a level has less than a threshold of events",
-    "hazard_ratios": "a fit is of all levels as recorded; a ratio is withheld unless its level and "
-    "the reference have each a threshold of events and of patients without",
+    "tests": "a test is of all patients and all levels as recorded; its P value is rounded, and "
+    "withheld where a level has less than a threshold of events, or where it counts permutations",
+    "hazard_ratios": "a fit is of all levels as recorded; a ratio has two significant digits, "
+    "limits outwards; withheld unless its level and the reference have each a threshold of events "
+    "and of patients without",
     "records": "no identifier, row, date, free text, event time, mark of censoring or figure of a "
     "patient; figures are pixels only",
     "quality": "problems of the file are counted by kind, without the text of a cell",
-    "releases": "a second release that differs by fewer patients than the threshold needs a reason",
+    "releases": "all sums and differences of the releases on a cohort are about as many patients "
+    "as the threshold, under the rules of the first; what their counts together give is withheld",
 }
 
 
@@ -84,6 +90,14 @@ class Disclosure:
         Rules applied, or everything shown as it is.
     min_count : int
         The threshold: the fewest patients that a number may be about. At least 5.
+    landmarks : tuple of float
+        Times at which estimates are shown; curves step there first.
+    grid : float
+        Half a year in the unit of time: further steps of curves.
+    merges : dict of str to sequence of dict
+        Column → declared merges of its levels, name → levels, the first that is enough is taken.
+    withhold : tuple of str
+        What an attack has solved: ``"margin"``, or ``"margin by sex"`` for that table alone.
 
     Raises
     ------
@@ -101,6 +115,10 @@ class Disclosure:
 
     mode: str = "safe"
     min_count: int = 10
+    landmarks: tuple = ()
+    grid: float = GRID_MONTHS
+    merges: dict = field(default_factory=dict)
+    withhold: tuple = ()
 
     def __post_init__(self):
         if self.mode not in MODES:
@@ -112,6 +130,7 @@ class Disclosure:
                 f"min_count is {self.min_count}; a number about fewer than {FLOOR} patients is "
                 f"never shown in safe mode: give {FLOOR} or more (10 is usual)"
             )
+        object.__setattr__(self, "landmarks", tuple(sorted(map(float, self.landmarks))))
 
     @property
     def safe(self) -> bool:
@@ -122,6 +141,11 @@ class Disclosure:
     def least(self) -> int:
         """The fewest patients that a number may be about: none in full mode."""
         return self.min_count if self.safe else 0
+
+    def pinned(self) -> dict:
+        """Return the parameters that all releases on a cohort must share."""
+        pinned = {"min_count": int(self.min_count), "base": BASE, "grid": float(self.grid)}
+        return pinned | {"landmarks": list(self.landmarks), "bands": list(BANDS)}
 
     def count(self, n, *, near=None) -> str:
         """Print a count: rounded, or withheld; as `near` if it is too close to that one."""
@@ -146,9 +170,11 @@ class Disclosure:
         return pd.Series(pd.Categorical(names, categories=order), index=column.index)
 
     def levels(self, column: pd.Series, *, fewest=None) -> pd.Series:
-        """Name each patient's level as it may be shown: small ones and the missing are pooled.
+        """Name each patient's level as it may be shown: small ones are merged.
 
-        `fewest` is how many patients a level needs, by default the threshold.
+        `fewest` is how many patients a level needs, by default the threshold. A merge that the
+        study declares is taken where all its parts are enough; else the smallest are pooled, with
+        the missing.
 
         Examples
         --------
@@ -161,6 +187,12 @@ class Disclosure:
         recorded, fewest = self.recorded(column), self.least if fewest is None else fewest
         order, sizes = list(recorded.cat.categories), recorded.value_counts()
         small = [level for level in order if sizes[level] < fewest]
+        for merge in self._declared(column.name, order) if small else ():
+            merged = recorded.astype(object).map(merge, na_action="ignore")
+            parts = merged.value_counts()
+            if min(parts) >= fewest and len(column) - max(parts) >= self.least:
+                names = [name for name in dict.fromkeys(merge.values()) if name in parts]
+                return pd.Series(pd.Categorical(merged, names), index=column.index)
         kept = sorted((level for level in order if level not in small), key=lambda x: sizes[x])
         while small and sizes[small].sum() < fewest and kept:
             small.append(kept.pop(0))
@@ -174,15 +206,138 @@ class Disclosure:
         shown = recorded.astype(object).where(recorded.isin(kept), pool)
         return pd.Series(pd.Categorical(shown, categories=[*kept, pool]), index=column.index)
 
+    def unlocked_by(self, name, counts: pd.DataFrame) -> str:
+        """Say which merge of a column's levels would give each count a threshold; blank for none.
+
+        `counts` has a row a level as recorded, and a column for each count that must be enough,
+        such as patients with and without the event.
+
+        Examples
+        --------
+        >>> counts = pd.DataFrame({"events": [40, 12, 3]}, index=["R0", "R1", "R2"])
+        >>> Disclosure("safe", 10).unlocked_by("margin", counts)
+        'it could be shown with R1 and rarer levels as one'
+        """
+        order, sizes = list(counts.index), counts.sum(axis=1)
+        for merge in self._declared(name, order):
+            if counts.groupby(merge).sum().min(axis=None) >= self.least:
+                names = ", ".join(f"“{part}”" for part in dict.fromkeys(merge.values()))
+                return f"it could be shown by {names}"
+        rising = sorted(order, key=lambda level: sizes[level])
+        for k in range(2, len(order)):
+            pool, rest = rising[:k], rising[k:]
+            least = min(counts.loc[pool].sum().min(), counts.loc[rest].min(axis=None))
+            if least >= self.least:
+                named = [level for level in order if level in pool and sizes[level] >= self.least]
+                named += ["rarer levels"] * (len(named) < k)
+                return f"it could be shown with {' and '.join(named)} as one"
+        return ""
+
+    def release_p(self, p, events, *, method="asymptotic") -> str:
+        """Print a P value of all patients, as it may be shown.
+
+        `events` are those of each group compared, or of all where a number is tested; `method` is
+        that of the test: an exact or permutation P of a few patients gives their ranks away.
+
+        Raises
+        ------
+        Withheld
+            Where a group has fewer events than the threshold, or permutations were counted.
+
+        Examples
+        --------
+        >>> Disclosure("safe", 10).release_p(0.0314, [25, 14])
+        '0.03'
+        """
+        if self.safe and min(events, default=0) < self.least:
+            raise Withheld(f"a group has fewer than {self.least} events")
+        if self.safe and method in ("exact", "permutation"):
+            raise Withheld("the P value counts permutations, which few patients have")
+        return print_p(p)
+
+    def release_ratio(self, ratio, lower, upper, p, *, events, n) -> dict:
+        """Round a hazard, odds or subdistribution ratio of all patients, as it may be shown.
+
+        Parameters
+        ----------
+        ratio, lower, upper, p : float
+        events, n : sequence of int
+            Of each level that it compares, the reference included, or of all for a number.
+
+        Returns
+        -------
+        dict
+            hazard_ratio, lower, upper (two significant digits and at most two decimals, limits
+            outwards) and p_value (text); exact in full mode.
+
+        Raises
+        ------
+        Withheld
+            Where a level has fewer with or without the event than the threshold.
+
+        Examples
+        --------
+        >>> counts = {"events": [35, 40], "n": [60, 62]}
+        >>> Disclosure("safe", 10).release_ratio(1.688, 1.046, 2.73, 0.031, **counts)
+        {'hazard_ratio': 1.7, 'lower': 1.0, 'upper': 2.8, 'p_value': '0.03'}
+        """
+        if self.safe and min([*events, *np.subtract(n, events)], default=0) < self.least:
+            few = f"fewer than {self.least} patients with the event or without it"
+            raise Withheld(few)
+        found = {"hazard_ratio": ratio, "lower": lower, "upper": upper}
+        if self.safe:
+            ways = (np.round, np.floor, np.ceil)
+            found = {
+                k: _two_digits(v, how) for (k, v), how in zip(found.items(), ways, strict=True)
+            }
+        return found | {"p_value": print_p(p)}
+
+    def release_number(self, value, n, *, decimals=1) -> str:
+        """Print a statistic of groups (a standardised difference, say) that has no events.
+
+        `n` are the patients of each group; withheld below twice the threshold, as a mean is.
+        """
+        if self.safe and min(n, default=0) < 2 * self.least:
+            raise Withheld(f"a group has fewer than {2 * self.least} patients")
+        return "–" if pd.isna(value) else print_number(value, decimals if self.safe else 2)
+
+    def _declared(self, name, levels):
+        """The declared merges that have a place for each of these levels: level → part."""
+        for merge in self.merges.get(name, ()):
+            part = {str(level): str(to) for to, some in merge.items() for level in some}
+            if set(levels) <= set(part):
+                yield {level: part[level] for level in levels}
+
     def as_json(self, **also) -> dict:
         """Return what was applied, with its parameters, in types that JSON knows."""
         applied = [{"rule": name, "what": text} for name, text in RULES.items()]
         return {
             "disclosure": self.mode,
             "rules_applied": applied if self.safe else [],
-            "parameters": {"min_count": int(self.min_count), "base": BASE} if self.safe else {},
+            "parameters": self.pinned() if self.safe else {},
             **also,
         }
+
+
+def declared_merges(study) -> dict:
+    """Return the merges that a study declares, for `Disclosure`; no outcome is looked at.
+
+    A column with an order of levels has those that join its upper levels, one more at a time, and
+    cross no dichotomy of the column; the dichotomy itself comes after them.
+    """
+    merges = {}
+    parts = {group.column: group.levels for group in study.groups if group.levels}
+    for column in study.columns.values():
+        order = [str(level) for level in column.order]
+        side = {str(level): to for to, some in parts.get(column.name, {}).items() for level in some}
+        for k in range(len(order) - 2, 0, -1):
+            if len({side.get(level) for level in order[k:]}) == 1:
+                merge = {level: [level] for level in order[:k]}
+                merge[" or ".join(order[k:])] = order[k:]
+                merges.setdefault(column.name, []).append(merge)
+    for name, merge in parts.items():
+        merges.setdefault(name, []).append(dict(merge))
+    return merges
 
 
 def round_count(n) -> int:
@@ -284,7 +439,11 @@ def safe_table_one(patients: pd.DataFrame, rules: Disclosure, *, columns, by=Non
         if patients[by].isna().sum() >= max(rules.least, 1):
             groups[MISSING] = patients[patients[by].isna()]
     groups["all"] = patients
-    rows = [("Patients", "", name, rules.count(len(some))) for name, some in groups.items()]
+    hidden = set(groups) - {"all"} if by in rules.withhold else ()
+    rows = [
+        ("Patients", "", name, WITHHELD if name in hidden else rules.count(len(some)))
+        for name, some in groups.items()
+    ]
     sizes = pd.DataFrame(rows, columns=["variable", "level", "group", "summary"])
     labels = labels or {}
     if not rules.safe:
@@ -293,7 +452,11 @@ def safe_table_one(patients: pd.DataFrame, rules: Disclosure, *, columns, by=Non
     rows = []
     for name in columns:
         lines = _number_lines if holds_numbers(patients[name]) else _level_lines
+        solved = name in rules.withhold
+        parts = solved or by in rules.withhold or f"{name} by {by}" in rules.withhold
         for level, group, summary in lines(patients, name, by, groups, rules):
+            if solved if group == "all" else parts:
+                summary = WITHHELD
             rows.append((labels.get(name, name), level, group, summary))
     return pd.concat([sizes, pd.DataFrame(rows, columns=list(sizes))], ignore_index=True)
 
@@ -443,6 +606,9 @@ def estimate_at(month, found, time, event, rules: Disclosure) -> tuple:
         return WITHHELD, f"fewer than {rules.least} events until then"
     if (time > month).sum() < rules.least:
         return WITHHELD, f"fewer than {rules.least} patients beyond"
+    part = (time.to_numpy(float), event.to_numpy(bool))
+    if rules.safe and month not in _apart([*rules.landmarks, float(month)], [part], rules.least):
+        return WITHHELD, f"fewer than {rules.least} events from or to another month that is shown"
     if pd.isna(share):
         return "–", "beyond the last observation"
     if not rules.safe:
@@ -559,11 +725,11 @@ def _refuse_few(parts, rules):
 
 def _in_steps(parts, exact, height, rules, sizes):
     """Draw exact curves in steps that all of them share; ``part`` names each."""
-    shared = _shared_steps(parts.values(), rules.min_count)
-    months = max((_grid(time, rules.min_count) for time, _ in parts.values()), key=len)
+    months = max((_grid(time, rules) for time, _ in parts.values()), key=len)
+    shared = _apart([*rules.landmarks, *months[1:]], list(parts.values()), rules.min_count)
     curves = []
     for name, (time, _) in parts.items():
-        mine = _grid(time, rules.min_count)
+        mine = _grid(time, rules)
         steps = [step for step in shared if step <= mine[-1]]
         if not steps:
             raise Withheld("too few events while enough patients were under observation")
@@ -579,7 +745,7 @@ def _in_steps(parts, exact, height, rules, sizes):
             # What happened at time 0 belongs to the first step; before it there is no limit.
             values[0] = float(height == "survival") if column == height else np.nan
             curve[column] = values[place]
-        end = curve.iloc[[-1]].assign(time=mine[-1] + GRID_MONTHS / 2)
+        end = curve.iloc[[-1]].assign(time=mine[-1] + rules.grid / 2)
         after = pd.DataFrame({"time": months[mine.size :], "at_risk": f"<{rules.min_count}"})
         curves += [curve, end, after.assign(group=name, part=name)]
     drawn = pd.concat([curve for curve in curves if len(curve)], ignore_index=True)
@@ -587,31 +753,45 @@ def _in_steps(parts, exact, height, rules, sizes):
     return drawn
 
 
-def _shared_steps(parts, least):
-    """Months at which every group that goes on has had enough events since the last.
+def _apart(months, parts, least):
+    """Those of the months, taken in their order, that a threshold of events keeps apart.
 
-    Curves that stepped at months of their own would seem to cross, or to lie apart, only because
-    one of them waits for its next step.
+    Of every group that goes on, and of none of those that have ended. Curves that stepped at
+    months of their own would seem to cross only because one of them waits for its next step.
     """
-    months = max((_grid(time, least) for time, _ in parts), key=len)
-    steps, last = [], -1.0  # events at time 0 belong to the first step
-    for month in months[1:]:
+    kept = [-1.0]  # events at time 0 belong to the first step
+
+    def enough(start, end):
         came = [
-            (event & (time > last) & (time <= month)).sum()
+            (event & (time > start) & (time <= end)).sum()
             for time, event in parts
-            if (time > month).sum() >= least
+            if (time > end).sum() >= least
         ]
-        if min(came) >= least:
-            steps.append(float(month))
-            last = month
-    return steps
+        return bool(came) and min(came) >= least
+
+    for month in months:
+        before = [other for other in kept if other < month]
+        later = [other for other in kept if other > month]
+        free = month not in kept and enough(max(before), month)
+        if free and (not later or enough(month, min(later))):
+            kept.append(float(month))
+    return sorted(kept[1:])
 
 
-def _grid(time, least):
-    """Months of the grid after which at least so many patients are still observed."""
-    months = np.arange(0, np.max(time) + GRID_MONTHS, GRID_MONTHS, dtype=float)
+def _grid(time, rules):
+    """Landmarks and months of the grid after which a threshold of patients is still observed."""
+    months = np.arange(0, np.max(time) + rules.grid, rules.grid, dtype=float)
+    months = np.union1d(months, rules.landmarks)
     after = [(time > month).sum() for month in months]
-    return months[: max(int(np.sum(np.asarray(after) >= least)), 1)]
+    return months[: max(int(np.sum(np.asarray(after) >= rules.least)), 1)]
+
+
+def _two_digits(value, how):
+    """Round to two significant digits, and to at most two decimals."""
+    if pd.isna(value) or not np.isfinite(value) or value <= 0:
+        return float("nan")
+    scale = 10.0 ** min(1 - np.floor(np.log10(value)), 2)
+    return float(round(how(round(value * scale, 9)) / scale, 2))
 
 
 def _at_risk(time, months, rules, near):

@@ -1,45 +1,54 @@
-"""A ledger of the safe reports on private cohorts, kept on this machine only.
+"""A ledger of the released reports on private cohorts, kept on this machine only.
 
 Two reports that are each within the rules can together give a patient away: one on 150 patients
-and one on 149 differ by that patient (an attack by differencing). So a report is refused whose
-patients differ from those of an earlier one by fewer than the threshold, unless a reason is
-recorded. Patients differ when one has been added, taken out, or changed in any cell.
+and one on 149 differ by that patient, and so do all, the men, and the women less one. So a report
+is refused where a sum or difference of releases is about fewer patients than the threshold, unless
+a reason is recorded; its parameters must be those of the first release on the cohort; and what an
+integer solver finds in the counts of all of them is withheld. Tables that were published elsewhere
+count as well.
 
-The ledger holds, for each report, one keyed hash (HMAC-SHA256) of each patient's identifier and
-one of the rest of the row, and the reason; the key lies beside it, readable by its owner alone.
-Neither belongs with a report: whoever has both can test a guess at a row.
+A cohort is known by the content of its columns. The ledger holds no copy of it: for each release,
+keyed hashes (HMAC-SHA256) of each identifier, of the rest of each row, and of each cell together
+with the identifier or with time and status, every list sorted by itself; numbers are hashed whole
+as well as rounded. The key lies in the user's data folder, not in the project. Neither belongs with
+a report: whoever has both can test a guess at a row.
 
 Source: OpenSAFELY, "Applying statistical disclosure control" (secondary disclosure by comparing
 releases); Hundepool et al., *Statistical Disclosure Control*, Wiley 2012, chapter 4.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import hmac
+import itertools
 import json
 import os
+import re
 import secrets
+import shutil
+import tempfile
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from vlms.cohort import CANONICAL
+from vlms.consistency import read_facts
+from vlms.disclosure.attack import MEMBER, Count, solve, true_counts
+from vlms.disclosure.frames import MISSING
+
 FOLDER = ".releases"
-_LEDGER, _KEY, _LOCK = "ledger.json", "key", "lock"
-_STALE = 120  # seconds after which a lock file was left behind: it is held for far less
+_LEDGER, _LOCK = "ledger.json", "lock"
+_FORMAT = 2
+_ALL_SUMS = 6  # of so many earlier releases every sum is looked at; of more, those of three
 
 
 class ReleaseError(ValueError):
-    """A report that differs from an earlier one by too few patients."""
-
-
-class Fingerprint(NamedTuple):
-    """The patients of a cohort as keyed hashes, each sorted so that they cannot be put together."""
-
-    identifiers: tuple
-    rows: tuple
+    """A report that may not be released, or not yet."""
 
 
 class Releases:
@@ -49,13 +58,17 @@ class Releases:
     ----------
     folder : path-like
         Made, closed to others and kept out of version control when it is first used.
+    key : path-like, optional
+        The file of the key, made when it is first used; by default in the user's data folder.
     """
 
-    def __init__(self, folder=FOLDER):
+    def __init__(self, folder=FOLDER, *, key=None):
         self.folder = Path(folder)
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        self.key_file = Path(key) if key else Path(data) / "vlms" / "release-key"
 
     @contextlib.contextmanager
-    def locked(self, *, seconds=60):
+    def locked(self, *, seconds=600):
         """Let no other report be checked, recorded or published meanwhile.
 
         Raises
@@ -69,7 +82,7 @@ class Releases:
             if time.monotonic() > until:
                 raise ReleaseError(
                     f"Another report has been at work for {seconds:g} s, so this one cannot be "
-                    f"compared with it. Wait until it has ended; if there is none, remove {path}."
+                    f"compared with it. Wait until it has ended."
                 )
             time.sleep(0.05)
         try:
@@ -77,51 +90,180 @@ class Releases:
         finally:
             release()
 
-    def fingerprint(self, patients: pd.DataFrame) -> Fingerprint:
-        """Hash the canonical frame with the key of this ledger, which is made if there is none."""
-        key = self._key()
-        rest = patients.drop(columns="patient_id")
-        cells = zip(*(rest[name].map(_cell) for name in sorted(rest.columns)), strict=True)
-        return Fingerprint(
-            tuple(sorted(_hash(key, str(value)) for value in patients["patient_id"])),
-            tuple(sorted(_hash(key, "\x1f".join(row)) for row in cells)),
-        )
+    def fingerprint(self, patients: pd.DataFrame) -> dict:
+        """Hash the patients in several ways, each a sorted list that no other can be put beside."""
+        key, n = self._key(), len(patients)
+        whole = {name: patients[name].map(_whole) for name in patients}
+        rough = {name: patients[name].map(_rough) for name in patients}
+        blank = pd.Series("", patients.index)
+        clock = next((c for c in ("time", "time_months") if c in rough), "")
+        core = rough.get(clock, blank) + "\x1f" + rough.get("status", blank)
+        rest = sorted(set(patients) - {"patient_id"})
+        before = [c for c in rest if c != clock and not getattr(CANONICAL.get(c), "outcome", False)]
+        ways = {"id": rough.get("patient_id", blank)}
+        for way, names in (("rows", rest), ("before", before)):
+            ways[way] = pd.Series(
+                ["\x1f".join(r) for r in zip(*(rough[c] for c in names), strict=True)], dtype=str
+            )
+        for name in rest:
+            ways[f"{name} by core"] = core + "\x1f" + rough[name]
+            ways[f"{name} by id"] = ways["id"] + "\x1f" + rough[name]
+            if not whole[name].equals(rough[name]):
+                ways[f"{name} whole"] = ways["id"] + "\x1f" + whole[name]
+        texts = {way: [f"{way}\x1f{text}" for text in column] for way, column in ways.items()}
+        return {way: sorted(_hash(key, t) for t in some) for way, some in texts.items() if n}
 
-    def check(self, now: Fingerprint, min_count: int, *, reason="") -> None:
-        """Refuse a report that differs from an earlier one by fewer patients than the threshold.
+    def check(self, now: dict, pinned: dict, *, reason="") -> None:
+        """Refuse a report that differs too little from earlier ones, or has other parameters.
 
         Parameters
         ----------
-        now : Fingerprint
-        min_count : int
+        now : dict
+            As `fingerprint` gives it.
+        pinned : dict
+            As `Disclosure.pinned` gives it.
         reason : str
-            Why it is to be released all the same.
+            Why it is to be released although few patients differ.
 
         Raises
         ------
         ReleaseError
         """
+        related = _family(self.entries(), now)
+        for name in pinned:
+            for entry in related[:1]:
+                if entry["pinned"][name] != pinned[name]:
+                    raise ReleaseError(
+                        f"{name} is {pinned[name]}; it was {entry['pinned'][name]} in the first "
+                        f"release on these patients, “{entry['name']}”, and is the same in all: "
+                        "numbers under several rules could be put together. Give that value."
+                    )
         if reason.strip():
             return
-        for entry in self.entries():
-            earlier = Fingerprint(tuple(entry["identifiers"]), tuple(entry["rows"]))
-            least = max(min_count, entry["min_count"])
-            if 0 < difference(earlier, now) < least:
+        least = pinned["min_count"]
+        if (n := len(now["rows"])) < least:
+            raise ReleaseError(f"There are {n} patients, fewer than {least}.")
+        for some, few in _sums([entry["hashes"] for entry in related], now):
+            if 0 < few < least:
+                names = " and ".join(f"“{related[place]['name']}”" for place in some)
                 raise ReleaseError(
-                    f"The patients differ from those of the earlier report “{entry['name']}” by "
-                    f"fewer than {least}: together the two reports could give those patients away. "
-                    "Report on the same patients as before, wait until more have changed, or "
-                    "record with --reason why it is released."
+                    f"The patients differ from those of the earlier release {names} by fewer than "
+                    f"{least}: together the reports could give those patients away. Report on the "
+                    "same patients as before, wait until more have changed, or record with "
+                    "--reason why it is released."
+                )
+        for entry in self.entries():
+            if entry.get("published") and 0 < abs(entry["published"]["n"] - n) < least:
+                raise ReleaseError(
+                    f"The patients are {n}; “{entry['name']}”, which was published, has "
+                    f"{entry['published']['n']}: who reads both could tell them apart. Report on "
+                    "the patients of the publication, or record a --reason."
                 )
 
-    def record(self, name: str, now: Fingerprint, min_count: int, *, reason="") -> None:
+    def attack(self, now: dict, counts: list, coded: pd.DataFrame, min_count: int) -> pd.DataFrame:
+        """Solve what these counts, with those of earlier releases, give away and those do not.
+
+        Parameters
+        ----------
+        now : dict
+        counts : list of Count
+            As `read_counts` gives them.
+        coded : pandas.DataFrame
+            What they are about.
+        min_count : int
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `solve`.
+        """
+        key = self._key()
+        names = {_level(key, c, level): level for c in coded for level in coded[c].unique()}
+        levels = {c: [_level(key, c, level) for level in coded[c].unique()] for c in coded}
+        truth = true_counts(coded.apply(lambda column: column.map(_leveller(key, column.name))))
+        entries = _family(self.entries(), now)
+        patterns = _patterns([*(e["hashes"] for e in entries), now])
+        earlier = []
+        for place, entry in enumerate(entries):
+            for where, of, low, high in entry["counts"]:
+                levels |= {column: [] for column in of if column not in levels}
+                of |= {MEMBER: [p for p in patterns if p[place]]} if len(patterns) > 1 else {}
+                earlier.append(Count(of, f"{entry['name']}: {where}", low, high))
+        for entry in self.entries():
+            if entry.get("published") and entry["published"]["n"] == len(coded):
+                earlier += _published(entry, coded, key)
+        mine = []
+        for count in self.keyed(counts):
+            of = {MEMBER: [p for p in patterns if p[-1]]} if len(patterns) > 1 else {}
+            mine.append(count._replace(of=count.of | of))
+        given = {"patterns": patterns if len(patterns) > 1 else None, "truth": truth}
+        try:
+            found = solve([*mine, *earlier], levels, min_count, **given)
+        except ArithmeticError:
+            earlier, found = [], solve(mine, levels, min_count, **given)
+        if earlier and len(found):
+            known = [str(of) for of in solve(earlier, levels, min_count, **given)["of"]]
+            found = found[~found["of"].map(str).isin(known)]
+        found["of"] = [
+            {c: {names.get(level, "?") for level in some} for c, some in of.items() if c != MEMBER}
+            for of in found["of"]
+        ]
+        return found
+
+    def keyed(self, counts: list) -> list:
+        """Return counts with hashes in place of the names of levels."""
+        key = self._key()
+        return [
+            count._replace(
+                of={c: sorted(_level(key, c, x) for x in xs) for c, xs in count.of.items()}
+            )
+            for count in counts
+        ]
+
+    def record(self, name: str, now: dict, pinned: dict, counts=(), *, reason="") -> None:
         """Enter a report that is about to be released; the same one only once."""
+        counts = [[c.where, c.of, c.low, c.high] for c in self.keyed(counts)]
+        entry = {"name": name, "pinned": pinned, "reason": reason.strip()}
+        self._add(entry | {"hashes": now, "counts": counts})
+
+    def add_published(self, path, name="") -> int:
+        """Enter the counts of a facts.csv as an earlier release; return how many there are.
+
+        Raises
+        ------
+        ReleaseError
+            Where it has no number of all patients: without it nothing can be compared.
+        vlms.consistency.FactsError, OSError
+        """
+        facts = [f for f in read_facts(path) if f.group == "all"]
+        facts = [f for f in facts if f.kind in ("n", "events", "count")]
+        size = [int(str(f.value)) for f in facts if f.kind == "n" and not f.endpoint]
+        size = (
+            size
+            or [int(str(f.value)) for f in facts if f.kind == "n"]
+            or [f.total for f in facts if f.total]
+        )
+        if not size:
+            raise ReleaseError(f"{path}: no fact of kind n says how many patients there are in all")
+        rows = [[f.kind, f.endpoint, f.variable, f.level, str(f.value)] for f in facts]
+        entry = {"name": name or Path(path).parent.name or Path(path).stem, "reason": ""}
+        self._add(
+            entry | {"hashes": {}, "counts": [], "published": {"n": max(size), "facts": rows}}
+        )
+        return len(rows)
+
+    def _add(self, entry):
+        """Write an entry with its date; one that is there already stays."""
         self._make_folder()
-        entries = self.entries()
-        entry = {"name": name, "min_count": int(min_count), "reason": reason.strip()}
-        entry |= {"identifiers": list(now.identifiers), "rows": list(now.rows)}
-        if entry not in entries:
-            _write(self.folder / _LEDGER, json.dumps([*entries, entry], indent=1).encode())
+        kept, alike = self.entries(), lambda e: {k: v for k, v in e.items() if k != "date"}
+        if entry not in [alike(e) for e in kept]:
+            entry = {"date": f"{datetime.now(UTC):%Y-%m-%d}", **entry}
+            content = {
+                "format": _FORMAT,
+                "key": _hash(self._key(), "key"),
+                "releases": [*kept, entry],
+            }
+            _write(self.folder / _LEDGER, json.dumps(content).encode())
 
     def entries(self) -> list:
         """Return what is recorded.
@@ -135,19 +277,33 @@ class Releases:
         if not path.exists():
             return []
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found["key"] != _hash(self._key(make=False), "key"):
+                raise ReleaseError(
+                    f"{self.key_file} is not the key that {path} was written with, so no release "
+                    "can be compared with earlier ones. Restore that key from a backup."
+                )
+            return found["releases"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, ReleaseError):
+                raise
             raise ReleaseError(
                 f"{path} cannot be read ({error}), so this report cannot be compared with earlier "
                 "ones. Restore it from a backup, or move it away if there is none."
             ) from None
 
-    def _key(self) -> bytes:
-        path = self.folder / _KEY
-        if not path.exists():
-            self._make_folder()
-            _write(path, secrets.token_bytes(32))
-        return path.read_bytes()
+    def _key(self, make=True) -> bytes:
+        try:
+            if make and not self.key_file.exists():
+                self.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _write(self.key_file, secrets.token_bytes(32), replace=False)
+            return self.key_file.read_bytes()
+        except OSError as error:
+            raise ReleaseError(
+                f"The key of the releases, {self.key_file}, cannot be used ({error.strerror}). "
+                "Restore it from a backup where there was one, or let XDG_DATA_HOME name a folder "
+                "of yours that can be written."
+            ) from None
 
     def _make_folder(self):
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -155,58 +311,151 @@ class Releases:
             (self.folder / ".gitignore").write_text("*\n", encoding="ascii")
 
 
-def difference(one: Fingerprint, other: Fingerprint) -> int:
-    """Count the patients in whom two cohorts differ, when they are versions of one cohort.
+@contextlib.contextmanager
+def scratch(root):
+    """Give a folder inside the project that only its owner can enter, and that is gone afterwards.
 
-    Returns
-    -------
-    int
-        Patients added or taken out, by identifier or, should patients have been renumbered, by
-        their rows; where the identifiers are the same, patients who have changed. The smallest
-        of these that is not 0.
-
-    Examples
-    --------
-    >>> before = Fingerprint(("a", "b", "c"), ("1", "2", "3"))
-    >>> difference(before, Fingerprint(("a", "b"), ("1", "2")))
-    1
-    >>> difference(before, Fingerprint(("a", "b", "c"), ("1", "2", "4")))
-    1
-    >>> difference(before, Fingerprint(("x", "y", "z"), ("1", "2", "3")))
-    0
+    What a killed process left behind is removed first: its lock is free.
     """
-    by_row = max(_unlike(one.rows, other.rows))
-    if by_row == 0 or one.identifiers == other.identifiers:
-        return by_row
-    return min(sum(_unlike(one.identifiers, other.identifiers)), by_row)
+    place = Path(root) / ".scratch"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.chmod(0o700)
+    (place / ".gitignore").write_text("*\n", encoding="ascii")
+    for left in place.glob("*/"):
+        with contextlib.suppress(OSError):
+            if (release := _take(left / _LOCK)) is not None:
+                release()
+                shutil.rmtree(left)
+    folder = Path(tempfile.mkdtemp(dir=place))  # 0700
+    release = _take(folder / _LOCK)
+    try:
+        yield folder
+    finally:
+        release()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _unlike(one, other):
-    """How many stand in one only, and in the other only."""
-    first, second = Counter(one), Counter(other)
-    return (first - second).total(), (second - first).total()
+def _related(one, other):
+    """Whether two cohorts have patients in common: by rows, or by most columns."""
+    if not one or not other:
+        return False
+    least = min(len(one["rows"]), len(other["rows"]))
+    common = {way: _common(one[way], other[way]) / least for way in one if way in other}
+    if max(common["rows"], common["before"]) >= 0.5:
+        return True
+    by = [[s for way, s in common.items() if way.endswith(end)] for end in (" by id", " by core")]
+    return any(some and np.median(some) >= 0.5 for some in by)
 
 
-def _cell(value):
+def _family(entries, now):
+    """Earlier releases on patients in common with this one, or with one that has: men and women."""
+    found, known = [], [now]
+    while more := [
+        e for e in entries if e not in found and any(_related(e["hashes"], k) for k in known)
+    ]:
+        found, known = [e for e in entries if e in found or e in more], [e["hashes"] for e in more]
+    return found
+
+
+def _common(one, other):
+    return (Counter(one) & Counter(other)).total()
+
+
+def _sums(earlier, now):
+    """Yield places of earlier releases, and of how few patients a sum with them is.
+
+    Each release is added, subtracted or left out. A patient who is changed counts once.
+    """
+    places = range(len(earlier))
+    most = len(earlier) if len(earlier) <= _ALL_SUMS else 3
+    for size in range(1, most + 1):
+        for some in itertools.combinations(places, size):
+            fewest = []
+            for way in set(now).intersection(*(earlier[place] for place in some)):
+                if way == "id" and not all(_same_ids(earlier[place], now) for place in some):
+                    continue
+                index, parts = {}, [Counter(now[way]), *(Counter(earlier[p][way]) for p in some)]
+                for part in parts:
+                    for token in part:
+                        index.setdefault(token, len(index))
+                table = np.zeros((len(index), len(parts)), int)
+                for j, part in enumerate(parts):
+                    for token, n in part.items():
+                        table[index[token], j] = n
+                signs = np.array([(1, *s) for s in itertools.product((-1, 1), repeat=size)])
+                sums = table @ signs.T
+                few = np.maximum(np.clip(sums, 0, None).sum(0), np.clip(-sums, 0, None).sum(0))
+                fewest += [int(n) for n in few if n]
+            yield some, min(fewest, default=0)
+
+
+def _same_ids(one, other):
+    """Whether identifiers stand for the same patients: most of their cells agree."""
+    shared = _common(one["id"], other["id"])
+    by = [way for way in one if way.endswith(" by id") and way in other]
+    return bool(by) and np.median([_common(one[way], other[way]) for way in by]) * 2 >= shared > 0
+
+
+def _patterns(cohorts):
+    """Of which releases patients are: each combination that occurs, by what they share most in."""
+    ways = set.intersection(*(set(cohort) for cohort in cohorts)) - {"id"}
+    best = max(
+        sorted(ways), key=lambda way: sum(_common(c[way], cohorts[-1][way]) for c in cohorts)
+    )
+    tokens = [set(cohort[best]) for cohort in cohorts]
+    return sorted({tuple(t in some for some in tokens) for t in set().union(*tokens)})
+
+
+def _published(entry, coded, key):
+    """The published facts that are about columns of the cohort, as exact counts."""
+    by_name = {_plain(name): name for name in coded}
+    for kind, endpoint, variable, level, value in entry["published"]["facts"]:
+        column = by_name.get(_plain(variable or endpoint)) if kind != "n" else None
+        wanted = "yes" if kind == "events" else level
+        found = [x for x in coded[column].unique() if _plain(x) == _plain(wanted)] if column else []
+        n = int(value) if value.isdigit() else None
+        if n is not None and (found or (kind == "n" and n == entry["published"]["n"])):
+            of = {column: [_level(key, column, x) for x in found]} if found else {}
+            yield Count(of, entry["name"], n, n)
+
+
+def _plain(text):
+    """A name without its case, spaces and signs."""
+    return re.sub(r"[^a-z0-9]+", "", str(text).casefold())
+
+
+def _whole(value):
     """A cell as text, the same for a number however it was written."""
-    return "" if pd.isna(value) else f"{value:.6f}" if isinstance(value, float) else str(value)
+    if pd.isna(value):
+        return ""
+    return f"{value:.6f}" if isinstance(value, float) else str(value).strip().casefold()
+
+
+def _rough(value):
+    """A cell as text, the same when its number is rounded to whole ones."""
+    if isinstance(value, (float, np.floating)) and not pd.isna(value):
+        return str(int(np.floor(round(value, 6) + 0.5)))
+    return _whole(value)
+
+
+def _level(key, column, level):
+    return level if level == MISSING else _hash(key, f"{column}\x1f{level}")
+
+
+def _leveller(key, column):
+    return lambda level: _level(key, column, level)
 
 
 def _hash(key, text):
-    """A keyed hash of a text, cut to 128 bits."""
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
+    """A keyed hash of a text, cut to 80 bits."""
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:20]
 
 
 def _take(path):
     """Take the lock and return what gives it back, or None while another process has it.
 
-    The system's own lock ends with its process, however that ends. Where there is none, the file
-    itself is the lock, and one that was left behind is removed when it is old.
+    It is the system's own, which ends with its process, however that ends.
     """
-    try:
-        import fcntl
-    except ImportError:
-        return _take_by_file(path)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -216,27 +465,15 @@ def _take(path):
     return lambda: os.close(handle)
 
 
-def _take_by_file(path):
-    """Take the lock by making its file, which fails while there is one."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except (FileExistsError, PermissionError):
-        with contextlib.suppress(OSError):  # gone by now, or held open where that forbids it
-            if time.time() - path.stat().st_mtime > _STALE:
-                path.unlink()
-        return None
-
-    def release():
-        os.close(handle)
-        path.unlink(missing_ok=True)
-
-    return release
-
-
-def _write(path, content):
+def _write(path, content, *, replace=True):
     """Write a file that only its owner can read, beside its place and then into it."""
     beside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
-    beside.replace(path)
+    if replace:
+        beside.replace(path)
+        return
+    with contextlib.suppress(FileExistsError):  # another process was first: its file stays
+        os.link(beside, path)
+    beside.unlink()

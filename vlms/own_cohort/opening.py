@@ -11,13 +11,13 @@ import contextlib
 import html
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import matplotlib as mpl
 import pandas as pd
 
 from vlms.cohort import Cohort, holds_numbers, read_cohort, readable
-from vlms.disclosure import GRID_MONTHS, Disclosure, Withheld
+from vlms.disclosure import Disclosure, Withheld, declared_merges
 from vlms.endpoints import time_to_event
 from vlms.showing import (
     TABLE_MIME,
@@ -93,7 +93,7 @@ class OwnCohort:
     @property
     def grid(self) -> float:
         """The steps of safe curves, in the unit of time."""
-        return float(getattr(self.rules, "grid", GRID_MONTHS))
+        return self.rules.grid
 
     def title(self, endpoint) -> str:
         """The endpoint's own name, as a sentence begins."""
@@ -252,6 +252,7 @@ def open_cohort(
     disclosure="safe",
     min_count=10,
     paper=False,
+    withhold=(),
     encoding="",
 ) -> OwnCohort:
     """Read a cohort and check the choices of its report.
@@ -286,6 +287,8 @@ def open_cohort(
         Threshold of safe mode.
     paper : bool
         Make files for a manuscript; refused for patients that are made up.
+    withhold : sequence of str
+        What an attack has solved, as `Disclosure` takes it.
     encoding : str
         As in `read_cohort`; blank for Unicode.
 
@@ -342,6 +345,9 @@ def open_cohort(
     own.landmarks = sorted({float(time) for time in landmarks}) or _landmarks(own)
     if not all(0 < time < 1e5 for time in own.landmarks):
         raise ChoiceError(f"landmarks lie above 0; found {list(landmarks)}")
+    told = {"landmarks": tuple(own.landmarks), "grid": YEARS[own.unit] / 2}
+    told |= {"merges": declared_merges(own.study), "withhold": tuple(withhold)}
+    own.rules = replace(rules, **told)
     image_format("png" if rules.safe else "svg")
     for endpoint in endpoints or own.study.endpoints:
         needed = [*own.study.endpoints[endpoint].columns, own.study.time.end]

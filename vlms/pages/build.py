@@ -268,7 +268,7 @@ def write_index(root="."):
     records = [record for stem in stems if (record := _read_record(stem, root))]
     own = {"kind": "cohort", "order": 100, "card": {}, "claims": [], "commit": ""}
     own["description"] = "A report on a cohort of your own."
-    for path in sorted((root / "reports").glob("cohort-*.html")):  # these leave no record
+    for path in sorted((root / "reports").glob("*-to-share.html")):  # these leave no record
         title = _TITLE.search(path.read_text("utf-8", errors="replace"))
         if path.stem not in stems and title:
             records.append({**own, "stem": path.stem, "title": html.unescape(title[1])})
