@@ -29,7 +29,7 @@ KINDS = (
     "number category yes-no date duration id text"  # for any study, and those of the sarcoma study
     " age sex size dose t-stage n-stage m-stage grade margin status occurred"
 ).split()
-_TAKES = ("largest", "smallest", "first", "last")
+_TAKES = ("largest", "smallest", "first", "last", "age")
 _ROWS = ("patients", "intervals", "events")
 _WORDS = {
     "dead_of_disease": "death of the disease",
@@ -332,7 +332,8 @@ class _Reader:
             self._wrong([*where, "kind"], f"not how {name} is read", remedy)
         if told.get("known", "later") not in ("later", "zero"):
             self._wrong([*where, "known"], "not understood", 'write "later" or "zero"')
-        if bool(told.get("split")) != bool(told.get("take")):
+        age = told.get("take") == "age" and kind == "date"  # years from that day to time zero
+        if not age and bool(told.get("split")) != bool(told.get("take")):
             remedy = 'write both, such as split = "x" and take = "largest"'
             self._wrong(where, "split and take go together", remedy)
         if told.get("take", "first") not in _TAKES:
@@ -353,7 +354,7 @@ class _Reader:
         if absent := set(levels.values()) - set(told.get("order") or levels.values()):
             remedy = f"add {', '.join(sorted(absent))}"
             self._wrong([*where, "order"], "not every level is in the order", remedy)
-        told |= {"sources": (sources,) if isinstance(sources, str) else tuple(sources)}
+        told |= {"sources": tuple(_listed(sources)) or (name,)}
         return replace(before or Column(name), **told, levels=levels)
 
     def _endpoint(self, name, told):
@@ -598,3 +599,6 @@ def _recurrence(label):
 
 SARCOMA = Study()  # while its own file is read
 SARCOMA = read_study(Path(__file__).with_name("sarcoma.study.toml"))
+SARCOMA = replace(  # its columns are found by their names, and most may be absent
+    SARCOMA, columns={n: replace(c, sources=()) for n, c in SARCOMA.columns.items()}
+)

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from vlms.cohort.codebook import CANONICAL, OUTCOMES, REQUIRED, resembled
 from vlms.cohort.patients import examine
+from vlms.cohort.plan import resembled
 from vlms.cohort.problems import CohortError, Problems, by_kind, counted, printable
-from vlms.cohort.tables import SEPARATORS, TextTable
+from vlms.cohort.tables import SEPARATORS, TextTable, plain_name
+from vlms.study import SARCOMA
 
 _MOST_KINDS = 12  # of problems, and
 _MOST_NAMES = 14  # of columns that are told on one screen
@@ -60,6 +61,7 @@ class Check:
     read_as: dict = field(default_factory=dict)
     ignored: dict = field(default_factory=dict)  # column → the canonical one that it resembles
     absent: list = field(default_factory=list)  # of the optional canonical columns
+    unheld: list = field(default_factory=list)  # levels of the study that no cell has
     personal: list = field(default_factory=list)  # column, as what it looks, and why
     missing: dict = field(default_factory=dict)  # a blank recurrence says that none was seen
 
@@ -80,6 +82,7 @@ class Check:
             "warnings": _records(self.warnings),
             "ignored": [{"column": n, "resembles": to or None} for n, to in self.ignored.items()],
             "absent": self.absent,
+            "levels_without_a_cell": self.unheld,
             "looks_like": [{"column": c, "what": w, "because": b} for c, w, b in self.personal],
             "missing": self.missing,
         }
@@ -121,11 +124,12 @@ class Check:
         resembling = [f"{name} (resembles {to})" for name, to in self.ignored.items() if to]
         others = [name for name, to in self.ignored.items() if not to]
         missing = [f"{name} {count}" for name, count in self.missing.items() if count]
-        rename = "; rename it, or map it in a codebook, if that is what it holds"
+        rename = "; rename it, or map it in a study file, if that is what it holds"
         lines = [
             _named("not used", resembling, rename),
             _named("not used", others, "; only if you name it as group or covariate"),
             _named("absent", self.absent),
+            _named("levels that no cell has", self.unheld),
             _named("missing values", missing or (["none"] if self.missing else [])),
         ]
         for what in dict.fromkeys(what for _, what, _ in self.personal):
@@ -135,7 +139,7 @@ class Check:
         return [row for line in lines for row in _wrapped(line, 2)]
 
 
-def check_cohort(path, codebook=None, *, encoding=None) -> Check:
+def check_cohort(path, study=None, *, encoding=None) -> Check:
     """Check a table as `read_cohort` reads it; what is in the file never raises.
 
     Examples
@@ -145,27 +149,32 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
     """
     problems = Problems(str(path))
     try:
-        patients, table, plan = examine(path, codebook, problems, encoding=encoding)
+        seen = examine(path, study, problems, encoding=encoding)
     except CohortError as error:
         return Check(str(path), problems=error.problems)
+    patients, table, plan, study = seen.patients, seen.table, seen.plan, seen.study
+    canonical = study is SARCOMA or bool(study.based_on)
     named = {use.name for _, use in plan}
-    absent = [name for name in CANONICAL if name not in named]
-    further = [use.printed for _, use in plan if use.name not in CANONICAL]
-    known = {place for place, use in plan if use.name in CANONICAL}
-    marks = plan[0][1] if plan else None
-    times = [use for _, use in plan if use.name in OUTCOMES and use.parser == "parse_months"]
-    units = [use.unit or "months" for use in times]
-    seen = {
+    absent = [name for name, column in study.columns.items() if name not in named]
+    further = [use.printed for _, use in plan if use.name not in study.columns]
+    known = {place for place, use in plan if use.name in study.columns}
+    comma = bool(plan) and plan[0][1].comma_seen
+    units = [use.unit or study.unit for _, use in plan if use.outcome and use.kind == "duration"]
+    units += ["dates"] if any(use.kind == "date" for _, use in plan) else []
+    told = {
         "read_as": {
             "rows": len(table.lines),
             "columns": len(table.header),
-            "separator": SEPARATORS[table.separator],
+            "separator": SEPARATORS.get(table.separator, table.separator),
             "encoding": table.encoding,
-            "decimal_mark": "comma" if marks and marks.comma_seen else "point",
+            "decimal_mark": "comma" if comma else "point",
             "time_unit": ", ".join(dict.fromkeys(units)) or "no unit",
+            "study": study.file,
         },
-        "ignored": {printed: resembled(printed, absent) for printed in further},
-        "absent": [name for name in absent if name not in REQUIRED],
+        "ignored": dict.fromkeys(seen.unused, "")
+        | {printed: resembled(printed, absent) for printed in further if canonical},
+        "absent": [name for name in absent if not study.columns[name].required],
+        "unheld": _unheld(patients, study, plan),
         "personal": _personal_columns(table, known),
         "missing": _missing(patients, plan, problems),
         "warnings": problems.issues(),
@@ -173,31 +182,43 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
     try:
         problems.stop_if_any()
     except CohortError as error:
-        return Check(str(path), problems=error.problems, **seen)
-    return Check(str(path), len(patients), _events(patients), **seen)
+        return Check(str(path), problems=error.problems, **told)
+    return Check(str(path), len(patients), _events(patients, study), **told)
 
 
-def _events(patients) -> dict:
-    """Count deaths and recurrences of each kind."""
-    status = patients["status"].value_counts()
-    named = {"deaths of the disease": "dead_of_disease", "other deaths": "dead_other"}
-    events = {what: int(status.get(name, 0)) for what, name in named.items()}
-    for where in ("local", "distant"):
-        if f"{where}_recurrence_months" in patients:
-            seen = patients[f"{where}_recurrence_months"].notna()
-            events[f"{where} recurrences"] = int(seen.sum())
+def _events(patients, study) -> dict:
+    """Count each status, and the patients with a time of each event."""
+    events = {}
+    for endpoint in study.endpoints.values():
+        if endpoint.status in patients:
+            counts = patients[endpoint.status].value_counts()
+            for status in sorted(endpoint.event | endpoint.competing | endpoint.unknown):
+                events[study.word(status)] = int(counts.get(status, 0))
+    for name in dict.fromkeys(n for e in study.endpoints.values() for n in e.at if n in patients):
+        events[study.word(name)] = int(patients[name].notna().sum())
     return events
+
+
+def _unheld(patients, study, plan) -> list[str]:
+    """Name the levels that the study declares and no cell has."""
+    found = []
+    for use in {use.name: use for _, use in plan if use.name in patients}.values():
+        if use.kind in ("category", "status", "text"):
+            declared = dict.fromkeys([*use.order, *use.levels.values()])
+            held = set(patients[use.name].dropna().astype(str))
+            found += [f"{use.name} = {level}" for level in declared if level not in held]
+    return found
 
 
 def _missing(patients, plan, problems: Problems) -> dict:
     """Count the patients without a value; a cell that is listed as a problem is not one of them."""
     unread = {(column, line) for line, _, column, *_ in problems.errors if line}
+    optional = {use.name for _, use in plan if use.outcome and not use.required}
     counts = {}
-    for name in patients:
-        if name not in OUTCOMES or name in REQUIRED:
-            printed = {use.printed for _, use in plan if use.name == name}
-            listed = len({line for column, line in unread if column in printed})
-            counts[name] = max(0, int(patients[name].isna().sum()) - listed)
+    for name in patients.columns.difference(optional, sort=False):
+        printed = {use.printed for _, use in plan if use.name == name}
+        listed = len({line for column, line in unread if column in printed})
+        counts[name] = max(0, int(patients[name].isna().sum()) - listed)
     return counts
 
 
