@@ -300,7 +300,9 @@ def report(path, output, name, reason, encoding, **given):
     from vlms.study import study_file
 
     beside = study_file(path)
-    given["codebook"] = given["codebook"] or (str(beside) if beside.is_file() else "")  # a parameter of the notebook is of one type
+    given["codebook"] = given["codebook"] or (
+        str(beside) if beside.is_file() else ""
+    )  # a parameter of the notebook is of one type
     order = Order(path, name, reason, encoding or "", _study_parameters(**given))
     try:
         page, folder = report(order, reports=output)

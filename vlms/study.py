@@ -252,7 +252,7 @@ def read_study(path) -> Study:
     except tomllib.TOMLDecodeError as error:
         said = re.fullmatch(r"(.*?)(?: \(at line ([0-9]+), column [0-9]+\))?", str(error))
         line = int(said[2]) if said[2] else None
-        remedy = 'texts stand in quotation marks: key = "text"'
+        remedy = 'correct the line; texts stand in quotation marks: key = "text"'
         raise StudyError(path, [(line, "TOML", said[1].lower(), remedy)]) from None
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or "not UTF-8"
@@ -291,6 +291,9 @@ class _Reader:
         time = replace(base.time, **time)
         if time.rows not in _ROWS:
             self._wrong(["time", "rows"], f"“{time.rows}”", f"use one of {', '.join(_ROWS)}")
+        if time.rows == "events" and time.type in columns:  # each kind is the time of an event
+            for kind in {*columns[time.type].levels.values()} - {"end", *columns}:
+                columns[kind] = Column(kind, "duration", known="later")
         endpoints = {n: self._endpoint(n, e) for n, e in self.told.get("endpoints", {}).items()}
         study = Study(
             **{"title": base.title, "disease": base.disease, "time_zero": base.time_zero}
@@ -413,6 +416,7 @@ class _Reader:
         clock = {study.time.end, study.time.start} - {""}
         needed = {"patient_id"} | clock | states
         needed -= {"patient_id"} if study.generate_id else set()
+        needed -= ends
         told = self.told.get("columns", {})
         marked = {}
         for name, column in study.columns.items():
@@ -433,6 +437,10 @@ class _Reader:
                 made = column == "time" and key == "end" and study.time.start
                 if not made:
                     self._exists(study, ["time", key], column)
+        for name, column in study.columns.items():
+            if column.kind == "date" and not study.time.start:
+                remedy = "write [time] start and end, both dates"
+                self._wrong(["columns", name], "a date, but nothing says from which day", remedy)
         for name in study.covariates if not study.based_on else ():
             self._exists(study, ["study", "covariates"], name)
         for group in study.groups:

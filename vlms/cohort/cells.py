@@ -50,10 +50,17 @@ _STATUSES = {
     "dead_of_disease": "dead of disease, died of disease, dod",
     "dead_other": "dead other, dead of other cause, dead of other causes, died of other cause,"
     " died of other causes, dead of intercurrent disease, died of intercurrent disease, doc",
-    "dead_unknown": "dead unknown, dead of unknown cause, dead cause unknown, cause of death unknown",
+    "dead_unknown": "dead unknown, dead of unknown cause, dead cause unknown",
 }
 _STATUS = {text: status for status, texts in _STATUSES.items() for text in texts.split(", ")}
-_STATUS_WITHOUT_DOUBT = {"alive", "dead of disease", "died of disease", "dod", "dead other", "dead unknown"}
+_STATUS_WITHOUT_DOUBT = {
+    "alive",
+    "dead of disease",
+    "died of disease",
+    "dod",
+    "dead other",
+    "dead unknown",
+}
 
 _DTYPES = dict.fromkeys(("number", "date", *UNITS), "float64") | {"grade": "Int64"}
 _DTYPES |= dict.fromkeys(("yes-no", "occurred"), "boolean")
@@ -263,7 +270,7 @@ def _absence(shown: str, rules: Use) -> Cell | None:
     if rules.outcome:
         remedy = "leave it blank if none was seen, else write the months"
         raise CellError("not known, or none seen?", remedy)
-    return Cell(None, "" if shown == "n/a" else "says that it is not known")
+    return Cell(None, "" if shown in {"n/a", "na"} else "says that it is not known")
 
 
 def _of_value(parse):
@@ -431,7 +438,9 @@ def _category(text: str, rules: Use) -> Cell:
     if shown.strip("-") == "" or shown in NOT_KNOWN:
         if rules.required:
             raise CellError("no value", "every patient needs a value here")
-        return Cell(None, "" if shown in {"", "na", "n/a"} else "taken to mean that it is not known")
+        return Cell(
+            None, "" if shown in {"", "na", "n/a"} else "taken to mean that it is not known"
+        )
     levels = {level.casefold(): level for level in [*rules.levels.values(), *rules.order]}
     if not levels:
         return _text(text, rules)

@@ -16,10 +16,10 @@ import pandas as pd
 from vlms.cohort.patients import examine
 from vlms.cohort.plan import resembled
 from vlms.cohort.problems import CohortError, Problems, by_kind, counted, printable
-from vlms.cohort.tables import SEPARATORS, TextTable, plain_name
+from vlms.cohort.tables import SEPARATORS, TextTable
 from vlms.study import SARCOMA
 
-_MOST_KINDS = 12  # of problems, and
+_SCREEN = 24  # lines of the summary
 _MOST_NAMES = 14  # of columns that are told on one screen
 _WIDTH = 100
 _WIDEST = 90  # characters of a cell in a table on the terminal
@@ -63,6 +63,7 @@ class Check:
     absent: list = field(default_factory=list)  # of the optional canonical columns
     unheld: list = field(default_factory=list)  # levels of the study that no cell has
     personal: list = field(default_factory=list)  # column, as what it looks, and why
+    declared: bool = False  # by a study of its own, which says what is used
     missing: dict = field(default_factory=dict)  # a blank recurrence says that none was seen
 
     @property
@@ -104,7 +105,7 @@ class Check:
                 shown = shown.map(lambda cell: printable(cell, 1000))  # what to do is never cut
                 lines.append(shown.to_string(index=False))
             else:
-                lines += _kinds(found)
+                lines += _kinds(found, _SCREEN - len(lines) - (3 if title == "problem" else 0))
         return "\n".join(lines)
 
     def _reading(self) -> str:
@@ -113,9 +114,11 @@ class Check:
             return ""
         rows = counted(self.patients, "patient") if self.sound else f"{self.read_as['rows']} rows"
         comma = self.read_as["decimal_mark"] == "comma"
+        encoding = self.read_as["encoding"]
+        encoding = encoding if " " in encoding else encoding.upper()
+        how = ", ".join(filter(None, [self.read_as["separator"], encoding]))
         return (
-            f": {rows}, {counted(self.read_as['columns'], 'column')};"
-            f" {self.read_as['separator']}, {self.read_as['encoding'].upper()}"
+            f": {rows}, {counted(self.read_as['columns'], 'column')}; {how}"
             f"{', decimal comma' if comma else ''}; times in {self.read_as['time_unit']}"
         )
 
@@ -125,9 +128,10 @@ class Check:
         others = [name for name, to in self.ignored.items() if not to]
         missing = [f"{name} {count}" for name, count in self.missing.items() if count]
         rename = "; rename it, or map it in a study file, if that is what it holds"
+        declared, only = self.declared, "; only if you name it as group or covariate"
         lines = [
             _named("not used", resembling, rename),
-            _named("not used", others, "; only if you name it as group or covariate"),
+            _named("not used", others, " (by the study)" if declared else only),
             _named("absent", self.absent),
             _named("levels that no cell has", self.unheld),
             _named("missing values", missing or (["none"] if self.missing else [])),
@@ -174,8 +178,9 @@ def check_cohort(path, study=None, *, encoding=None) -> Check:
         "ignored": dict.fromkeys(seen.unused, "")
         | {printed: resembled(printed, absent) for printed in further if canonical},
         "absent": [name for name in absent if not study.columns[name].required],
+        "declared": not canonical,
         "unheld": _unheld(patients, study, plan),
-        "personal": _personal_columns(table, known),
+        "personal": looks_personal(table, known),
         "missing": _missing(patients, plan, problems),
         "warnings": problems.issues(),
     }
@@ -188,12 +193,12 @@ def check_cohort(path, study=None, *, encoding=None) -> Check:
 
 def _events(patients, study) -> dict:
     """Count each status, and the patients with a time of each event."""
-    events = {}
-    for endpoint in study.endpoints.values():
-        if endpoint.status in patients:
-            counts = patients[endpoint.status].value_counts()
-            for status in sorted(endpoint.event | endpoint.competing | endpoint.unknown):
-                events[study.word(status)] = int(counts.get(status, 0))
+    events, ends = {}, {}
+    for e in study.endpoints.values():
+        ends.setdefault(e.status, set()).update(e.event | e.competing | e.unknown)
+    for status in (name for name in ends if name in patients):
+        counts = patients[status].value_counts()
+        events |= {study.word(end): int(counts.get(end, 0)) for end in sorted(ends[status])}
     for name in dict.fromkeys(n for e in study.endpoints.values() for n in e.at if n in patients):
         events[study.word(name)] = int(patients[name].notna().sum())
     return events
@@ -205,7 +210,7 @@ def _unheld(patients, study, plan) -> list[str]:
     for use in {use.name: use for _, use in plan if use.name in patients}.values():
         if use.kind in ("category", "status", "text"):
             declared = dict.fromkeys([*use.order, *use.levels.values()])
-            held = set(patients[use.name].dropna().astype(str))
+            held = set(patients[use.name].dropna().unique()) if declared else set()
             found += [f"{use.name} = {level}" for level in declared if level not in held]
     return found
 
@@ -230,19 +235,23 @@ def _named(title: str, names: list[str], more: str = "") -> str:
     return f"{title}: {shown}{more}" if names else ""
 
 
-def _kinds(found: pd.DataFrame) -> list[str]:
-    """Tell problems by column and kind: how many cells, what they hold, where, what to write."""
+def _kinds(found: pd.DataFrame, room: int) -> list[str]:
+    """Tell problems by column and kind, those of most cells first, as far as lines are left."""
     kinds = by_kind(found)
     width = max(len(kind.column) for kind in kinds)
-    lines = []
-    for kind in kinds[:_MOST_KINDS]:
+    lines, told = [], 0
+    for kind in kinds:
         said = ": ".join(filter(None, [kind.held, kind.problem]))
-        lines += _wrapped(f"{kind.column:{width}}  {said}", 2, width + 4)
         what_to_do = " · ".join(filter(None, [kind.where, kind.action]))
-        lines += _wrapped(what_to_do, width + 4, width + 4)
-    if len(kinds) > _MOST_KINDS:
-        lines.append(f"  … and {len(kinds) - _MOST_KINDS} more kinds")
-    if len(found) > min(len(kinds), _MOST_KINDS):
+        block = _wrapped(f"{kind.column:{width}}  {said}", 2, width + 4)
+        block += _wrapped(what_to_do, width + 4, width + 4)
+        if told and len(lines) + len(block) + 3 > room:
+            break
+        lines, told = lines + block, told + 1
+    if left := list(dict.fromkeys(kind.column for kind in kinds[told:])):
+        where = f" in {', '.join(left[:9])}{', …' if len(left) > 9 else ''}"
+        lines += _wrapped(f"… and {len(kinds) - told} more kinds{where}; --all lists every cell", 2)
+    elif len(found) > told:
         lines.append("  --all lists every cell")
     return lines
 
@@ -258,7 +267,7 @@ def _records(frame: pd.DataFrame) -> list[dict]:
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
-def _personal_columns(table: TextTable, canonical: set) -> list[tuple[str, str, str]]:
+def looks_personal(table: TextTable, canonical=frozenset()) -> list[tuple[str, str, str]]:
     """Find columns that seem to name a person; the canonical ones are not judged by headers."""
     found = []
     for place, (printed, column) in enumerate(zip(table.header, table.columns, strict=True)):

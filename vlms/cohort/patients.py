@@ -164,7 +164,7 @@ def examine(path, study, problems: Problems, *, encoding=None) -> Examined:
         problems.note(severity, problem, action, **where)
 
     patients, study = _with_clock(patients, study, note)
-    patients = _one_row_each(patients, study, note)
+    patients, study = _one_row_each(patients, study, note)
     if study.generate_id:
         patients.insert(0, "patient_id", pd.array(range(1, len(patients) + 1)).astype("string"))
     for use in (use for _, use in plan):
@@ -201,7 +201,7 @@ def _one_row_each(patients, study, note):
     time = study.time
     ready = {"patient_id", time.end, time.type or time.end} <= set(patients)
     if time.rows == "patients" or not ready:
-        return patients
+        return patients, study
     key, later = patients["patient_id"], study.later
     if time.rows == "intervals":
         order = patients.sort_values(["patient_id", time.end], kind="stable").index
@@ -223,7 +223,9 @@ def _one_row_each(patients, study, note):
             early = patients[status].isin(ended) & patients["patient_id"].duplicated(keep="last")
             for row in patients.index[early]:
                 note("error", row, status, "an end before the last row", "correct the row")
-        one = one.rename(columns={time.start: "entry"})
+        late = bool((one[time.start] > 0).any())  # delayed entry
+        one = one.rename(columns={time.start: "entry"}) if late else one.drop(columns=time.start)
+        study = replace(study, time=replace(time, start="", entry="entry" if late else ""))
     else:
         kinds = patients[time.type]
         ends = patients[kinds == "end"]
@@ -247,7 +249,7 @@ def _one_row_each(patients, study, note):
         what = "at the patient's first row" if time.rows == "intervals" else "of the row of the end"
         problem = f"differs between the rows of {varies} patients"
         note("warning", None, name, problem, f"the value {what} is kept")
-    return one
+    return one, study
 
 
 def incoherences(patients: pd.DataFrame, study: Study = SARCOMA):
@@ -417,7 +419,7 @@ def _unlikely(patients, study):
             yield "error", row, clock, problem, "correct the age or the time"
     if len(time) > 1 and (time == 0).all():
         problem = "every follow-up time is 0: is this the right column?"
-        yield "error", None, clock, problem, "name the column of follow-up"
+        yield "warning", None, clock, problem, f"kept as 0 {unit}; there is nothing to analyse"
     else:
         for row in patients.index[time == 0]:
             yield "warning", row, clock, "no follow-up at all", f"kept as 0 {unit}"
@@ -428,14 +430,13 @@ def _unlikely(patients, study):
             problem = "M1 at diagnosis, and yet a first distant recurrence later"
             action = "kept; not at risk of a distant recurrence, so left out of that endpoint"
             yield "warning", row, "distant_recurrence_months", problem, action
-    for endpoint in study.endpoints.values():
-        status = endpoint.status
-        if len(patients) and status in patients and not endpoint.at:
-            if patients[status].isin(endpoint.censored).all():
-                problem = f"nobody reaches {endpoint.name}: every patient is censored"
-                problem = "every patient is alive" if study is SARCOMA else problem
-                yield "warning", None, status, problem, "there is no event to analyse"
-                break
+    for e in study.endpoints.values():
+        plain = len(patients) and e.status in patients and not e.at
+        if plain and patients[e.status].isin(e.censored).all():
+            problem = f"nobody reaches {e.name}: every patient is censored"
+            problem = "every patient is alive" if study is SARCOMA else problem
+            yield "warning", None, e.status, problem, "there is no event to analyse"
+            break
     others = patients.columns.difference(["patient_id"])
     if len(others) >= 4 and len(patients):
         known = patients[list(others)].notna().sum(axis=1) >= 4  # blank rows are not alike

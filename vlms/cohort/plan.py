@@ -8,7 +8,16 @@ import difflib
 import re
 from dataclasses import replace
 
-from vlms.cohort.cells import Use, dangers, read_cells, tidy, use_of
+from vlms.cohort.cells import (
+    PARSERS,
+    UNITS,
+    CellError,
+    Use,
+    dangers,
+    read_cells,
+    tidy,
+    use_of,
+)
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, TextTable, plain_name
 from vlms.study import SARCOMA, Study
@@ -66,11 +75,12 @@ def plan_columns(
         if key in study.columns and not study.columns[key].sources and key not in used:
             plan.append((place, use_of(study.columns[key], printed=table.header[place], **marks)))
             used.add(key)
-        elif key in study.columns and study.columns[key].sources and key not in used:
-            if study.based_on:
-                problem = f"both this column and, by the study, another is {key}"
-                remedy = "name this column in the study, or in the table differently"
-                problems.error(problem, remedy, line=line, column=key)
+        elif key in study.columns and key not in used and study.based_on:
+            problem = f"both this column and, by the study, another is {key}"
+            remedy = "name this column in the study, or in the table differently"
+            problems.error(problem, remedy, line=line, column=key)
+    for _, use in plan:
+        _refuse_meanings(use, study, problems)
     named = {use.name for _, use in plan}
     sarcoma = study is SARCOMA or study.based_on
     if sarcoma and "tnm" in places and "tnm" not in used:
@@ -81,7 +91,9 @@ def plan_columns(
     for column in study.columns.values():
         if column.required and column.name not in named and not column.sources:
             problem = f"no column {column.name} ({column.description})"
-            remedy = f"`vlms start` writes a study file that says which it is; the table has {there}"
+            remedy = (
+                f"`vlms start` writes a study file that says which it is; the table has {there}"
+            )
             problems.error(problem, remedy, line=line, column=column.name)
     ignored = set(map(plain_name, study.ignored))
     unused = []
@@ -114,6 +126,30 @@ def resembled(printed: str, absent) -> str:
     known |= {name: name for name in absent}
     found = difflib.get_close_matches(key, known, 1, cutoff=0.8)
     return known[found[0]] if found else ""
+
+
+def _refuse_meanings(use: Use, study: Study, problems: Problems):
+    """Refuse levels that are none of their kind, and units that do not fit it."""
+    where = {"column": use.printed}
+
+    def refuse(problem, remedy, raw=""):
+        problems.error(f"{problem} (columns.{use.name} of the study)", remedy, raw=raw, **where)
+
+    units = {"date": ("dd/mm/yyyy", "mm/dd/yyyy")}.get(use.kind, UNITS.get(use.kind, ()))
+    if use.unit and units and use.unit.casefold() not in units:
+        refuse(f"an unknown unit {use.unit}", f"use one of {', '.join(sorted(units))}")
+    elif use.unit and not units and use.kind != "number":
+        refuse(f"{use.kind} has no unit", "remove it")
+    for text in use.missing & set(use.codes):
+        refuse("a text is both missing and a level", "remove it from one", text)
+    for level in dict.fromkeys(use.codes.values()):
+        try:
+            note = PARSERS[use.kind](level, use).note
+        except CellError as error:
+            refuse(error.problem, f"name a level that exists: {error.remedy}", level)
+        else:
+            if note and use.outcome and use.kind == "status":
+                refuse(f"a level that is not canonical ({note})", "write the canonical word", level)
 
 
 def _warn_of_likeness(key: str, named: set, problems: Problems):
