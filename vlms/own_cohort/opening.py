@@ -240,7 +240,7 @@ class OwnCohort:
 def open_cohort(
     path,
     *,
-    codebook="",
+    study_file="",
     study="",
     endpoints=(),
     landmarks=(),
@@ -262,7 +262,7 @@ def open_cohort(
     ----------
     path : path-like or Cohort
         A table of patients, or one that was read; an address on a network is refused.
-    codebook : path-like
+    study_file : path-like
         Blank for none.
     study : str
         A paper whose design replaces the study's endpoints, groups, covariates and landmarks.
@@ -317,7 +317,7 @@ def open_cohort(
     rules = Disclosure(disclosure, min_count)
     cohort = path
     if not isinstance(path, Cohort):
-        cohort = read_cohort(path, codebook or None, encoding=encoding or None)
+        cohort = read_cohort(path, study_file or None, encoding=encoding or None)
     if study:
         try:
             cohort = replace(cohort, study=under_design(cohort.study, read_design(study)))
