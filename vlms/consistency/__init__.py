@@ -17,7 +17,7 @@ from vlms.consistency.curves import (
 )
 from vlms.consistency.facts import FactsError, read_facts
 from vlms.consistency.finding import VERDICTS, Finding, printed_box, printed_share, together
-from vlms.consistency.paper import check_paper, pinned
+from vlms.consistency.paper import check_paper, paper_bounds, pinned
 from vlms.consistency.ratios import (
     direction_check,
     events_needed,
@@ -66,6 +66,7 @@ __all__ = [
     "narrowest_interval",
     "overlap_bounds",
     "overlap_check",
+    "paper_bounds",
     "percentage_check",
     "pinned",
     "pooled_median_check",
