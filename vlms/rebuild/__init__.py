@@ -9,8 +9,19 @@ Existing tools need a digitised curve and give one cohort: IPDfromKM (Liu, Zhou 
 Methodol 2021;21:111) and reconstructKM after Guyot, Ades, Ouwens and Welton (ibid. 2012;12:9).
 """
 
+from vlms.rebuild.bounds import bounds
 from vlms.rebuild.cohorts import InfeasibleError, rebuild, repaired, write_cohorts
+from vlms.rebuild.coverage import coverage_table
 from vlms.rebuild.problem import RebuildError
 from vlms.rebuild.repairs import repairs
 
-__all__ = ["InfeasibleError", "RebuildError", "rebuild", "repaired", "repairs", "write_cohorts"]
+__all__ = [
+    "InfeasibleError",
+    "RebuildError",
+    "bounds",
+    "coverage_table",
+    "rebuild",
+    "repaired",
+    "repairs",
+    "write_cohorts",
+]

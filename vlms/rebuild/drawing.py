@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 # Shares of Dirichlet weights, a constant rate and uniform accrual; sigma of the log-normal power.
-MIXTURE = {"laws": (1 / 3, 1 / 3, 1 / 3), "sigma": 0.6, "concentration": 1.0}
-_RETRIES = 12
+MIXTURE = {"laws": (0.3, 0.1, 0.6), "sigma": 0.5, "concentration": 0.35, "late": 0.6}
+_RETRIES = 8
 
 
 @dataclass(frozen=True)
@@ -27,40 +27,61 @@ class Knot:
     left: int | None = None
 
 
-def draw_curves(rng, size, n, events, knots, *, first=None, last=None, mixture=None):
+def draw_curves(
+    rng, size, n, events, knots, *, first=None, last=None, reach=None, laws=None, mixture=None
+):
     """Draw times and events of `size` cohorts of n patients; those not found are NaN.
 
     `events` bounds the number of events, `first` and `last` are the boxes of the smallest and the
-    largest time, where they are known.
+    largest time, where they are known; `reach` is the box of a time that nobody is beyond. `laws`
+    seeds the law of censoring, so that groups of a cohort share it.
     """
     mixture = mixture or MIXTURE
     time, event = np.full((size, n), np.nan), np.zeros((size, n), bool)
     waiting = np.arange(size)
-    for _ in range(_RETRIES):
+    laws = rng.integers(1 << 32) if laws is None else laws
+    for attempt in range(4 * _RETRIES):
         if not waiting.size:
             break
-        drawn, flags, fits = _draw(rng, waiting.size, n, events, knots, first, last, mixture)
+        # A law under which nothing fits gives way to another.
+        law = _laws([laws, attempt // 3], size, len(knots) + 1, mixture)
+        law = [values[waiting] for values in law]
+        ranges = first, last, reach
+        drawn, flags, fits = _draw(rng, waiting.size, n, events, knots, ranges, law, mixture)
         time[waiting[fits]], event[waiting[fits]] = drawn[fits], flags[fits]
         waiting = waiting[~fits]
     return time, event
 
 
-def _draw(rng, size, n, events, knots, first, last, mixture):
+def _laws(seed, size, gaps, mixture):
+    """What the law of censoring of each cohort is made of."""
+    rng = np.random.default_rng(seed)
+    law = rng.choice(3, size, p=mixture["laws"])
+    rate = np.exp(rng.uniform(math.log(0.2), math.log(4), (size, 1)))
+    late = rng.random((size, 1)) < mixture["late"]
+    begin = np.where(late, 1 - 0.25 * rng.random((size, 1)) ** 2, rng.random((size, 1)))
+    begin = np.minimum(begin, 0.99)
+    power = np.exp(rng.normal(0, mixture["sigma"], (size, 1)))
+    return [law, rate, begin, power, rng.dirichlet(np.full(gaps, mixture["concentration"]), size)]
+
+
+def _draw(rng, size, n, events, knots, ranges, law, mixture):
     """One attempt for each cohort."""
+    first, last, reach = ranges
     ends = np.array([knot.at for knot in knots])
-    horizon = _horizon(rng, size, ends, last)
+    horizon = _horizon(rng, size, ends, last or reach)
     start = np.zeros(size) if first is None else rng.uniform(*first, size)
     start = np.minimum(start, (ends[0] if len(ends) else horizon) * 0.999)
     edges = np.column_stack([start, *([t] * size for t in ends), horizon])
     total = _events(rng, size, n, events, knots)
-    weights = _weights(rng, size, edges, knots, mixture)
+    weights = _weights(edges, knots, law)
     censored = rng.multinomial(n - total, weights)
     time, event = np.full((size, n), np.nan), np.zeros((size, n), bool)
     at_risk, survival, done = np.full(size, n), np.ones(size), np.zeros(size, int)
     fits = np.ones(size, bool)
     floors = [max([k.low for k in knots[j:]]) for j in range(len(knots))]
     for j, knot in enumerate(knots):
-        gap = _Gap(rng, n, at_risk, censored[:, j], survival, knot, floors[j], done, mixture)
+        gap = _Gap(rng, n, at_risk, censored[:, j], survival, knot, floors[j], done, fits, mixture)
         fits &= gap.fits & (done + gap.events <= total)
         _fill(time, event, n - at_risk, gap, edges[:, j], edges[:, j + 1], fits)
         left = np.minimum(gap.events + gap.censored, at_risk)
@@ -69,10 +90,15 @@ def _draw(rng, size, n, events, knots, first, last, mixture):
     rest = total - done
     fits &= (rest >= 0) & (rest <= at_risk)
     rest = np.clip(rest, 0, at_risk)
-    powers = np.exp(rng.normal(0, mixture["sigma"], (2, size, 1)))
+    powers = np.exp(rng.normal(0, mixture["sigma"], (1, size, 1)))
     place = rng.random((size, n))
     flags = np.arange(n) < rest[:, None]
-    place = place ** np.where(flags, powers[0], powers[1])
+    # Who is censored by uniform accrual is so from its begin on, by a power of a uniform else.
+    edge = (edges[:, -2:-1] - edges[:, :1]) / np.maximum(edges[:, -1:] - edges[:, :1], 1e-12)
+    late = np.clip((law[2] - edge) / np.maximum(1 - edge, 1e-12), 0, 0.99)
+    late = late + (1 - late) * place
+    of_censored = np.where(law[0][:, None] == 2, late, place ** law[3])
+    place = np.where(flags, place ** powers[0], of_censored)
     used = np.arange(n) < at_risk[:, None]
     spans = edges[:, -2:-1] + place * (edges[:, -1:] - edges[:, -2:-1])
     rows, cols = np.nonzero(used)
@@ -113,22 +139,18 @@ def _events(rng, size, n, events, knots):
     return np.clip(total, low, min(high, n)).astype(int)
 
 
-def _weights(rng, size, edges, knots, mixture):
-    """The share of all censored that falls into each gap, by a law drawn for each cohort."""
-    gaps = edges.shape[1] - 1
-    law = rng.choice(3, size, p=mixture["laws"])
+def _weights(edges, knots, laws):
+    """The share of all censored that falls into each gap, by the law of each cohort."""
+    law, rate, begin, _, dirichlet = laws
     survival = [1.0, *((knot.low + knot.high) / 2 for knot in knots)]
     middle = np.array([(a + b) / 2 for a, b in zip(survival, [*survival[1:], 0.7], strict=True)])
     middle[-1] = survival[-1] * 0.85
-    dirichlet = rng.dirichlet(np.full(gaps, mixture["concentration"]), size)
     reach = edges[:, -1:] - edges[:, :1]
     spent = (edges - edges[:, :1]) / np.maximum(reach, 1e-12)
-    rate = np.exp(rng.uniform(math.log(0.2), math.log(4), (size, 1)))
     constant = -np.diff(np.exp(-rate * spent), axis=1) / (1 - np.exp(-rate))
-    begin = rng.uniform(0, 0.9, (size, 1))
     uniform = np.diff(np.clip((spent - begin) / (1 - begin), 0, 1), axis=1)
-    laws = np.stack([dirichlet, constant * middle, uniform * middle])
-    weights = laws[law, np.arange(size)] + 1e-9
+    kinds = np.stack([dirichlet, constant * middle, uniform * middle])
+    weights = kinds[law, np.arange(len(law))] + 1e-9
     weights /= weights.sum(axis=1, keepdims=True)
     weights[:, -1] = np.maximum(0, 1 - weights[:, :-1].sum(axis=1))
     return weights
@@ -137,7 +159,7 @@ def _weights(rng, size, edges, knots, mixture):
 class _Gap:
     """Events and censored between two printed times, in an order that gives the printed S."""
 
-    def __init__(self, rng, n, at_risk, censored, survival, knot, floor, done, mixture):
+    def __init__(self, rng, n, at_risk, censored, survival, knot, floor, done, alive, mixture):
         size = len(at_risk)
         self.events, self.censored = np.zeros(size, int), np.minimum(censored, at_risk)
         self.survival, self.fits = survival.copy(), np.zeros(size, bool)
@@ -145,8 +167,8 @@ class _Gap:
         low, high = np.maximum(knot.low, floor), np.minimum(knot.high, survival)
         target = low + (high - low) * rng.random(size)
         leaving = None if knot.left is None else knot.left - (n - at_risk)
-        waiting = np.nonzero(low <= high + 1e-12)[0]
-        for _ in range(_RETRIES):
+        waiting = np.nonzero((low <= high + 1e-12) & alive)[0]
+        for _ in range(_RETRIES - 2):
             if not waiting.size:
                 break
             r, s, c = at_risk[waiting], survival[waiting], self.censored[waiting]
@@ -156,32 +178,25 @@ class _Gap:
             width = int(r.max()) if len(r) else 0
             of_censored = rng.random((len(r), width)) ** powers[0]
             of_events = rng.random((len(r), width)) ** powers[1]
-            best = np.full(len(r), np.inf)
-            for shift in (0, -1, 1, -2, 2):
-                e = guess + shift
-                c_now = c
-                if leaving is not None:
-                    c_now = leaving[waiting] - e
-                possible = (e >= 0) & (c_now >= 0) & (e + c_now <= r)
-                possible &= done[waiting] + e >= knot.events[0]
-                possible &= done[waiting] + e <= knot.events[1]
-                if not possible.any():
-                    continue
+            e, now = guess, np.arange(len(r))
+            for _ in range(5):
+                # One event more lowers the product, one fewer raises it.
+                c_now = c[now] if leaving is None else leaving[waiting[now]] - e
+                possible = (e >= 0) & (c_now >= 0) & (e + c_now <= r[now])
+                possible &= done[waiting[now]] + e >= knot.events[0]
+                possible &= done[waiting[now]] + e <= knot.events[1]
                 e_now, c_now = np.where(possible, e, 0), np.where(possible, c_now, 0)
-                factor, order = _product(r, e_now, c_now, of_events, of_censored)
-                value = s * factor
-                inside = (value >= knot.low) & (value <= knot.high)
-                off = np.where(
-                    possible & inside,
-                    np.abs(value - target[waiting]),
-                    np.inf,
-                )
-                better = off < best
-                best = np.where(better, off, best)
-                to = waiting[better]
-                self.events[to], self.censored[to] = e_now[better], c_now[better]
-                self.survival[to], self.fits[to] = value[better], True
-                self.place[to, :width] = order[better][:, :width]
+                factor, order = _product(r[now], e_now, c_now, of_events[now], of_censored[now])
+                value = s[now] * factor
+                inside = possible & (value >= knot.low) & (value <= knot.high)
+                to = waiting[now[inside]]
+                self.events[to], self.censored[to] = e_now[inside], c_now[inside]
+                self.survival[to], self.fits[to] = value[inside], True
+                self.place[to, :width] = order[inside][:, :width]
+                e = np.where(possible, e + np.where(value > knot.high, 1, -1), np.abs(e - 1))
+                now, e = now[~inside], e[~inside]
+                if not now.size:
+                    break
             waiting = waiting[~self.fits[waiting]]
 
 

@@ -27,7 +27,7 @@ class Chains:
         _members(self, problem, rng, size)
         self.last, self.event = np.zeros((size, n)), {}
         self.share = {}  # of the last contact, at which a non-terminal event happened
-        self.kept, self.pools = np.ones(size, bool), {}
+        self.kept, self.leaf_options = np.ones(size, bool), {}
         _first_times(self, problem, rng, size, mixture)
         self.close()
 
@@ -93,7 +93,7 @@ def _members(chains, problem, rng, size):
             mask[:, place : place + problem.sizes[part]] = True
             place += problem.sizes[part]
             chains.member[part] = mask
-        chains.leaves += first or (root,)
+        chains.leaves += [part for part in first if problem.sizes[part]] or [root]
         seen.add((root, first))
     waiting = [("subset", s, w) for s, w in problem.subsets]
     waiting += [
@@ -184,40 +184,34 @@ def _first_times(chains, problem, rng, size, mixture):
     lead = terminal[0] if terminal else problem.endpoints[0]
     spans = {root: (_range_of(problem, root, "minimum"), _range_of(problem, root, "maximum"))
              for root in problem.roots}  # fmt: skip
-    flags = np.zeros((size, n), bool)
+    flags, laws = np.zeros((size, n), bool), rng.integers(1 << 32)
     for leaf in chains.leaves:
         cols = np.nonzero(chains.member[leaf][0])[0]
         root = next(r for r in problem.roots if chains.member[r][0, cols[0]])
         first, last = spans[root]
         knots = _knots(problem, leaf, lead)
         whole = leaf == root
+        reach = None
         if not whole:
-            first = None
             longest = max([d.at for d in problem.demands if math.isfinite(d.at)] or [1.0])
-            top = last[1] if last else 2 * longest
-            last = None
-            edge = knots[-1].at if knots else 0.0
-            low = edge + (top - edge) * 0.3
-            last = (min(low, top * 0.99), top)
+            top, edge = last[1] if last else 2 * longest, knots[-1].at if knots else 0.0
+            reach = (min(edge + (top - edge) * 0.85, top * 0.99), top)
+            first = last = None
         bounds = problem.events[leaf, lead]
-        time, event = draw_curves(
-            rng, size, len(cols), bounds, knots, first=first, last=last, mixture=mixture
-        )
+        options = {"first": first, "last": last, "reach": reach, "mixture": mixture}
+        time, event = draw_curves(rng, size, len(cols), bounds, knots, laws=laws, **options)
         missed = np.isnan(time[:, 0])
         if missed.any() and not missed.all():
             chosen = rng.choice(np.nonzero(~missed)[0], missed.sum())
             time[missed], event[missed] = time[chosen], event[chosen]
             chains.kept &= ~missed | (not whole)
         elif missed.any():
-            top = last[1] if last else 2 * max([k.at for k in knots] or [1.0])
+            top = (last or reach or (0, 2 * max([k.at for k in knots] or [1.0])))[1]
             time = top * rng.random(time.shape) ** 0.8
             event = rng.random(time.shape) < 0.4
         chains.last[:, cols], flags[:, cols] = time, event
         if not whole and knots:
-            more = draw_curves(rng, 400, len(cols), bounds, knots, last=last, mixture=mixture)
-            kept = ~np.isnan(more[0][:, 0])
-            if kept.any():
-                chains.pools[leaf] = (lead, cols, more[0][kept], more[1][kept])
+            chains.leaf_options[leaf] = (lead, cols, bounds, knots, laws, options)
     for root, (first, last) in spans.items():
         if root not in chains.leaves:
             _fit_range(chains, rng, np.nonzero(chains.member[root][0])[0], first, last)
@@ -473,7 +467,12 @@ def _cox(chains, d):
     event, group, inside = (
         np.take_along_axis(a, order, axis=1) for a in (chains.event[d.endpoint], group, inside)
     )
-    beta, error, p = cox_binary(order, event, group, inside)
+    return _ratio_off(d, event, group, inside)
+
+
+def _ratio_off(d, event, group, inside):
+    """The same for patients in order of time."""
+    beta, error, p = cox_binary(event, event, group, inside)
     off = _outside(beta, math.log(max(d.low, 1e-12)), math.log(d.high))
     for sign, box in zip((-1, 1), d.limits, strict=False):
         end = beta + sign * _WINDOW * error
@@ -524,6 +523,13 @@ class Search:
         ]
         self.windows = self._windows()
         self.off = self._all(chains)
+        self.pools = {}
+        for leaf, drawing in chains.leaf_options.items() if self.off.sum() else ():
+            lead, cols, bounds, knots, laws, options = drawing
+            drawn = draw_curves(self.rng, 300, len(cols), bounds, knots, laws=laws, **options)
+            kept = ~np.isnan(drawn[0][:, 0])
+            if kept.any():
+                self.pools[leaf] = (lead, cols, drawn[0][kept], drawn[1][kept])
         problem = self.problem
         n = problem.n
         self.begin, self.length = np.zeros(n, int), np.zeros(n, int)
@@ -538,7 +544,7 @@ class Search:
         self.moves += ["flag"]
         if any(e not in problem.terminal for e in problem.endpoints):
             self.moves += ["share"] * 3
-        self.moves += ["redraw"] * (2 * bool(chains.pools))
+        self.moves += ["redraw"] * (2 * bool(self.pools))
         self.moves += ["label"] * (3 * bool(chains.dealt))
 
     def _windows(self):
@@ -599,6 +605,8 @@ class Search:
         new, move = chains.copy(), self.moves[rng.integers(len(self.moves))]
         # Each chain moves a patient of a group that is off; the kind of move is that of one chain.
         weight = np.cumsum(self.off + 1e-6, axis=1)
+        if not weight.shape[1]:
+            weight = np.ones((size, 1))
         place = (weight < rng.random((size, 1)) * weight[:, -1:]).sum(axis=1)
         i = rng.integers(n, size=size)
         for k in np.unique(place):
@@ -638,7 +646,7 @@ class Search:
         elif move == "share":
             names = list(chains.share)
             moved = first.endpoint if first.endpoint in names else names[rng.integers(len(names))]
-            new.share[moved] = self._new_shares(rows, i, moved)
+            new.share[moved] = self._new_shares(rows, i, moved, first)
         elif move == "redraw":
             touched = self._redraw(new)
         else:
@@ -673,6 +681,8 @@ class Search:
         ]
         if first.kind in ("follow_up_mean", "follow_up_sd") and kind < 0.6:
             return self._for_moments(rows, i, first)
+        if first.kind == "hazard_ratio" and rng.random() < 0.5:
+            return self._beside(chains.last, rows, i)
         if kind < 0.45 or (kind < 0.7 and not windows):
             return old * np.exp(rng.normal(0, 0.25 if kind < 0.3 else 0.02, size))
         if kind < 0.7:
@@ -680,12 +690,14 @@ class Search:
         j = rng.integers(self.problem.n, size=size)
         return chains.last[rows, j] * rng.uniform(0.97, 1.03, size)
 
-    def _new_shares(self, rows, i, endpoint):
+    def _new_shares(self, rows, i, endpoint, first):
         chains, rng = self.chains, self.rng
         last, share = chains.last[rows, i], chains.share[endpoint].copy()
         windows = self.windows.get(endpoint, [])
         kind = rng.random()
-        if windows and kind < 0.4:
+        if first.kind == "hazard_ratio" and rng.random() < 0.5:
+            value = self._beside(chains.time(endpoint), rows, i) / last
+        elif windows and kind < 0.4:
             value = rng.uniform(*windows[rng.integers(len(windows))], len(last)) / last
         elif kind < 0.7:
             value = share[rows, i] * np.exp(rng.normal(0, 0.2, len(last)))
@@ -697,8 +709,8 @@ class Search:
     def _redraw(self, new):
         """Another curve of a leaf that prints as demanded; earlier events stay where they were."""
         chains, rng = self.chains, self.rng
-        leaf = list(chains.pools)[rng.integers(len(chains.pools))]
-        lead, cols, times, flags = chains.pools[leaf]
+        leaf = list(self.pools)[rng.integers(len(self.pools))]
+        lead, cols, times, flags = self.pools[leaf]
         pick = rng.integers(len(times), size=len(chains.last))
         old = chains.last[:, cols]
         key = old + 1e6 * ~chains.event[lead][:, cols]
@@ -756,6 +768,13 @@ class Search:
             new.share[d.endpoint] = share
         return who[:, None]
 
+    def _beside(self, time, rows, i):
+        """A time one or two places up or down in the order of all, which changes little."""
+        order = np.argsort(time, axis=1)
+        place = np.argsort(order, axis=1)[rows, i]
+        to = np.clip(place + self.rng.choice([-2, -1, 1, 2], len(rows)), 0, time.shape[1] - 1)
+        return time[rows, order[rows, to]] * (1 + self.rng.choice([-1e-4, 1e-4], len(rows)))
+
     def _for_moments(self, rows, i, first):
         """The time of one patient with which mean or SD come out as demanded."""
         rest = self.chains.last[:, self.chains.member[first.group][0]]
@@ -773,21 +792,30 @@ class Search:
         return np.where(spread > 0, mean + side * np.sqrt(np.maximum(spread, 0)), own)
 
     def _accept(self, new, touched, groups, heat):
-        chains = self.chains
+        """Take the chains over in which a move helps, or harms little for the temperature."""
+        off = self._moved(new, touched, groups)
+        change = off.sum(axis=1) - self.off.sum(axis=1)
+        draw = self.rng.random(len(change))
+        taken = (change <= 0) | (draw < np.exp(-change.clip(0, 50) / heat))
+        self._take_over(self.chains, new, off, taken)
+
+    def _moved(self, new, touched, groups):
+        """All violations after a move; only those are computed that it can have changed."""
         off, rows = self.off.copy(), np.arange(len(self.off))[:, None]
         for place, ds in enumerate(self.demands):
-            first = ds[0]
-            names = {first.group, *first.against}
+            names = {ds[0].group, *ds[0].against}
             if groups is not None:
                 if not names & groups:
                     continue
-            elif not any(chains.member[g][rows, touched].any() for g in names):
+            elif not any(self.chains.member[g][rows, touched].any() for g in names):
                 continue
             off[:, place] = violations(new, ds)
-        change = off.sum(axis=1) - self.off.sum(axis=1)
-        taken = (change <= 0) | (self.rng.random(len(change)) < np.exp(-change.clip(0, 50) / heat))
-        self.off = np.where(taken[:, None], off, self.off)
+        return off
+
+    def _take_over(self, chains, new, off, taken):
+        """Replace the chains that were taken by the moved ones."""
         rows = taken[:, None]
+        self.off = np.where(rows, off, self.off)
         if new.last is not chains.last:
             chains.last = np.where(rows, new.last, chains.last)
         for name in ("member", "event", "share"):
@@ -808,29 +836,34 @@ def fit_free_covariates(chains, steps):
     """Deal each covariate of unknown patients until its model prints; which chains succeeded."""
     problem, rng = chains.problem, chains.rng
     chains.member = dict(chains.member)
-    fits = np.ones(len(chains.last), bool)
+    fits, rows = np.ones(len(chains.last), bool), np.arange(len(chains.last))
     for covariate in problem.free:
         demand = next(d for d in problem.demands if d.id == covariate)
-        among = np.nonzero(chains.member[demand.group].any(axis=0))[0]
-        off = _cox(chains, demand)
+        order = np.argsort(chains.time(demand.endpoint), axis=1)
+        event, inside, mask = (
+            np.take_along_axis(a, order, axis=1)
+            for a in (chains.event[demand.endpoint], chains.member[demand.group],
+                      chains.member[covariate])
+        )  # fmt: skip
+        off = _ratio_off(demand, event, mask, inside)
         for step in range(steps):
-            if (off <= 0).all():
+            open_ = np.nonzero(off > 0)[0]
+            if not open_.size:
                 break
-            heat = 0.5 * (0.005 / 0.5) ** (step / steps)
-            new = chains.copy()
-            mask = chains.member[covariate].copy()
-            i, j = rng.choice(among, 2, replace=False)
+            heat = 0.3 * (0.005 / 0.3) ** (step / steps)
+            new, among = mask[open_], inside[open_]
+            here = rows[: len(open_)]
+            i, j = (np.where(among, rng.random(among.shape), -1).argmax(axis=1) for _ in range(2))
             if rng.random() < 0.3:
-                mask[:, i] ^= True
+                new[here, i] ^= True
             else:
-                mask[:, [i, j]] = mask[:, [j, i]]
-            new.member[covariate] = mask
-            found = _cox(new, demand)
-            change = found - off
-            taken = (off > 0) & (
-                (change <= 0) | (rng.random(len(off)) < np.exp(-change.clip(0, 50) / heat))
-            )
-            off = np.where(taken, found, off)
-            chains.member[covariate] = np.where(taken[:, None], mask, chains.member[covariate])
+                new[here, i], new[here, j] = new[here, j], new[here, i]
+            found = _ratio_off(demand, event[open_], new, among)
+            change = found - off[open_]
+            taken = (change <= 0) | (rng.random(len(open_)) < np.exp(-change.clip(0, 50) / heat))
+            off[open_[taken]], mask[open_[taken]] = found[taken], new[taken]
+        back = np.zeros_like(mask)
+        np.put_along_axis(back, order, mask, axis=1)
+        chains.member[covariate] = back
         fits &= off <= 0
     return fits
