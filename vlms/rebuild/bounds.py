@@ -320,6 +320,8 @@ class _Counts:
     def lowest(self, at):
         """S when all censored leave first."""
         events, censored = self.range("events", at)[1], self.range("censored", at)[1]
+        if not events:
+            return 1.0
         censored = min(censored, self.n - events)
         return max(0.0, 1 - events / (self.n - censored)) if censored < self.n else 0.0
 

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass, field, replace
 
 from vlms.consistency import paper_bounds, printed_box, read_facts
-from vlms.printed import Printed
 
 EVER = math.inf
 # Open ends of boxes are drawn in by this, and rounding noise stays outside.
@@ -284,6 +283,10 @@ def _ratio(problem, model, fact, box, add, unused):
     limits = () if fact.lower is None else (box(fact.lower), box(fact.upper))
     p = () if fact.p is None else box(fact.p)
     add("hazard_ratio", *box(fact.value), limits=limits, p=p, against=others)
+    if limits and not others:
+        # Each event adds a quarter to the information at most.
+        error = (math.log(limits[1][1]) - math.log(max(limits[0][0], 1e-6))) / 3.92
+        add("events", math.ceil(4 / error**2 - 0.01), EVER)
 
 
 def _p_value(problem, model, fact, box, unused):
@@ -303,13 +306,3 @@ def _p_value(problem, model, fact, box, unused):
         first, *rest = groups
         demand = Demand(fact.id, "log_rank", first, endpoint, low, high, against=tuple(rest))
         problem.demands.append(demand)
-
-
-def demand_text(problem, demand):
-    """A demand in words."""
-    return str(problem.facts.facts[demand.id])
-
-
-def is_number(value):
-    """Whether a fact's value is a printed number."""
-    return isinstance(value, Printed)

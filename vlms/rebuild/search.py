@@ -519,8 +519,9 @@ class Search:
     def __init__(self, chains):
         self.chains, self.problem, self.rng = chains, chains.problem, chains.rng
         self.demands = [
-            ds for ds in group_demands(self.problem) if ds[0].id not in self.problem.free
-        ]
+            ds for ds in group_demands(self.problem)
+            if ds[0].kind != "hazard_ratio" or ds[0].id not in self.problem.free
+        ]  # fmt: skip
         self.windows = self._windows()
         self.off = self._all(chains)
         self.pools = {}
@@ -836,34 +837,39 @@ def fit_free_covariates(chains, steps):
     """Deal each covariate of unknown patients until its model prints; which chains succeeded."""
     problem, rng = chains.problem, chains.rng
     chains.member = dict(chains.member)
-    fits, rows = np.ones(len(chains.last), bool), np.arange(len(chains.last))
+    count = len(chains.last)
+    fits = np.ones(count, bool)
     for covariate in problem.free:
-        demand = next(d for d in problem.demands if d.id == covariate)
+        demand = next(d for d in problem.demands if d.id == covariate and d.kind == "hazard_ratio")
         order = np.argsort(chains.time(demand.endpoint), axis=1)
-        event, inside, mask = (
-            np.take_along_axis(a, order, axis=1)
-            for a in (chains.event[demand.endpoint], chains.member[demand.group],
-                      chains.member[covariate])
-        )  # fmt: skip
-        off = _ratio_off(demand, event, mask, inside)
-        for step in range(steps):
-            open_ = np.nonzero(off > 0)[0]
-            if not open_.size:
+        parts = chains.event[demand.endpoint], chains.member[demand.group], chains.member[covariate]
+        event, inside, mask = (np.take_along_axis(a, order, axis=1) for a in parts)
+        # Several tries of each chain at once; the first that succeeds is kept.
+        owner = np.repeat(np.arange(count), max(1, min(20, 600 // max(count, 1))))
+        tried = mask[owner]
+        off = _ratio_off(demand, event[owner], tried, inside[owner])
+        met = np.zeros(count, bool)
+        for step in range(steps + 1):
+            for row in np.nonzero(off <= 0)[0]:
+                if not met[owner[row]]:
+                    mask[owner[row]], met[owner[row]] = tried[row], True
+            left = ~met[owner]
+            owner, tried, off = owner[left], tried[left], off[left]
+            if step == steps or not owner.size:
                 break
             heat = 0.3 * (0.005 / 0.3) ** (step / steps)
-            new, among = mask[open_], inside[open_]
-            here = rows[: len(open_)]
+            new, among, here = tried.copy(), inside[owner], np.arange(len(owner))
             i, j = (np.where(among, rng.random(among.shape), -1).argmax(axis=1) for _ in range(2))
             if rng.random() < 0.3:
                 new[here, i] ^= True
             else:
-                new[here, i], new[here, j] = new[here, j], new[here, i]
-            found = _ratio_off(demand, event[open_], new, among)
-            change = found - off[open_]
-            taken = (change <= 0) | (rng.random(len(open_)) < np.exp(-change.clip(0, 50) / heat))
-            off[open_[taken]], mask[open_[taken]] = found[taken], new[taken]
+                new[here, i], new[here, j] = tried[here, j], tried[here, i]
+            found = _ratio_off(demand, event[owner], new, among)
+            change = found - off
+            taken = (change <= 0) | (rng.random(len(off)) < np.exp(-change.clip(0, 50) / heat))
+            off, tried = np.where(taken, found, off), np.where(taken[:, None], new, tried)
         back = np.zeros_like(mask)
         np.put_along_axis(back, order, mask, axis=1)
         chains.member[covariate] = back
-        fits &= off <= 0
+        fits &= met
     return fits
