@@ -139,6 +139,13 @@ def test_the_number_of_workers_changes_nothing():
     assert rebuild(facts, cohorts=260).equals(rebuild(facts, cohorts=260, jobs=2))
 
 
+def test_a_survival_on_the_edge_of_rounding_is_found():
+    # 5 of 8 is 62.5 %, which prints as 63 % and as nothing else.
+    facts = facts_of([("n", "", "8"), ("events", "", "5"), ("survival", "26", "63%")])
+    for _, cohort in rebuild(facts, cohorts=5).groupby("cohort"):
+        assert shown(survival(pairs(cohort), 26), "63%") == "63%"
+
+
 def test_contradicted_facts_are_refused_with_the_sets():
     facts = facts_of([("n", "", "12"), ("events", "", "9"), ("survival", "36", "77.9%"),
                       ("survival", "60", "39.0%")])  # fmt: skip

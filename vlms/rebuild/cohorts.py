@@ -62,7 +62,9 @@ def rebuild(facts, *, cohorts=400, seed=0, jobs=None, effort=1.0, progress=None)
 
     Notes
     -----
-    Times are made up between the printed ones by the mixture in `vlms.rebuild.drawing`. What is
+    Times are made up between the printed ones by the mixture in `vlms.rebuild.drawing`. Variables
+    with printed counts are dealt at random within the groups that have a count of their own: their
+    association with anything else is made up. What is
     demanded is rounded half up; if nothing prints so, digits may have been cut off. The check is
     that of the papers' audit: the same boxes of true values.
 
@@ -95,7 +97,24 @@ def rebuild(facts, *, cohorts=400, seed=0, jobs=None, effort=1.0, progress=None)
 
 
 def repaired(facts, changes):
-    """The same facts with other values; None leaves a fact out.
+    """The same facts with other printed values, or with the total of a count as "46 of 58".
+
+    Parameters
+    ----------
+    facts : path, pandas.DataFrame or Facts
+        As for `rebuild`.
+    changes : dict
+        By id the value as it would be printed; None leaves the fact out.
+
+    Returns
+    -------
+    Facts
+        For `rebuild`, `bounds`, `repairs` and `vlms.consistency.check_paper`.
+
+    Raises
+    ------
+    RebuildError
+        If there is no such fact.
 
     Examples
     --------
@@ -106,14 +125,12 @@ def repaired(facts, changes):
     model = read_facts(facts)
     if wrong := set(changes) - set(model.facts):
         raise RebuildError(f"no fact has the id {', '.join(map(repr, sorted(wrong)))}")
-
-    def changed(fact):
-        value = changes.get(fact.id, fact.value)
-        return replace(fact, value=value if value is fact.value else Printed.parse(value))
-
-    kept = {
-        key: changed(fact) for key, fact in model.facts.items() if changes.get(key, "") is not None
-    }
+    kept = {key: f for key, f in model.facts.items() if changes.get(key, "") is not None}
+    for key, text in changes.items():
+        if text is not None:
+            value, of, total = str(text).partition(" of ")
+            fact = replace(kept[key], value=Printed.parse(value))
+            kept[key] = replace(fact, total=int(total)) if of else fact
     return replace(model, facts=kept)
 
 
@@ -180,7 +197,8 @@ def _chunk(problem, size, seed, effort):
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
     done, count, off = None, 0, []
     for round_ in range(_ROUNDS):
-        chains = Chains(problem, rng, max(size - count, 1))
+        # What was not found by few is tried by many.
+        chains = Chains(problem, rng, max(size - count, _CHUNK if round_ else 1))
         search = Search(chains)
         for got in search.run(int(_STEPS * effort)):
             if not got.kept.all():
@@ -311,7 +329,7 @@ def _variables(chains, rng):
     size, n = chains.last.shape
     counted = {}
     for fact in problem.counts:
-        if fact.group in problem.sizes:
+        if fact.group in problem.sizes and fact.variable != "tests":
             known = fact.variable in problem.facts.levels
             name = fact.variable if known else f"{fact.variable}: {fact.level}"
             counted.setdefault(name, {}).setdefault(fact.group, []).append(fact)

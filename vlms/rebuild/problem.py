@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from vlms.consistency import paper_bounds, printed_box, read_facts
 
 EVER = math.inf
-# Open ends of boxes are drawn in by this, and rounding noise stays outside.
+# An open end of a box is drawn in by this, a closed one let out: more than rounding noise.
 EDGE = 1e-9
 FOLLOW_UP = ("follow_up", "follow-up")
 _CURVES = ("survival", "events", "censored", "at_risk", "median", "hazard_ratio", "p_value")
@@ -210,7 +210,8 @@ def _demand(problem, model, fact):
         low, high = printed_box(value, truncated=problem.cut, smallest=smallest)
         high -= 0 if value.comparator else EDGE
         scale = 1.0 if share or fact.scale is None else fact.scale
-        return low * scale + EDGE, min(high * scale, 1.0 if share else EVER)
+        # The lower end prints so, half up; the upper end prints as the next number.
+        return low * scale - EDGE, min(high * scale, 1.0 if share else EVER)
 
     def add(kind, low, high, **more):
         problem.demands.append(Demand(fact.id, kind, group, endpoint, low, high, fact.at, **more))

@@ -1,12 +1,12 @@
 """Which single printed number, changed to what, lets a conflicting set hold together?"""
 
 import math
-from dataclasses import replace
 
 import pandas as pd
 
 from vlms.consistency import check_paper, read_facts
 from vlms.printed import Printed
+from vlms.rebuild.cohorts import repaired
 
 _KINDS = ("n", "events", "censored", "at_risk", "count", "survival", "median", "share",
           "hazard_ratio", "mean", "sd", "minimum", "maximum")  # fmt: skip
@@ -24,10 +24,9 @@ def repairs(facts):
     Returns
     -------
     pandas.DataFrame
-        set, fact (its id), printed, becomes, cost (relative change; for a count at least that of
-        one in it), elsewhere (sets of the paper that the change would leave in conflict),
-        cheapest first in each set. Two values that change places are one repair: ``fact`` then
-        holds both ids, joined by `` <-> ``. ``.attrs["unrepaired"]``: sets without a repair.
+        set, fact (its id), printed, becomes (a text that `repaired` takes), cost (the change on the
+        log scale), cheapest first in each set. Two values that change places are one repair:
+        ``fact`` then holds both ids, joined by `` <-> ``. ``.attrs["unrepaired"]``: sets without.
 
     Notes
     -----
@@ -53,25 +52,21 @@ def repairs(facts):
             if becomes is not None:
                 rows.append((number, key, alone.facts[key].value.text, becomes, {key: becomes}))
         rows += [(number, *swap) for swap in _swaps(model, alone)]
-    listed = []
-    for number, key, printed, becomes, changes in rows:
-        changed = _with(model, changes)
-        left = check_paper(changed)
-        left = left[left["verdict"] == "contradictory"]["set"].nunique()
-        cost = sum(_cost(model.facts[k].value, Printed.parse(v)) for k, v in changes.items())
-        listed.append((int(number), key, printed, becomes, cost, left))
-    frame = pd.DataFrame(listed, columns=["set", "fact", "printed", "becomes", "cost", "elsewhere"])
-    frame = frame.sort_values(["set", "cost", "elsewhere"], kind="stable", ignore_index=True)
+        rows += [(number, *total) for total in _totals(alone)]
+    listed = [
+        (
+            int(number),
+            key,
+            printed,
+            becomes,
+            sum(_change(model.facts[k], v) for k, v in how.items()),
+        )
+        for number, key, printed, becomes, how in rows
+    ]
+    frame = pd.DataFrame(listed, columns=["set", "fact", "printed", "becomes", "cost"])
+    frame = frame.sort_values(["set", "cost"], kind="stable", ignore_index=True)
     frame.attrs["unrepaired"] = sorted(set(range(1, total + 1)) - set(frame["set"]))
     return frame
-
-
-def _with(model, changes):
-    """The facts with other printed values."""
-    facts = dict(model.facts)
-    for key, text in changes.items():
-        facts[key] = replace(facts[key], value=Printed.parse(text))
-    return replace(model, facts=facts)
 
 
 def _holds(model):
@@ -93,12 +88,12 @@ def _nearest(model, fact):
             if text is None:
                 break
             tried += 1
-            if _holds(_with(model, {fact.id: text})):
+            if _holds(repaired(model, {fact.id: text})):
                 low, high = step // 2, step
                 while high - low > 1:
                     middle = (low + high) // 2
                     text = _moved(fact, sign * middle)
-                    fits = text is not None and _holds(_with(model, {fact.id: text}))
+                    fits = text is not None and _holds(repaired(model, {fact.id: text}))
                     low, high = (low, middle) if fits else (middle, high)
                 if best is None or high < best[0]:
                     best = high, _moved(fact, sign * high)
@@ -131,11 +126,23 @@ def _swaps(model, alone):
             if not (same and apart):
                 continue
             texts = {one.id: two.value.text, two.id: one.value.text}
-            if _holds(_with(alone, texts)):
+            if _holds(repaired(alone, texts)):
                 printed = f"{one.value.text} <-> {two.value.text}"
                 yield f"{one.id} <-> {two.id}", printed, "exchanged", texts
 
 
-def _cost(before, after):
-    """The relative change of a printed number, on the log scale."""
+def _totals(alone):
+    """A count whose total becomes that of another count of the set."""
+    counts = [f for f in alone if f.kind == "count" and f.total]
+    for fact in counts:
+        for total in sorted({f.total for f in counts} - {fact.total}):
+            text = f"{fact.value.text} of {total}"
+            if fact.value <= total and _holds(repaired(alone, {fact.id: text})):
+                yield fact.id, f"{fact.value.text} of {fact.total}", text, {fact.id: text}
+
+
+def _change(fact, text):
+    """The change of a printed number, or of its total, on the log scale."""
+    value, of, total = text.partition(" of ")
+    before, after = (fact.total, int(total)) if of else (fact.value, Printed.parse(value))
     return abs(math.log((abs(float(after)) + 1e-3) / (abs(float(before)) + 1e-3)))
