@@ -43,6 +43,12 @@ def run(*arguments):
         ("events 1.37 0.29 6.54 --groups 11 15", 0, "can be true with"),
         ("hr 2.13 0.99 4.62 --words improved --reference none", 1, "yet the text says improved"),
         ("median 43mo 5y=65%", 1, "Survival of 65% at 60 cannot be"),
+        ("hr 2.13 0.99 4.62 --survival 40% 65%", 0, "2.03 to 2.24 under proportional hazards"),
+        ("events 1.8 1.2 2.7 --groups 100 90 --most 80", 0, "can be true with 78 to 80 events"),
+        ("events 1.8 1.2 2.7 --groups 100 90 --most 76", 1, "needs at least 77 events"),
+        # 14.85 to 15.3 in all, so that each can move by 0.3 up and 0.15 down.
+        ("pinned 2 4 9 --mean 5.0", 0, "2    1.85      2.3"),
+        ("pinned 2 4 9 --mean 7.0", 1, "none"),
     ],
 )
 def test_the_verdict_is_a_sentence_and_an_exit_code(line, code, sentence):
@@ -72,6 +78,7 @@ AGE = "hr 1.019 1.001 1.037 --p 0.04 --events 165 --n 228"
         ("sum 63 113 50 1 --total 228 --exclusive", 0, "at no level or missing"),
         ("sum 15 11 8 6 7 --total 36", 0, "a patient may be at two levels"),
         ("mean 58.72 --n 12", 0, "all values are whole is not declared"),
+        ("hr 1.37 0.29 6.54 --survival 65% 40%", 0, "within 1.37 (0.29 to 6.54) and on the other"),
         ("hr 2.13 0.99 4.62 --words improved", 0, "Which group is the reference is not declared"),
         # √(1.14 × 7.56) = 2.94: no Wald interval, but a profile likelihood's may be so.
         ("hr 2.74 1.14 7.56", 0, "those of a profile likelihood or a bootstrap can"),
@@ -132,6 +139,9 @@ def test_overlaps_are_written_as_expressions():
         ("share 31 78%", "write the count and the total as 31/40"),
         ("share -1/40 78%", "found '-1'"),
         ("hr -1.8 1.2 2.7", "found '-1.8'"),
+        ("hr 0.00 0 2", "may be anything below 0.005: give it with more decimals"),
+        ("hr 1.8 1.2 2.7 --events 50 --n 40", "give patients with an event, or"),
+        ("pinned 2 4 9", "give --mean, --sd or both"),
         ("hr 1.8 1.2 2.7 --continuous --groups 9 9", "--continuous contradicts"),
         ("hr 1.8 1.2 inf", "'inf' is not one printed number"),
         ("hr 1.8 1.2 2.7 --confidence 100%", "between 0% and 100%"),
@@ -164,7 +174,7 @@ def test_json_holds_the_whole_finding():
 
 def test_every_check_shows_an_example_and_what_it_assumes_in_its_help():
     listed = run("--help").output
-    for name in "hr interval events survival share sum overlap mean median mixture".split():
+    for name in "hr interval events survival share sum overlap mean median mixture pinned".split():
         assert name in listed
         shown = run(name, "--help").output
         assert f"vlms audit {name}" in shown

@@ -421,7 +421,8 @@ def _declared(groups, binary, continuous, robust, confidence, limits):
 @_flag("--wald", help="Limits and P value are the model's Wald ones.")
 @click.option("--words", help="What the text says of the group: better, worse, improved …")
 @click.option("--reference", help="The group with which the ratio compares that group.")
-def hr(hazard_ratio, lower, upper, p, events, n, wald, words, reference, **model):
+@click.option("--survival", nargs=2, help="Survival of group and reference at one time.")
+def hr(hazard_ratio, lower, upper, p, events, n, wald, words, reference, survival, **model):
     """Hazard ratio, limits, P value, number of events, and words.
 
     vlms audit hr 1.80 1.20 2.70 --p 0.005 --events 40 --binary
@@ -431,16 +432,18 @@ def hr(hazard_ratio, lower, upper, p, events, n, wald, words, reference, **model
     to the last event, for Wald limits only (--limits wald). A ratio off the middle of its limits is
     wrong only for Wald limits, a P value that does not follow from them only for Wald's test
     (--wald says both), words that go against the ratio only where the reference is known
-    (--reference) and the event is harmful. Undetermined otherwise.
+    (--reference) and the event is harmful. Undetermined otherwise. Survival of the two groups
+    (--survival 40% 65%) is compared under proportional hazards and never contradicts.
     """
     test = "wald" if wald else "unknown"
     ratio = (hazard_ratio, lower, upper, p)
     told = {"events": events, "n": n, "test": test, **_declared(**model)}
-    finding = consistency.hazard_ratio_check(*ratio, **told)
-    if words is None:
-        return finding
-    direction = consistency.direction_check(hazard_ratio, words, reference=reference)
-    return consistency.together([finding, direction])
+    findings = [consistency.hazard_ratio_check(*ratio, **told)]
+    if words is not None:
+        findings.append(consistency.direction_check(hazard_ratio, words, reference=reference))
+    if survival:
+        findings.append(consistency.survival_ratio_check(*ratio[:3], *survival))
+    return findings[0] if len(findings) == 1 else consistency.together(findings)
 
 
 @_check("lower upper")
@@ -557,6 +560,31 @@ def mean(printed, n, sd, smallest, largest, integers):
         return finding
     limits = {"smallest": smallest, "largest": largest, "integers": integers}
     return consistency.together([finding, consistency.sd_check(printed, sd, n, **limits)])
+
+
+@audit.command("pinned", context_settings=_NUMBERS)
+@click.argument("values", nargs=-1, required=True, type=float)
+@click.option("--mean", help="Mean as printed.")
+@click.option("--sd", help="Standard deviation as printed.")
+def pinned(values, mean, sd):
+    """How far each value can move, alone, before the printed mean or SD breaks.
+
+    vlms audit pinned 2 4 9 --mean 5.0
+
+    Assumes that these are all the values, each of them known. Exit code 1 where not even the values
+    themselves have the printed mean or SD.
+    """
+    try:
+        ranges = consistency.pinned(values, mean=mean, sd=sd)
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from error
+    told = " and ".join(f"{what} of {text}" for what, text in (("mean", mean), ("SD", sd)) if text)
+    if not told:
+        raise click.UsageError("give --mean, --sd or both")
+    click.echo(f"Alone, the others as given, each value can lie so that a {told} still prints,")
+    click.echo("rounded or cut off (none: not even as given):")
+    click.echo(ranges.to_string(index=False, na_rep="none", float_format="{:g}".format))
+    raise SystemExit(int(ranges["lowest"].isna().any()))
 
 
 @_check("printed points...")

@@ -31,7 +31,14 @@ from math import ceil, comb, floor
 import numpy as np
 import pandas as pd
 
-from vlms.consistency.finding import Finding, printed_box, printed_ratio, printed_share, whole
+from vlms.consistency.finding import (
+    Finding,
+    printed_box,
+    printed_limits,
+    printed_ratio,
+    printed_share,
+    whole,
+)
 from vlms.printed import Printed, agreement
 
 # Ties are decided to this precision; the open end of a box is drawn in by it.
@@ -54,10 +61,8 @@ def attainable_survival(
         Patients in the group.
     printed : str, or sequence of str
         The survival printed for one time, or for several in order of time: ``["88%", "61%"]``.
-    most_censored : int, optional
-        At most so many censored before the last of these times (0 when all were followed).
-    most_events : int, optional
-        At most so many events by the last of these times.
+    most_censored, most_events : int, optional
+        At most so many censored before the last of these times, so many events by it.
     truncated : bool
         Whether digits may have been cut off instead of rounded.
     limit : int
@@ -74,23 +79,15 @@ def attainable_survival(
         `.attrs`: ``fewest_censored``, ``at_least_censored`` (proven) and ``decided`` (False
         where too many histories were possible to try them all).
 
-    Raises
-    ------
-    ValueError
-        If n is below 1, or a printed survival is no share.
-
     Notes
     -----
     R: ``survfit(Surv(time, event) ~ 1)`` on one row per step gives the same survival.
-    Events come before censorings at the same time, as is usual.
 
     Examples
     --------
     >>> frame = attainable_survival(16, "90%", truncated=False, limit=1)
     >>> frame[["events", "censored", "survival", "steps"]].values.tolist()
     [[1, 6, 0.9, '6c 1e']]
-    >>> attainable_survival(20, ["90%", "65%"], limit=1)[["events", "censored"]].values.tolist()
-    [[2, 0], [7, 0]]
     """
     n, shares = whole(n, "number of patients", least=1), _shares(printed)
     search = _searched(n, shares, truncated, most_censored, most_events, limit)
@@ -117,32 +114,16 @@ def attainable_survival(
 def survival_check(n, printed, *, most_censored=None, most_events=None):
     """Check printed survival against the size of the group.
 
-    Parameters
-    ----------
-    n, printed, most_censored, most_events
-        As for `attainable_survival`.
-
-    Returns
-    -------
-    Finding
-        ``consistent`` when some history rounds to all printed values; the statement then says how
-        many patients it needs censored. ``rounding`` when that takes truncated digits.
-        ``contradictory`` when no history does. ``undetermined`` when there were too many
-        histories to try them all, and none was found.
-
-    Notes
-    -----
-    On 1000 simulated curves of 1 to 63 patients at up to three times, nothing was called
-    contradictory. Two uncensored values of 16 patients, printed with one decimal for a group of
-    20, are found in 95% where `most_censored` is 0.
+    The arguments are those of `attainable_survival`. ``consistent`` when some history rounds to all
+    printed values, the statement then says how many patients it needs censored; ``rounding`` when
+    that takes truncated digits; ``undetermined`` when there were too many to try them all, and none
+    was found. On 1000 simulated curves of 1 to 63 patients nothing was called contradictory.
 
     Examples
     --------
     >>> print(survival_check(16, "90%").statement)
     A Kaplan-Meier estimate of 90% in 16 patients needs at least 6 of them censored before that \
-time; if digits were cut off, at least 5.
-    >>> survival_check(20, "90%", most_censored=0).verdict
-    'consistent'
+    time; if digits were cut off, at least 5.
     >>> print(survival_check(50, "99.5%").statement)
     No history of 50 patients has a Kaplan-Meier estimate of 99.5%.
     """
@@ -202,20 +183,9 @@ time; if digits were cut off, at least 5.
 def fitting_group_sizes(printed, sizes, *, most_censored=None):
     """Ask of several group sizes how many patients each needs censored.
 
-    Parameters
-    ----------
-    printed : str, or sequence of str
-        As for `attainable_survival`.
-    sizes : iterable of int
-        Group sizes to try, such as those of the paper's other groups, or a range.
-    most_censored : int, optional
-        As for `attainable_survival`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        n, fewest_censored (truncated digits allowed) and fewest_censored_rounded; NA where no
-        history exists. A size that needs none fits best; it is a hint, not a proof.
+    Arguments as for `attainable_survival`, `sizes` the group sizes to try. Returns a frame of n,
+    fewest_censored (truncated digits allowed) and fewest_censored_rounded; NA where no history
+    exists. A size that needs none fits best; it is a hint, not a proof.
 
     Examples
     --------
@@ -252,26 +222,19 @@ def mixture_check(groups, total, *, most_censored=None):
         ``fewest_censored`` (a lower bound for the number censored before that time, digits cut
         off allowed; None if no number will do) and ``fewest_censored_rounded``.
 
-    Raises
-    ------
-    ValueError
-        If the sizes do not sum to the total.
-
     Notes
     -----
-    For each subgroup and for the whole, the fewest censored are found for every number of events
-    (`vlms.consistency.histories`); the subgroups' events must sum to those of the whole, and the
-    same patients be censored. That the orders of leaving fit together is not asked, so a
-    contradiction is a proof and a fit is not.
+    For each subgroup and for the whole, the fewest censored are found for every number of events;
+    the subgroups' events must sum to those of the whole, and the same patients be censored. That
+    the orders of leaving fit together is not asked, so a contradiction is a proof and a fit is
+    not.
 
     Examples
     --------
     >>> finding = mixture_check({"a": (20, "90%"), "b": (20, "50%")}, (40, "55%"))
     >>> print(finding.statement)
     The subgroups' survival averages 70.0%, all 40 patients are printed with 55%: at least 14 \
-must have been censored before that time (13 if digits were cut off).
-    >>> mixture_check({"a": (20, "90%"), "b": (20, "50%")}, (40, "55%"), most_censored=5).verdict
-    'contradictory'
+    must have been censored before that time (13 if digits were cut off).
     """
     sizes = [whole(size, f"size of {name!r}", least=1) for name, (size, _) in groups.items()]
     shares = [_shares(share) for _, share in groups.values()]
@@ -319,18 +282,10 @@ must have been censored before that time (13 if digits were cut off).
 def curve_check(points, *, median=None):
     """Check that printed survival never rises, and that its median lies where it reaches half.
 
-    Parameters
-    ----------
-    points : mapping of float to str
-        Time to printed survival; times in the unit of the median.
-    median : str or float, optional
-        Median survival time as printed; ``"not reached"`` says that it lies after all of them.
-
-    Returns
-    -------
-    Finding
-        ``contradictory`` when survival rises, is above one half after the median or below it
-        before, over all values that print like this (digits cut off included).
+    `points` maps a time to its printed survival, times in the unit of the `median`; the median
+    ``"not reached"`` lies after all of them. ``contradictory`` when survival rises, is above one
+    half after the median or below it before, over all values that print like this (cut off
+    included).
 
     Examples
     --------
@@ -386,24 +341,9 @@ def median_reading_check(median, points, n, events, *, most_censored=None):
 
     Among those with the event, at least half of the events lie at or before the median m and at
     least half at or after it. So S(t) ≤ (n − ⌈e/2⌉)/n from m on, and before m S(t) is at least
-    (n − ⌊e/2⌋ − c)/(n − c) with c censored.
-
-    Parameters
-    ----------
-    median : str or float
-        As printed.
-    points : mapping of float to str
-        Time to printed survival (free of the event) of all n patients.
-    n, events : int
-        Patients, and those who had the event by the end of follow-up.
-    most_censored : int, optional
-        At most so many censored before the latest of the times; the others otherwise.
-
-    Returns
-    -------
-    Finding
-        ``values["among_all"]`` and ``values["among_events"]``: can it be read so?
-        ``contradictory`` when it can be neither.
+    (n − ⌊e/2⌋ − c)/(n − c) with c censored. `points` maps a time to the printed survival of all n;
+    `events` had the event by the end of follow-up; at most `most_censored` were censored before the
+    latest of the times. ``contradictory`` when it can be neither.
 
     Examples
     --------
@@ -452,23 +392,12 @@ def median_reading_check(median, points, n, events, *, most_censored=None):
 def pooled_median_check(medians, pooled, *, complete=None):
     """Check that the median of all lies between the medians of the groups they fall into.
 
-    If every patient had the event and a median is the first time by which half have had it, then
-    before the smallest group median no group has reached half, and by the largest all have; so
-    the median of all lies between them. Censoring voids the argument.
-
-    Parameters
-    ----------
-    medians : iterable of str
-        Medians of groups that make up all patients.
-    pooled : str
-        Median of all.
-    complete : bool, optional
-        Whether every patient had the event; a misfit is ``undetermined`` unless that is declared.
+    If every patient had the event (`complete`), then before the smallest group median no group has
+    reached half, and by the largest all have. Censoring voids the argument: a misfit is
+    ``undetermined`` unless `complete` is declared.
 
     Examples
     --------
-    >>> pooled_median_check(["43", "25", "15"], "33").verdict
-    'consistent'
     >>> print(pooled_median_check(["43", "25", "15"], "48", complete=True).statement)
     The median of all, 48, does not lie between the groups' medians, 15 to 43.
     """
@@ -495,22 +424,10 @@ def pooled_median_check(medians, pooled, *, complete=None):
 
 
 def median_ratio_check(hr, lower, upper, median, reference):
-    """Compare the ratio of two printed medians with the hazard ratio.
+    """Compare the ratio of a group's and its reference's median with the hazard ratio.
 
     With constant hazards, HR = median of the reference / median of the group. Real hazards are
-    not constant and medians of small groups are rough, so a misfit is never called contradictory.
-
-    Parameters
-    ----------
-    hr, lower, upper : str
-        Hazard ratio and limits as printed.
-    median, reference : str
-        Median time of the group and of the reference group.
-
-    Returns
-    -------
-    Finding
-        ``consistent`` when the ratio lies within the limits, else ``undetermined``.
+    not constant and medians of small groups are rough, so a misfit is ``undetermined``.
 
     Examples
     --------
@@ -540,6 +457,44 @@ def median_ratio_check(hr, lower, upper, median, reference):
         ("hazards are constant over time (exponential survival)",),
         {"ratio": ratio, "same_direction": (ratio > 1) == (hr.value > 1)},
     )
+
+
+def survival_ratio_check(hr, lower, upper, survival, reference):
+    """Compare two groups' survival at one time with their hazard ratio.
+
+    Under proportional hazards S = S₀ ** HR, so that HR = ln S / ln S₀. That hazards are
+    proportional is an assumption and both survivals are estimates, so a misfit is
+    ``undetermined``: no ratio within the limits, or on the other side of 1 than the hazard ratio.
+
+    Examples
+    --------
+    >>> print(survival_ratio_check("2.13", "0.99", "4.62", "40%", "65%").statement)
+    Survival of 40% against 65% is a hazard ratio of 2.03 to 2.24 under proportional hazards, \
+    within 2.13 (0.99 to 4.62).
+    """
+    hr, lower, upper = printed_limits(hr, lower, upper)
+    shares = printed_share(survival), printed_share(reference)
+    assumptions = ("the hazards of the two groups are proportional, and nothing is adjusted for",)
+    boxes = [np.clip(_box(share, True), 1e-12, 1 - 1e-12) for share in shares]
+    pair = f"Survival of {shares[0].text} against {shares[1].text}"
+    told = f"{hr.text} ({lower.text} to {upper.text})"
+    low, high = (math.log(a) / math.log(b) for a, b in zip(boxes[0][::-1], boxes[1], strict=True))
+    ends = printed_box(lower, truncated=True)[0], printed_box(upper, truncated=True)[1]
+    own = printed_box(hr, truncated=True)
+    within = low <= ends[1] and high >= ends[0]
+    same_side = (high >= 1 or own[0] <= 1) and (low <= 1 or own[1] >= 1)
+    verdict = "consistent" if within and same_side else "undetermined"
+    where = "within" if within else "outside"
+    statement = f"{pair} is a hazard ratio of {low:.2f} to {high:.2f} under proportional hazards, "
+    statement += f"{where} {told}" + ("." if same_side else " and on the other side of 1.")
+    if verdict == "undetermined":
+        statement += (
+            " Hazards that are not proportional, curves that cross, an adjusted ratio or another "
+            "reference group would explain it; the curves or the numbers at risk would decide."
+        )
+    values = {"lowest": low, "highest": high}
+    arithmetic = f"ln S / ln S of the reference lies from {low:.3g} to {high:.3g}."
+    return Finding(verdict, statement, arithmetic, assumptions, values)
 
 
 def _shares(printed):
@@ -581,17 +536,22 @@ def _at_most(number, what):
     return f"at most {number} {what}" + ("" if int(number) == 1 else "s")
 
 
+def _added(groups):
+    """The fewest censored of several groups together, by number of events."""
+    summed = np.zeros(1)
+    for own in groups:
+        both = (summed[:, None] + own[None, :])[::-1]
+        summed = np.array([both.diagonal(k).min() for k in range(1 - len(summed), len(own))])
+    return summed
+
+
 def _fewest_censored(sizes, shares, n, share, most, truncated):
     """The fewest censored with which subgroups and whole can all be true, or None."""
     by_events = [
         _fewest_by_events(size, [_box(share, truncated) for share in group])
         for size, group in zip([*sizes, n], [*shares, [share]], strict=True)
     ]
-    summed = np.array([0.0])
-    for size, own in zip(sizes, by_events, strict=False):
-        both = summed[:, None] + own[None, :]
-        summed = np.array([both[::-1].diagonal(k).min() for k in range(1 - len(summed), size + 1)])
-    needed = np.maximum(summed, by_events[-1])
+    needed = np.maximum(_added(by_events[:-1]), by_events[-1])
     # Whoever had no event can have been censored, in whichever subgroup, after its last event.
     needed = needed[needed <= most]
     return int(needed.min()) if len(needed) else None
@@ -759,43 +719,27 @@ def _cost(plan):
 
 def _realise(n, boxes, plan, table):
     """Return a history that follows the plan into all boxes, and whether that was decided."""
-    at_risk, reached = n, [np.ones(1)]
+    at_risk, start, trail = n, np.ones(1), []
     for index, (box, (e, c)) in enumerate(zip(boxes, plan, strict=True)):
         factors = table.factors(at_risk, e, c, ends_in_event=index == len(boxes) - 1 and c > 0)
-        if factors is None:
-            return None, False
-        start = reached[-1]
-        if len(start) > table.budget // 20:
+        if factors is None or len(start) > table.budget // 20:
             return None, False
         with np.errstate(divide="ignore", invalid="ignore"):
             first = np.searchsorted(factors, np.where(start > 0, box[0] / start, -np.inf), "left")
             after = np.searchsorted(factors, np.where(start > 0, box[1] / start, np.inf), "right")
         counts = np.maximum(after - first, 0)
-        if counts.sum() > table.budget:
-            return None, False
-        if not counts.sum():
-            return None, True
+        if not 0 < counts.sum() <= table.budget:
+            return None, not counts.sum()
         offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        reached.append(
-            _distinct(np.repeat(start, counts) * factors[np.repeat(first, counts) + offsets])
-        )
-        at_risk -= e + c
-    value = reached[-1][np.argmin(np.abs(reached[-1] - sum(boxes[-1]) / 2))]
-    segments = []
-    for index in range(len(plan) - 1, -1, -1):
-        e, c = plan[index]
-        at_risk += e + c
-        factors = table.factors(at_risk, e, c, ends_in_event=index == len(plan) - 1 and c > 0)
-        start = reached[index]
-        wanted = value / np.where(start > 0, start, 1)
-        spot = np.clip(np.searchsorted(factors, wanted), 1, len(factors)) - 1
-        nearest = np.minimum(spot + 1, len(factors) - 1)
-        spot = np.where(
-            np.abs(factors[nearest] - wanted) < np.abs(factors[spot] - wanted), nearest, spot
-        )
-        best = np.argmin(np.abs(factors[spot] * start - value))
-        segments.append(table.steps(at_risk, e, c, factors[spot[best]], index == len(plan) - 1))
-        value = start[best]
+        came = np.repeat(np.arange(len(start)), counts)
+        factor = factors[first[came] + offsets]
+        kept = _distinct(start[came] * factor)
+        trail.append((at_risk, e, c, came[kept], factor[kept]))
+        start, at_risk = (start[came] * factor)[kept], at_risk - e - c
+    spot, segments = np.argmin(np.abs(start - sum(boxes[-1]) / 2)), []
+    for at_risk, e, c, came, factor in reversed(trail):
+        segments.append(table.steps(at_risk, e, c, factor[spot], not segments))
+        spot = came[spot]
     return _History(n, tuple(reversed(segments))), True
 
 
@@ -844,7 +788,8 @@ class _ProductTable:
         if e:
             rest = at_risk - (e - 1) - c
             ways.append(self.known[at_risk, e - 1, c] * ((rest - 1) / rest))
-        values = _distinct(np.concatenate(ways))
+        values = np.concatenate(ways)
+        values = values[_distinct(values)]
         self.left -= len(values)
         return values
 
@@ -876,6 +821,6 @@ class _ProductTable:
 
 
 def _distinct(values):
-    """The sorted values without those that differ by rounding noise only."""
-    values = np.sort(values)
-    return values[np.concatenate(([True], np.diff(values) > _SAME))]
+    """The places of the sorted values without those that differ by rounding noise only."""
+    order = np.argsort(values)
+    return order[np.concatenate(([True], np.diff(values[order]) > _SAME))]

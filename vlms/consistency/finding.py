@@ -19,23 +19,12 @@ VERDICTS = ("consistent", "rounding", "undetermined", "contradictory")
 class Finding:
     """The outcome of one consistency check.
 
-    Attributes
-    ----------
-    verdict : str
-        ``"consistent"``: true values exist that round to all the printed numbers.
-        ``"rounding"``: they exist only if a number was truncated, or is one unit off.
-        ``"undetermined"``: the numbers alone do not decide; the statement says why.
-        ``"contradictory"``: no true values exist, given the assumptions.
-    statement : str
-        One sentence that a reviewer can paste into a report.
-    arithmetic : str
-        The calculation behind it.
-    assumptions : tuple of str
-        What must hold for the verdict to hold.
-    values : dict
-        The computed numbers by name.
-    parts : tuple of Finding
-        The single checks, where several were made together.
+    `verdict`: ``"consistent"``, true values exist that round to all the printed numbers;
+    ``"rounding"``, only if a number was truncated, or is one unit off; ``"undetermined"``, the
+    numbers alone do not decide, and the statement says why; ``"contradictory"``, there are none,
+    given the assumptions. `statement` is a sentence that a reviewer can paste into a report,
+    `arithmetic` the calculation behind it, `assumptions` what must hold for the verdict to hold,
+    `values` the computed numbers by name, `parts` the single checks, where several were made.
 
     Examples
     --------
@@ -75,17 +64,7 @@ class Finding:
 
 
 def together(findings):
-    """Join several findings about one printed result; the gravest verdict stands.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        At least one.
-
-    Returns
-    -------
-    Finding
-        Its statement leads with the gravest; `parts` holds them all.
+    """Join several findings about one printed result: the gravest verdict and statement lead.
 
     Examples
     --------
@@ -108,7 +87,7 @@ def together(findings):
 
 
 def printed_box(printed, *, truncated=False, smallest=-np.inf, largest=np.inf):
-    """Return the closed interval of true values that print as given.
+    """Return the lower and upper end of the true values that print as given.
 
     Parameters
     ----------
@@ -119,16 +98,6 @@ def printed_box(printed, *, truncated=False, smallest=-np.inf, largest=np.inf):
         1.14 to 1.15, so the box becomes 1.135 to 1.15.
     smallest, largest : float
         Limits of what the quantity can be, such as 0 and 1 for a share.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper end.
-
-    Raises
-    ------
-    ValueError
-        If the text is no number or no possible value prints like this.
 
     Examples
     --------
@@ -154,22 +123,9 @@ def printed_box(printed, *, truncated=False, smallest=-np.inf, largest=np.inf):
 
 
 def printed_share(printed):
-    """Read a printed share; ``65`` in a column of percentages is read as ``65%``.
+    """Read a printed share from 0 to 1; ``65`` in a column of percentages is read as ``65%``.
 
-    Parameters
-    ----------
-    printed : str or float or Printed
-        ``"65%"``, ``"0.65"`` or ``"65"``.
-
-    Returns
-    -------
-    Printed
-        With a value from 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        If it is no share, or is a bare ``1``, which may be 1% or all.
+    A bare ``1``, which may be 1% or all, is refused.
 
     Examples
     --------
@@ -195,9 +151,19 @@ def printed_ratio(printed, what="hazard ratio"):
     number = Printed.parse(printed)
     if number.comparator or number.percent or number.value < 0:
         raise ValueError(f"the {what} must be a plain number above 0, found {number.text!r}")
-    if number.upper <= 0 or (what == "hazard ratio" and number.value == 0):
+    if what == "hazard ratio" and number.value == 0 < number.upper:
+        raise ValueError(
+            f"the hazard ratio {number.text!r} may be anything below {number.upper:g}: give it "
+            "with more decimals, or the reciprocals (the other group as reference)"
+        )
+    if number.upper <= 0:
         raise ValueError(f"the {what} must be above 0, found {number.text!r}")
     return number
+
+
+def printed_limits(hr, lower, upper):
+    """Read a ratio and its limits."""
+    return printed_ratio(hr), printed_ratio(lower, "limit"), printed_ratio(upper, "limit")
 
 
 def graded(fits):

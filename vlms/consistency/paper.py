@@ -26,22 +26,24 @@ import math
 from collections import deque
 from dataclasses import replace
 from functools import lru_cache
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
-from vlms.consistency.curves import _box as survival_box
 from vlms.consistency.curves import (
+    _added,
     _fewest_by_events,
     _search_histories,
     curve_check,
+    survival_ratio_check,
 )
+from vlms.consistency.curves import _box as survival_box
 from vlms.consistency.facts import as_date, read_facts
 from vlms.consistency.finding import Finding, printed_box, printed_share
-from vlms.consistency.ratios import hazard_ratio_check
+from vlms.consistency.ratios import hazard_ratio_check, wald_p_check
 from vlms.consistency.shares import mean_check, percentage_check, sd_check
 from vlms.printed import Printed, print_p
 
@@ -51,10 +53,12 @@ _SLACK = 1e-7
 _MOST_SEARCHED, _MOST_MIXED = 300, 90
 _ALL = "all patients of a group are in each of its analyses, each at most once"
 _CURVE = "survival is by Kaplan-Meier, unweighted, from the start (no delayed entry)"
+_KM = (_ALL, _CURVE)
 _RELATED = "groups and endpoints are related as the header declares"
+_ALIKE = "numbers at risk are counted at the same moment in all groups"
 _PLAIN = "the median follow-up is that of the time observed of all patients"
 _DEATHS = ("overall_survival", "os", "death", "all_cause_mortality", "all_cause_death")
-_TESTS = ("chi", "fisher", "yates", "likelihood", "trend")
+_TESTS = ("chi", "fisher", "yates", "likelihood")
 
 
 def check_paper(facts):
@@ -137,20 +141,11 @@ def paper_bounds(model):
 
 
 def pinned(values, *, mean=None, sd=None):
-    """How far can each value move, alone, before the printed mean or SD breaks?
+    """How far can each of these values move, alone, before the printed mean or SD breaks?
 
-    Parameters
-    ----------
-    values : sequence of float
-        A column of a table of patients, without missing values.
-    mean, sd : str, optional
-        As printed; digits may have been cut off. The SD has the divisor n − 1.
-
-    Returns
-    -------
-    pandas.DataFrame
-        value, lowest and highest: the range in which this value alone can lie. NA where not even
-        the value itself fits.
+    The SD has the divisor n − 1; digits of either may have been cut off. Returns a frame of value,
+    lowest and highest: the range in which this value alone can lie, NA where not even the value
+    itself fits.
 
     Examples
     --------
@@ -190,6 +185,11 @@ def _sizes_of_endpoints(model):
         sizes.setdefault(fact.group, set()).add(fact.value.value)
     several = {group for group, numbers in sizes.items() if len(numbers) > 1}
     return frozenset((f.group, f.endpoint) for f in model.of_kind("n") if f.group in several)
+
+
+def _judged(wrong, words, *assumptions):
+    """Contradictory or consistent."""
+    return Finding("contradictory" if wrong else "consistent", words, "", assumptions)
 
 
 # --- Sets -----------------------------------------------------------------------------------------
@@ -252,19 +252,22 @@ class _Bounds:
         self._relations()
         self._tighten()
 
+    def _of(self, name):
+        return self.bound.get(name, (0, frozenset(), _EVER, frozenset()))
+
     def exactly(self, name):
         """The number, where only one is left, and what it rests on."""
-        low, why_low, high, why_high = self.bound.get(name, (0, frozenset(), _EVER, frozenset()))
+        low, why_low, high, why_high = self._of(name)
         return (int(low), why_low | why_high) if low == high else (None, frozenset())
 
     def most(self, name):
-        """The upper bound and what it rests on."""
-        _, _, high, why = self.bound.get(name, (0, frozenset(), _EVER, frozenset()))
-        return (None if math.isinf(high) else int(high)), why
+        """The upper bound, infinite where there is none, and what it rests on."""
+        _, _, high, why = self._of(name)
+        return (high if math.isinf(high) else int(high)), why
 
     def least(self, name):
         """The lower bound and what it rests on."""
-        low, why, _, _ = self.bound.get(name, (0, frozenset(), _EVER, frozenset()))
+        low, why, _, _ = self._of(name)
         return int(low), why
 
     def size(self, group, endpoint=""):
@@ -279,9 +282,12 @@ class _Bounds:
             self.bound.setdefault(name, (0, frozenset(), _EVER, frozenset()))
         self.rules.append(([(n, f) for n, f in joined.items() if f], least, frozenset(why), text))
 
+    def _equal(self, terms, value, why=(), text=""):
+        self._rule(terms, value, why, text)
+        self._rule([(name, -factor) for name, factor in terms], -value, why, text)
+
     def _is(self, name, value, fact):
-        self._rule([(name, 1)], value, [fact.id])
-        self._rule([(name, -1)], -value, [fact.id])
+        self._equal([(name, 1)], value, [fact.id])
 
     def _families(self):
         """Each group with an endpoint, and the groups that it is related to."""
@@ -300,16 +306,12 @@ class _Bounds:
                     self._rule([(self.size(group), 1), (n, -1)], 0)
                 for time in self.times[endpoint]:
                     e, c, left = self._three(group, endpoint, time)
-                    self._rule([(left, 1), (e, -1), (c, -1)], 0)
-                    self._rule([(left, -1), (e, 1), (c, 1)], 0)
+                    self._equal([(left, 1), (e, -1), (c, -1)], 0)
                     self._rule([(n, 1), (left, -1)], 0)
                 self._rule([(self._three(group, endpoint, _EVER)[2], 1), (n, -1)], 0)
                 for early, late in pairwise(self.times[endpoint]):
-                    for before, after in zip(
-                        self._three(group, endpoint, early),
-                        self._three(group, endpoint, late),
-                        strict=True,
-                    ):
+                    for what in ("events", "censored", "left"):
+                        before, after = ((what, group, endpoint, time) for time in (early, late))
                         self._rule([(after, 1), (before, -1)], 0)
 
     def _three(self, group, endpoint, time):
@@ -325,6 +327,7 @@ class _Bounds:
             elif kind in ("events", "censored"):
                 self._is((kind, group, endpoint, fact.at), fact.value.value, fact)
             elif kind == "at_risk":
+                self._is(("risk", group, endpoint, fact.at), fact.value.value, fact)
                 gone = ("left", group, endpoint, fact.at)
                 self._rule([(gone, 1), (n, -1)], -fact.value.value, [fact.id])
                 for time in [t for t in self.times[endpoint] if t < fact.at]:
@@ -375,25 +378,33 @@ class _Bounds:
             alike.setdefault((name[1], name[2], name[3]), []).append(name)
         single = {key: names[0] for key, names in alike.items() if len(names) == 1}
         for whole, parts in model.parts:
-            for name in self._shared([whole, *parts]):
-                sums = [((name[0], part, *name[1:]), 1) for part in parts]
-                self._rule([*sums, ((name[0], whole, *name[1:]), -1)], 0, (), _RELATED)
-                back = [(own, -1) for own, _ in sums]
-                self._rule([*back, ((name[0], whole, *name[1:]), 1)], 0, (), _RELATED)
+            sums = [
+                ([(name[0], part, *name[1:]) for part in parts], (name[0], whole, *name[1:]))
+                for name in self._shared([whole, *parts])
+            ]
+            for (group, variable, level), outer in single.items():
+                inner = [single.get((part, variable, level)) for part in parts]
+                if group == whole and all(inner):
+                    sums.append((inner, outer))
+            for inner, outer in sums:
+                text = _ALIKE if outer[0] == "risk" else _RELATED
+                self._equal([*((name, 1) for name in inner), (outer, -1)], 0, (), text)
         within = [*model.subsets, *((p, whole) for whole, parts in model.parts for p in parts)]
         for part, whole in within:
             rest = [(("n", whole, ""), 1), (("n", part, ""), -1)]
             self._rule(rest, 0, (), _RELATED)
-            for name in self._shared([part, whole]):
-                inner, outer = (name[0], part, *name[1:]), (name[0], whole, *name[1:])
+            pairs = [
+                ((name[0], part, *name[1:]), (name[0], whole, *name[1:]))
+                for name in self._shared([part, whole])
+            ]
+            pairs += [
+                (inner, single[whole, *what])
+                for (group, *what), inner in single.items()
+                if group == part and (whole, *what) in single
+            ]
+            for inner, outer in pairs:
                 self._rule([(outer, 1), (inner, -1)], 0, (), _RELATED)
-                if name[0] != "n":
-                    self._rule([*rest, (outer, -1), (inner, 1)], 0, (), _RELATED)
-            for group, variable, level in single:
-                outer = single.get((whole, variable, level))
-                if group == part and outer:
-                    inner = single[group, variable, level]
-                    self._rule([(outer, 1), (inner, -1)], 0, (), _RELATED)
+                if inner[0] != "n":
                     self._rule([*rest, (outer, -1), (inner, 1)], 0, (), _RELATED)
         for first, second in model.nested:
             for group in self.groups.get(first, set()) & self.groups.get(second, set()):
@@ -431,11 +442,10 @@ class _Bounds:
         for endpoint, found in self.groups.items():
             if set(groups) <= found and not any((g, endpoint) in self.own for g in groups):
                 for time in self.times[endpoint]:
-                    yield from (
-                        ("events", endpoint, time),
-                        ("censored", endpoint, time),
-                        ("left", endpoint, time),
-                    )
+                    for what in ("events", "censored", "left"):
+                        yield what, endpoint, time
+                    if any(("risk", group, endpoint, time) in self.bound for group in groups):
+                        yield "risk", endpoint, time
 
     def _conflict(self, ids, words, assumptions=()):
         listed = "; ".join(str(f) for f in self.model if f.id in ids)
@@ -484,30 +494,23 @@ class _Bounds:
             rest = total if open_at else total - top
             limit = (least - rest) / factor
             low, why_low, high, why_high = self.bound[name]
-            reason = None
-            if factor > 0 and math.ceil(limit - _SLACK) > low:
-                value = math.ceil(limit - _SLACK)
-                reason = why.union(
-                    *(r for (n, _), (_, r) in zip(terms, tops, strict=True) if n != name)
-                )
-                new, at_most, ids = (value, reason, high, why_high), high, reason | why_high
-                fits = value <= high
-            elif factor < 0 and math.floor(limit + _SLACK) < high:
-                value = math.floor(limit + _SLACK)
-                reason = why.union(
-                    *(r for (n, _), (_, r) in zip(terms, tops, strict=True) if n != name)
-                )
-                new, at_most, ids = (low, why_low, value, reason), value, reason | why_low
-                fits = low <= value
-            if reason is None:
+            up = factor > 0
+            value = math.ceil(limit - _SLACK) if up else math.floor(limit + _SLACK)
+            if not (value > low if up else value < high):
                 continue
+            others = zip(terms, tops, strict=True)
+            reason = why.union(*(r for (n, _), (_, r) in others if n != name))
+            if up:
+                new, at_most, ids = (value, reason, high, why_high), high, reason | why_high
+            else:
+                new, at_most, ids = (low, why_low, value, reason), value, reason | why_low
+            fits = new[0] <= new[2]
             if fits:
                 self.bound[name] = new
                 moved.append(name)
             elif name not in broken:
                 broken.add(name)
-                at_least = value if factor > 0 else low
-                words = f"{_words(name)} would be at least {at_least:g} and at most {at_most:g}"
+                words = f"{_words(name)} would be at least {new[0]:g} and at most {at_most:g}"
                 if at_most < 0:
                     words = f"{_words(name)} would be fewer than none"
                 self._conflict(ids, words, self._texts(ids, text))
@@ -528,7 +531,7 @@ def _words(name):
         return f"the number with {name[2]} {name[3]} in {name[1]}".replace("  ", " ")
     if name[0] == "n":
         return f"the number of patients in {name[1]}"
-    what = {"events": "events", "censored": "censored", "left": "no longer observed"}[name[0]]
+    what = {"left": "no longer observed", "risk": "patients at risk"}.get(name[0], name[0])
     when = "" if math.isinf(name[3]) else f" by {name[3]:g}"
     return f"the number of {what} in {name[1]}{when} ({name[2].replace('_', ' ')})"
 
@@ -557,12 +560,11 @@ def _survival(n, texts, censored, events):
     what = f"a Kaplan-Meier estimate of {' then '.join(texts)}"
     limits = {"most_censored": censored, "most_events": events}
     effort = {"budget": 60_000, "plans": 2_000, "effort": 20_000}
-    for verdict, cut in (("consistent", False), ("rounding", True)):
-        boxes = [survival_box(share, cut) for share in shares]
+    for verdict, cut in (("consistent", ""), ("rounding", " if digits were cut off")):
+        boxes = [survival_box(share, bool(cut)) for share in shares]
         search = _search_histories(n, boxes, **limits, **effort)
         if search.histories:
-            only = " if digits were cut off" if cut else ""
-            return Finding(verdict, f"There are histories of {n} patients with {what}{only}.")
+            return Finding(verdict, f"There are histories of {n} patients with {what}{cut}.")
         if not search.impossible:
             words = f"No history of {n} patients with {what} was found, but not all were tried."
             return Finding("undetermined", words)
@@ -593,132 +595,103 @@ def _searches(model, bounds):
     for (group, endpoint), curve in _by_curve(model).items():
         n, why = bounds.exactly(bounds.size(group, endpoint))
         ids = frozenset(fact.id for fact in curve)
-        times = [fact.at for fact in curve]
-        once = [f for i, f in enumerate(curve) if f.at not in times[:i]]
+        once = list({fact.at: fact for fact in reversed(curve)}.values())[::-1]
         if not n:
             words = f"The size of {group} is not known: nothing limits its survival."
             yield ids, Finding("undetermined", words)
+        if not n or n > _MOST_SEARCHED:
             continue
-        if n > _MOST_SEARCHED:
-            continue
-        last = once[-1].at
-        (censored, c_why), (events, e_why) = (
-            bounds.most((what, group, endpoint, last)) for what in ("censored", "events")
-        )
-        told = n if censored is None else censored, n if events is None else events
+        at = group, endpoint, once[-1].at
+        censored, c_why = bounds.most(("censored", *at))
+        events, e_why = bounds.most(("events", *at))
+        total, t_why = bounds.least(("events", group, endpoint, _EVER))
+        censored, lead = min(n, censored), ""
         # As text: 65% and 65.0% are equal as numbers.
         texts = tuple(fact.value.text for fact in once)
-        plain = _survival(n, texts, None, None)
-        total, t_why = bounds.least(("events", group, endpoint, _EVER))
-        lead = ""
-        if plain.contradictory:
-            finding, rests = plain, why
-        else:
-            finding, rests = _survival(n, texts, *told), why | c_why | e_why
-            if finding.contradictory and total and told[0] == n - total:
-                lead = f"{total} events leave at most {told[0]} censored. "
-                alone = _survival(n, texts, told[0], None)
-                if alone.contradictory:
-                    finding, rests = alone, why | c_why | t_why
-            if not finding.contradictory and n <= _MOST_MIXED:
-                tight = _joint(bounds, group, endpoint, last, n, once)
-                if tight:
-                    yield tight[0] | ids | rests, tight[1]
-                    continue
-        assumed = (_ALL, _CURVE)
-        words = lead + finding.statement
-        if not finding.contradictory:
-            finding = plain if plain.verdict != "undetermined" else finding
-            words, rests = finding.statement, why
-        yield ids | rests, Finding(finding.verdict, words, finding.arithmetic, assumed)
+        plain = finding = _survival(n, texts, None, None)
+        if not plain.contradictory:
+            finding, rests = _survival(n, texts, censored, min(n, events)), c_why | e_why
+            if finding.contradictory and total and censored == n - total:
+                lead = f"{total} events leave at most {censored} censored. "
+                alone = _survival(n, texts, censored, None)
+                finding, rests = (alone, c_why | t_why) if alone.contradictory else (finding, rests)
+            if finding.contradictory:
+                why |= rests
+            elif n <= _MOST_MIXED and (tight := _joint(bounds, at, n, once)):
+                yield tight[0] | ids | why | rests, tight[1]
+                continue
+            elif plain.verdict != "undetermined":
+                finding = plain
+        yield ids | why, replace(finding, statement=lead + finding.statement, assumptions=_KM)
 
 
-def _joint(bounds, group, endpoint, time, n, curve):
+def _joint(bounds, at, n, curve):
     """Events and censored together: whether some pair of them gives the curve."""
     boxes = tuple(survival_box(fact.value, True) for fact in curve)
-    left, why = bounds.most(("left", group, endpoint, time))
-    if left is None or left >= n:
+    left, why = bounds.most(("left", *at))
+    if left >= n:
         return None
-    feasible, rests = _pairs(bounds, group, endpoint, time, _fewest(n, boxes))
+    feasible, rests = _pairs(bounds, at, _fewest(n, boxes))
     if feasible:
         return None
     shown = " then ".join(fact.value.text for fact in curve)
     words = (
-        f"At most {left} of {n} patients had left by {time:g}, by event or censoring: no number of "
-        f"events among them gives {shown}."
+        f"At most {left} of {n} patients had left by {at[2]:g}, by event or censoring: no number "
+        f"of events among them gives {shown}."
     )
-    return why | rests, Finding("contradictory", words, "", (_ALL, _CURVE, *_plainly(bounds)))
+    return why | rests, _judged(True, words, *_KM, *_plainly(bounds))
 
 
 def _plainly(bounds):
     return (_PLAIN,) if bounds.model.plain_follow_up else ()
 
 
-def _pairs(bounds, group, endpoint, time, needed):
+def _pairs(bounds, at, needed):
     """Whether some number of events leaves room for the censored that it needs; and on what."""
-    most, c_why = bounds.most(("censored", group, endpoint, time))
-    left, l_why = bounds.most(("left", group, endpoint, time))
-    low, low_why = bounds.least(("events", group, endpoint, time))
-    high, high_why = bounds.most(("events", group, endpoint, time))
+    most, c_why = bounds.most(("censored", *at))
+    left, l_why = bounds.most(("left", *at))
+    (low, low_why), (high, high_why) = bounds.least(("events", *at)), bounds.most(("events", *at))
     events = np.arange(len(needed))
-    room = np.full(len(needed), np.inf)
-    room = np.minimum(room, np.inf if most is None else most)
-    room = np.minimum(room, np.inf if left is None else left - events)
-    fits = (needed <= room) & (events >= low) & (events <= (len(needed) if high is None else high))
+    fits = (needed <= np.minimum(most, left - events)) & (events >= low) & (events <= high)
     return bool(fits.any()), c_why | l_why | low_why | high_why
 
 
 def _mixtures(model, bounds):
     """Survival of the parts against that of the whole, with who can have been censored."""
     curves = _by_curve(model)
-    for whole, parts in model.parts:
-        for (group, endpoint), curve in curves.items():
-            if group != whole:
+    for (whole, parts), (of, endpoint) in product(model.parts, curves):
+        n, rests = bounds.exactly(bounds.size(whole, endpoint))
+        sizes = [bounds.exactly(bounds.size(part, endpoint)) for part in parts]
+        known = [size for size, _ in sizes if size is not None]
+        if of != whole or not n or n > _MOST_MIXED or len(known) < len(sizes) or sum(known) != n:
+            continue
+        rests = rests.union(*(why for _, why in sizes))
+        for fact in curves[whole, endpoint]:
+            known, own = [], []
+            for part, (size, _) in zip(parts, sizes, strict=True):
+                # A survival at an earlier time bounds the fewest censored by then, too.
+                before = [f for f in curves.get((part, endpoint), []) if f.at <= fact.at]
+                before = before if before and before[-1].at == fact.at else []
+                boxes = tuple(survival_box(f.value, True) for f in before)
+                own.append(_fewest(size, boxes) if size else np.zeros(1))
+                known += before
+            if not known:
                 continue
-            n, rests = bounds.exactly(bounds.size(whole, endpoint))
-            if not n or n > _MOST_MIXED:
-                continue
-            sizes = [bounds.exactly(bounds.size(part, endpoint)) for part in parts]
-            if any(size is None for size, _ in sizes) or sum(size for size, _ in sizes) != n:
-                continue
-            for fact in curve:
-                ids, own = {fact.id}, []
-                for part, (size, why) in zip(parts, sizes, strict=True):
-                    known = [f for f in curves.get((part, endpoint), []) if f.at <= fact.at]
-                    # A survival at an earlier time bounds the fewest censored by then, too.
-                    known = known if known and known[-1].at == fact.at else []
-                    boxes = tuple(survival_box(f.value, True) for f in known)
-                    own.append(_fewest(size, boxes) if size else np.zeros(1))
-                    ids |= {f.id for f in known}
-                    rests |= why
-                if len(ids) == 1:
-                    continue
-                summed = own[0]
-                for more in own[1:]:
-                    both = summed[:, None] + more[None, :]
-                    diagonals = range(1 - len(summed), len(more))
-                    summed = np.array([both[::-1].diagonal(k).min() for k in diagonals])
-                needed = np.maximum(summed, _fewest(n, (survival_box(fact.value, True),)))
-                feasible, why = _pairs(bounds, whole, endpoint, fact.at, needed)
-                terms = ", ".join(
-                    f"{part} {f.value.text}"
-                    for part in parts
-                    for f in curves.get((part, endpoint), [])
-                    if f.at == fact.at
+            needed = np.maximum(_added(own), _fewest(n, (survival_box(fact.value, True),)))
+            feasible, why = _pairs(bounds, (whole, endpoint, fact.at), needed)
+            terms = [f"{f.group} {f.value.text}" for f in known if f.at == fact.at]
+            pair = f"{fact.value.text} of {whole} and {', '.join(terms)} at {fact.at:g}"
+            ids = frozenset([fact.id, *(f.id for f in known)])
+            words = f"The survivals {pair} can be true together."
+            if not feasible:
+                left, _ = bounds.most(("left", whole, endpoint, fact.at))
+                words = (
+                    f"The survivals {pair} cannot be true together: no numbers of events and "
+                    f"censored of the parts add up to those of {whole}"
                 )
-                pair = f"{fact.value.text} of {whole} and {terms} at {fact.at:g}"
-                assumed = (_ALL, _CURVE, _RELATED, *_plainly(bounds))
-                if feasible:
-                    words = f"The survivals {pair} can be true together."
-                    yield frozenset(ids), Finding("consistent", words, "", assumed)
-                else:
-                    left, _ = bounds.most(("left", whole, endpoint, fact.at))
-                    words = (
-                        f"The survivals {pair} cannot be true together: no numbers of events and "
-                        f"censored of the parts add up to those of {whole}"
-                    )
-                    words += f", of whom at most {left} had left by then." if left < n else "."
-                    yield frozenset(ids) | rests | why, Finding("contradictory", words, "", assumed)
+                words += f", of whom at most {left} had left by then." if left < n else "."
+                ids |= rests | why
+            yield ids, _judged(not feasible, words, *_KM, _RELATED, *_plainly(bounds))
 
 
 def _curves(model, bounds):
@@ -727,117 +700,96 @@ def _curves(model, bounds):
     for curve in curves.values():
         for early, late in combinations(curve, 2):
             ids = frozenset((early.id, late.id))
-            if early.at == late.at:
-                one, two = survival_box(early.value, True), survival_box(late.value, True)
-                if max(one[0], two[0]) > min(one[1], two[1]):
-                    words = f"{early} is printed as {late.value.text} as well."
-                    yield ids, Finding("contradictory", words, "", (_CURVE,))
-            else:
+            if early.at < late.at:
                 yield ids, curve_check({early.at: early.value, late.at: late.value})
+                continue
+            one, two = survival_box(early.value, True), survival_box(late.value, True)
+            if max(one[0], two[0]) > min(one[1], two[1]):
+                yield (
+                    ids,
+                    _judged(True, f"{early} is printed as {late.value.text} as well.", _CURVE),
+                )
     for median in filter(_is_median, model):
         for fact in curves.get((median.group, median.endpoint), []):
-            ids = frozenset((median.id, fact.id))
             low, high = _ends(median)
             least, most = survival_box(fact.value, True)
             wrong = fact.at >= high and least > 0.5 + 1e-9 or fact.at < low and most < 0.5 - 1e-9
             shown = getattr(median.value, "text", median.value)
             words = f"A median of {shown} and survival of {fact.value.text} at {fact.at:g} "
             words += "cannot be of one curve." if wrong else "fit on one curve."
-            kind = "contradictory" if wrong else "consistent"
-            yield ids, Finding(kind, words, "", (_CURVE,))
+            yield frozenset((median.id, fact.id)), _judged(wrong, words, _CURVE)
     for first, second in model.nested:
-        binds = first in _DEATHS
-        for (group, endpoint), curve in curves.items():
-            if endpoint != first:
-                continue
-            for one in curve:
-                for two in curves.get((group, second), []):
-                    if two.at > one.at:
-                        continue
-                    lowest, highest = survival_box(one.value, True), survival_box(two.value, True)
-                    above = lowest[0] > highest[1]
-                    kind = "contradictory" if above and binds else "consistent"
-                    words = f"{one} and {two} are in the order of nested endpoints."
-                    if above:
-                        words = f"{one} is above {two}, whose events are all events of the first."
-                    if above and not binds:
-                        kind = "undetermined"
-                        words += (
-                            " With censoring a curve of the first event can be above that of death."
-                        )
-                    same = "the same patients, clock and follow-up"
-                    yield frozenset((one.id, two.id)), Finding(kind, words, "", (same,))
+        ordered = [
+            (one, two)
+            for (group, endpoint), curve in curves.items()
+            for one in curve
+            for two in curves.get((group, second), [])
+            if endpoint == first and two.at <= one.at
+        ]
+        for one, two in ordered:
+            above = survival_box(one.value, True)[0] > survival_box(two.value, True)[1]
+            words = f"{one} and {two} are in the order of nested endpoints."
+            found = _judged(above, words, "the same patients, clock and follow-up")
+            if above:
+                words = f"{one} is above {two}, whose events are all events of the first."
+                found = replace(found, statement=words)
+            if above and first not in _DEATHS:
+                words += " With censoring a curve of the first event can be above that of death."
+                found = replace(found, verdict="undetermined", statement=words)
+            yield frozenset((one.id, two.id)), found
 
 
 def _limits(model, bounds):
     """Printed limits of a Kaplan-Meier estimate against the patients and those still at risk."""
+    assumed = (_CURVE, "limits of 95% by one of the usual formulas, not by a bootstrap")
     for fact in model.of_kind("survival"):
         if fact.lower is None:
             continue
-        own, key = printed_box(fact.value, truncated=True, smallest=0, largest=1), fact.id
-        low = printed_box(fact.lower, truncated=True, smallest=0, largest=1)
-        high = printed_box(fact.upper, truncated=True, smallest=0, largest=1)
+        own, low, high = (
+            printed_box(text, truncated=True, smallest=0, largest=1)
+            for text in (fact.value, fact.lower, fact.upper)
+        )
+        key = frozenset([fact.id])
         if low[0] > own[1] or high[1] < own[0]:
-            words = f"{fact} does not lie between its limits."
-            yield frozenset([key]), Finding("contradictory", words)
+            yield key, _judged(True, f"{fact} does not lie between its limits.")
             continue
         n, why = bounds.most(bounds.size(fact.group, fact.endpoint))
-        if n is None or own[1] >= 1 or own[0] <= 0:
+        if math.isinf(n) or own[1] >= 1 or own[0] <= 0:
             continue
         slack = (own[1] - own[0]) / 4  # between the values tried
-        fits_n = any(
-            low[0] <= lowest + slack and high[1] >= highest - slack
-            for lowest, highest in _bands(own, n)
-        )
-        assumed = (_CURVE, "limits of 95% by one of the usual formulas, not by a bootstrap")
-        risk = [f for f in model.of_kind("at_risk") if f.at == fact.at]
-        risk = [f for f in risk if (f.group, f.endpoint) == (fact.group, fact.endpoint)]
-        words = f"The limits of {fact} are {{}} for {{}} patients by any of the usual formulas."
-        if not fits_n:
-            text = words.format("too narrow", n)
-            yield why | {key}, Finding("contradictory", text, "", assumed)
-        elif risk and risk[0].value.value >= 3:
-            at_risk = int(risk[0].value.value)
-            fits = any(
-                high[0] <= highest + slack and low[1] >= lowest - slack
-                for lowest, highest in _bands(own, at_risk)
-            )
-            text = words.format("possible" if fits else "too wide", f"{at_risk} observed")
-            kind = "consistent" if fits else "contradictory"
-            yield frozenset((key, risk[0].id)), Finding(kind, text, "", assumed)
-        else:
-            text = words.format("possible", n)
-            yield frozenset([key]), Finding("consistent", text, "", assumed)
+        narrow = all(low[0] > a + slack or high[1] < b - slack for a, b in _bands(own, n))
+        what, size, ids = "too narrow" if narrow else "possible", n, key | why if narrow else key
+        alike = fact.group, fact.endpoint, fact.at
+        risk = [f for f in model.of_kind("at_risk") if (f.group, f.endpoint, f.at) == alike]
+        wide = False
+        if not narrow and risk and risk[0].value.value >= 3:
+            left = int(risk[0].value.value)
+            wide = all(high[0] > b + slack or low[1] < a - slack for a, b in _bands(own, left))
+            what, size, ids = "too wide" if wide else what, f"{left} observed", key | {risk[0].id}
+        words = f"The limits of {fact} are {what} for {size} patients by any of the usual formulas."
+        yield ids, _judged(narrow or wide, words, *assumed)
 
 
 def _bands(box, n):
     """Limits by each usual formula for survivals in a box and an effective size, from 0 to 1."""
-    for lower, upper in _formulas(box, n):
-        yield max(lower, 0.0), min(upper, 1.0)
-
-
-def _formulas(box, n):
-    """The limits before they are cut to 0 and 1."""
     z = NormalDist().inv_cdf(0.975)
     for s in np.linspace(max(box[0], 1e-6), min(box[1], 1 - 1e-6), 5):
-        error = math.sqrt(s * (1 - s) / n)
-        yield s - z * error, s + z * error
-        yield s * math.exp(-z * error / s), s * math.exp(z * error / s)
-        log_log = z * error / (s * abs(math.log(s)))
-        yield s ** math.exp(log_log), s ** math.exp(-log_log)
-        logit = z * error / (s * (1 - s))
-        odds = s / (1 - s)
-        yield tuple(odds * math.exp(w) / (1 + odds * math.exp(w)) for w in (-logit, logit))
-        angle, width = math.asin(math.sqrt(s)), z * error / (2 * math.sqrt(s * (1 - s)))
-        yield math.sin(max(angle - width, 0)) ** 2, math.sin(min(angle + width, math.pi / 2)) ** 2
+        error, k = math.sqrt(s * (1 - s) / n), s * n
+        found = [(s - z * error, s + z * error)]
+        # On the log, log-log and logit scale: limits are back(scale ∓ z × error × slope).
+        log_log, logit = z * error / (s * abs(math.log(s))), z * error / (s * (1 - s))
+        found.append((s * math.exp(-z * error / s), s * math.exp(z * error / s)))
+        found.append((s ** math.exp(log_log), s ** math.exp(-log_log)))
+        found.append(special.expit(special.logit(s) + np.array([-logit, logit])))
+        angle, width = math.asin(math.sqrt(s)), z / (2 * math.sqrt(n))
+        found.append(np.sin(np.clip([angle - width, angle + width], 0, math.pi / 2)) ** 2)
         centre, half = s + z * z / (2 * n), z * math.sqrt(s * (1 - s) / n + z * z / (4 * n * n))
-        yield (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
-        k = s * n
-        yield stats.beta.ppf(0.025, k, n - k + 1), stats.beta.ppf(0.975, k + 1, max(n - k, 1e-9))
-        yield (
-            stats.beta.ppf(0.025, k + 0.5, n - k + 0.5),
-            stats.beta.ppf(0.975, k + 0.5, n - k + 0.5),
-        )
+        found.append(((centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)))
+        for a in (0, 0.5):  # Clopper and Pearson, Jeffreys
+            lower = stats.beta.ppf(0.025, k + a, n - k + 1 - a)
+            found.append((lower, stats.beta.ppf(0.975, k + 1 - a, max(n - k + a, 1e-9))))
+        for lower, upper in found:
+            yield max(lower, 0.0), min(upper, 1.0)
 
 
 # --- Counts, ratios, tables -----------------------------------------------------------------------
@@ -846,26 +798,21 @@ def _formulas(box, n):
 def _shares(model, bounds):
     """Percentages against the count and total beside them, or against any count of the total."""
     for fact in model.of_kind("share"):
-        alike = [
-            f
-            for f in model.of_kind("count")
-            if (f.group, f.variable, f.level) == (fact.group, fact.variable, fact.level)
-            and (f.total or fact.total) == (fact.total or f.total)
-        ]
+        what = fact.group, fact.variable, fact.level
+        alike = [f for f in model.of_kind("count") if (f.group, f.variable, f.level) == what]
+        alike = [f for f in alike if (f.total or fact.total) == (fact.total or f.total)]
         for count in alike:
-            total = fact.total or count.total
-            if total:
+            if total := fact.total or count.total:
                 found = percentage_check(fact.value, int(count.value.value), total)
                 yield frozenset((fact.id, count.id)), found
         if fact.total and not alike:
             low, high = printed_box(fact.value, smallest=0, largest=1)
-            unit = fact.value.unit
-            first = math.ceil((low - unit) * fact.total - _SLACK)
-            fits = first <= (high + unit) * fact.total + _SLACK
-            words = f"No count of {fact.total} prints as {fact.value.text}."
-            words = f"Some count of {fact.total} prints as {fact.value.text}." if fits else words
-            kind = "consistent" if fits else "contradictory"
-            yield frozenset([fact.id]), Finding(kind, words)
+            first = math.ceil((low - fact.value.unit) * fact.total - _SLACK)
+            wrong = first > (high + fact.value.unit) * fact.total + _SLACK
+            words = (
+                f"{'No' if wrong else 'Some'} count of {fact.total} prints as {fact.value.text}."
+            )
+            yield frozenset([fact.id]), _judged(wrong, words)
 
 
 def _ratios(model, bounds):
@@ -873,62 +820,65 @@ def _ratios(model, bounds):
     for fact in model.of_kind("hazard_ratio"):
         if fact.lower is None:
             continue
-        note = fact.note.lower()
+        note, ids = fact.note.lower(), frozenset([fact.id])
         robust = any(word in note for word in ("robust", "cluster", "weight", "penal", "bootstrap"))
-        wald = "wald" in note
-        others = [name for name in fact.of if name not in model.facts]
-        ids, events = frozenset([fact.id]), None
-        groups = [fact.group, *others] if others else [fact.group]
-        found = [bounds.most(("events", g, fact.endpoint, _EVER)) for g in groups]
-        sized = [bounds.most(bounds.size(g, fact.endpoint)) for g in groups]
-        found = [e if e[0] is not None else n for e, n in zip(found, sized, strict=True)]
-        if all(number is not None for number, _ in found):
-            events, ids = sum(e for e, _ in found), ids.union(*(why for _, why in found))
+        groups = [fact.group, *(name for name in fact.of if name not in model.facts)]
+        tops = [bounds.most(("events", g, fact.endpoint, _EVER)) for g in groups]
+        sizes = [bounds.most(bounds.size(g, fact.endpoint)) for g in groups]
+        tops = [n if math.isinf(e[0]) else e for e, n in zip(tops, sizes, strict=True)]
+        events, rests = sum(e for e, _ in tops), ids.union(*(why for _, why in tops))
         for whole, parts in model.parts:
             top, why = bounds.most(("events", whole, fact.endpoint, _EVER))
-            inside = set(groups) <= set(parts)
-            if inside and top is not None and (events is None or top < events):
-                events, ids = top, why | {fact.id}
+            if set(groups) <= set(parts) and top < events:
+                events, rests = top, why | ids
         options = {"covariate": fact.covariate, "robust": robust}
-        options |= {"test": "wald", "limits": "wald"} if wald else {}
+        options |= {"test": "wald", "limits": "wald"} if "wald" in note else {}
         ratio = (fact.value, fact.lower, fact.upper, fact.p)
         try:
             alone = hazard_ratio_check(*ratio, **options)
         except ValueError as error:
-            words = f"{fact} cannot be read: {error}."
-            alone = Finding("undetermined", words)
-        yield frozenset([fact.id]), alone
-        if events is not None and not alone.contradictory:
-            together = hazard_ratio_check(*ratio, events=events, **options) if events else None
-            if together is not None:
-                part = together.parts[-1]
-                # A part that the events do not decide rests on the ratio alone.
-                rests = frozenset([fact.id]) if part.verdict == "undetermined" else ids
-                assumed = (*part.assumptions, _ALL, *((_RELATED,) if len(ids) > 1 else ()))
-                yield rests, replace(part, assumptions=assumed)
+            impossible = fact.p is not None and fact.p.value > 1
+            verdict = "contradictory" if impossible else "undetermined"
+            yield ids, Finding(verdict, f"{fact} cannot be: {error}.")
+            continue
+        yield ids, alone
+        if 0 < events < _EVER and not alone.contradictory:
+            part = hazard_ratio_check(*ratio, events=events, **options).parts[-1]
+            # A part that the events do not decide rests on the ratio alone.
+            rests = ids if part.verdict == "undetermined" else rests
+            assumed = (*part.assumptions, _ALL, *((_RELATED,) if len(rests) > 1 else ()))
+            yield rests, replace(part, assumptions=assumed)
         if len(groups) == 2:
-            yield from _directions(model, fact, groups)
+            yield from _proportional(model, fact, groups)
 
 
-def _directions(model, fact, groups):
-    """A hazard ratio against survivals of its groups: no bound, only a question."""
-    curves = _by_curve(model)
-    pairs = [
-        (one, two)
-        for one in curves.get((groups[0], fact.endpoint), [])
-        for two in curves.get((groups[1], fact.endpoint), [])
-        if one.at == two.at
-    ]
-    against = [
-        (a, b) for a, b in pairs if (a.value > b.value) == (fact.value > 1) and a.value != b.value
-    ]
-    if pairs and len(against) == len(pairs):
-        ids = {fact.id, *(f.id for pair in pairs for f in pair)}
-        words = (
-            f"{fact} goes against the survivals of {groups[0]} and {groups[1]}. Curves that cross, "
-            "or another reference group, would explain it: neither is declared."
-        )
-        yield frozenset(ids), Finding("undetermined", words)
+def _proportional(model, fact, groups):
+    """A hazard ratio against survivals of its groups and a log-rank P: never a contradiction."""
+    curves, ratio = _by_curve(model), (fact.value, fact.lower, fact.upper)
+    for one in curves.get((groups[0], fact.endpoint), []):
+        for two in curves.get((groups[1], fact.endpoint), []):
+            if one.at == two.at:
+                found = survival_ratio_check(*ratio, one.value, two.value)
+                yield frozenset((fact.id, one.id, two.id)), found
+    for p in model.of_kind("p_value"):
+        if not _is_log_rank(p) or not ({fact.id} & {*p.of} or {*p.of} == {*groups}):
+            continue
+        if p.endpoint not in ("", fact.endpoint):
+            continue
+        found = wald_p_check(*ratio, p.value)
+        words = f"{found.statement} The P value is of a log-rank test"
+        if found.verdict == "undetermined":
+            words += ": strata, weights, ties or few events would explain it; the times of events "
+            words += "would decide."
+        else:
+            words += ": reproduced under proportional hazards."
+        assumed = (*found.assumptions, "the hazards of the two groups are proportional")
+        yield frozenset((fact.id, p.id)), replace(found, statement=words, assumptions=assumed)
+
+
+def _is_log_rank(fact):
+    """Whether a P value is said to be of a log-rank test."""
+    return "log" in fact.note.lower() and "rank" in fact.note.lower()
 
 
 def _tables(model, bounds):
@@ -942,8 +892,13 @@ def _tables(model, bounds):
         cells = [model.facts[o] for o in fact.of if o in model.facts]
         cells = [f for f in cells if f.kind == "count" and f.total]
         if len(cells) < 2 or len(cells) != len(fact.of):
-            words = f"{fact}: no table of counts is named in 'of', so nothing printed decides it."
-            yield key, Finding("undetermined", words)
+            why = "no table of counts is named in 'of', so nothing printed decides it"
+            why = (
+                "a log-rank P would be decided by the times of events"
+                if _is_log_rank(fact)
+                else why
+            )
+            yield key, Finding("undetermined", f"{fact}: {why}.")
             continue
         table = np.array([[f.value.value, f.total - f.value.value] for f in cells])
         if (table < 0).any() or 0 in table.sum(axis=0):
@@ -956,34 +911,56 @@ def _tables(model, bounds):
             words = f"P = {fact.value.text} is that of the table by {' and '.join(fitting)}."
             yield ids, Finding("consistent", words)
             continue
-        named = any(word in fact.note.lower() for word in _TESTS)
+        note = fact.note.lower()
+        named = any(word in note for word in _TESTS) and "trend" not in note
+        named &= "Fisher's exact test" in tried or "fisher" not in note
         words = f"P = {fact.value.text} is none of the table's ({listed})."
-        words += "" if named else " The test is not printed: another would explain it."
+        words += "" if named else " Another test would explain it: which it is, is not printed."
         assumed = ("the counts named are the table that was tested",)
         yield ids, Finding("contradictory" if named else "undetermined", words, "", assumed)
 
 
 def _table_tests(table):
     """P values of a 2 × k table by the tests in use."""
-    tried = {}
-    tried["chi-square"] = stats.chi2_contingency(table, correction=False).pvalue
-    tried["likelihood ratio"] = stats.chi2_contingency(
-        table, correction=False, lambda_="log-likelihood"
-    ).pvalue
+    table = table.astype(int)
+    chi = stats.chi2_contingency(table, correction=False)
+    freedom, total = chi.dof, table.sum()
+    tried = {"chi-square": chi.pvalue}
+    tried["N − 1 chi-square"] = stats.chi2.sf(chi.statistic * (total - 1) / total, freedom)
+    tried["likelihood ratio"] = stats.chi2_contingency(table, False, "log-likelihood").pvalue
     if len(table) == 2:
         tried["chi-square with continuity correction"] = stats.chi2_contingency(table).pvalue
         for side in ("two-sided", "less", "greater"):
             name = "Fisher's exact test" + ("" if side == "two-sided" else f" ({side})")
             tried[name] = stats.fisher_exact(table, side).pvalue
     else:
-        score, share = np.arange(len(table)), table[:, 0].sum() / table.sum()
-        total = table.sum(axis=1)
-        top = (score * (table[:, 0] - total * share)).sum()
-        spread = (total * score**2).sum() - (total * score).sum() ** 2 / total.sum()
-        if spread > 0:
-            chi = top**2 / (share * (1 - share) * spread)
-            tried["chi-square for trend"] = stats.chi2.sf(chi, 1)
+        exact = _exact(table)
+        tried |= {} if exact is None else {"Fisher's exact test": exact}
+        scores = np.repeat(np.arange(len(table)), table.sum(axis=1))
+        yes = np.concatenate([np.repeat([1, 0], row) for row in table])
+        r2 = np.corrcoef(scores, yes)[0, 1] ** 2
+        tried["chi-square for trend"] = stats.chi2.sf(r2 * total, 1)
+        tried["linear-by-linear association"] = stats.chi2.sf(r2 * (total - 1), 1)
     return tried
+
+
+def _exact(table, most=1_000_000):
+    """Fisher's exact P of a 2 × k table (Freeman and Halton), or None where it takes too long."""
+
+    def ways(n, k):
+        return -np.log1p(n) - special.betaln(n - k + 1, k + 1)
+
+    sizes, left, weight = table.sum(axis=1), table[:, :1].sum(axis=0), np.zeros(1)
+    for size in sizes:
+        if len(left) * (size + 1) > most:
+            return None
+        chosen = np.arange(size + 1)
+        weight = (weight[:, None] + ways(size, chosen)).ravel()
+        left = (left[:, None] - chosen).ravel()
+        left, weight = left[left >= 0], weight[left >= 0]
+    weight = weight[left == 0]
+    extreme = weight <= ways(sizes, table[:, 0]).sum() + 1e-7
+    return float(np.exp(weight - special.logsumexp(weight))[extreme].sum())
 
 
 # --- Ranges, dates, rates -------------------------------------------------------------------------
@@ -993,17 +970,15 @@ def _ranges(model, bounds):
     """Medians, means and SDs against the extremes, and against each other."""
     found = {}
     for fact in model.of_kind("median", "mean", "sd", "minimum", "maximum"):
-        if not fact.endpoint and fact.scale and isinstance(fact.value, Printed):
+        other = fact.endpoint or fact.variable in ("rate", "accrual", "last_contact")
+        if not other and fact.scale and isinstance(fact.value, Printed):
             found.setdefault((fact.group, fact.variable), {}).setdefault(fact.kind, []).append(fact)
     for (_, variable), kinds in found.items():
-        if variable in ("rate", "accrual", "last_contact"):
-            continue
-        for facts in kinds.values():
-            for one, two in combinations(facts, 2):
-                a, b = _ends(one), _ends(two)
-                if one.total == two.total and max(a[0], b[0]) > min(a[1], b[1]):
-                    words = f"{one} is printed as {two.value.text} as well."
-                    yield frozenset((one.id, two.id)), Finding("contradictory", words)
+        for one, two in (pair for facts in kinds.values() for pair in combinations(facts, 2)):
+            a, b = _ends(one), _ends(two)
+            if one.total == two.total and max(a[0], b[0]) > min(a[1], b[1]):
+                words = f"{one} is printed as {two.value.text} as well."
+                yield frozenset((one.id, two.id)), _judged(True, words)
         single = {kind: facts[0] for kind, facts in kinds.items()}
         box = {kind: _ends(fact) for kind, fact in single.items()}
 
@@ -1014,10 +989,9 @@ def _ranges(model, bounds):
             if {low, high} <= box.keys() and (low, high) != ("median", "mean"):
                 wrong = box[low][0] > box[high][1]
                 words = f"{single[low]} is {'above' if wrong else 'not above'} {single[high]}."
-                yield of(low, high), Finding("contradictory" if wrong else "consistent", words)
+                yield of(low, high), _judged(wrong, words)
         if {"mean", "sd", "minimum", "maximum"} <= box.keys():
-            sizes = [single[kind].total for kind in ("mean", "sd") if single[kind].total]
-            n = max(sizes[0] if sizes else 4, 2)
+            n = max(single["mean"].total or single["sd"].total or 4, 2)
             low, high = box["minimum"][0], box["maximum"][1]
             mean = min(max((low + high) / 2, box["mean"][0]), box["mean"][1])
             most = math.sqrt(max((high - mean) * (mean - low), 0) * n / (n - 1))
@@ -1027,17 +1001,13 @@ def _ranges(model, bounds):
                 f"{single['minimum'].value.text} to {single['maximum'].value.text} with a mean of "
                 f"{single['mean'].value.text}: {most:.3g} is the most."
             )
-            ids = of("mean", "sd", "minimum", "maximum")
-            yield ids, Finding("contradictory" if wrong else "consistent", words)
+            yield of("mean", "sd", "minimum", "maximum"), _judged(wrong, words)
         if {"mean", "median", "sd"} <= box.keys() and variable != "follow_up":
             gap = max(box["mean"][0] - box["median"][1], box["median"][0] - box["mean"][1])
             wrong = gap > box["sd"][1] + 1e-9
-            far = "further" if wrong else "no further"
-            words = (
-                f"{single['mean']} is {far} from {single['median']} than the SD, which is the most."
-            )
-            ids = of("mean", "median", "sd")
-            yield ids, Finding("contradictory" if wrong else "consistent", words)
+            words = f"{single['mean']} is {'further' if wrong else 'no further'} from "
+            words += f"{single['median']} than the SD, which is the most."
+            yield of("mean", "median", "sd"), _judged(wrong, words)
         mean = single.get("mean")
         if mean is not None and mean.total and not mean.value.comparator:
             whole = True if "whole" in mean.note.lower() else None
@@ -1052,25 +1022,16 @@ def _dates(model, bounds):
     starts = [f for f in model if f.variable == "accrual" and f.kind == "minimum"]
     ends = [f for f in model if f.variable == "last_contact" and f.kind == "maximum"]
     years = {"years": 1, "months": 12, "weeks": 52.1, "days": 365.2}
-    measures = [f for f in model if f.variable == "follow_up"]
-    for fact in measures:
-        if fact.kind not in ("maximum", "median", "mean") or not fact.reached:
-            continue
+    measures = [f for f in model.of_kind("maximum", "median", "mean") if f.variable == "follow_up"]
+    for fact, start, end in product(measures, starts, ends):
         unit = fact.unit if fact.unit in years else model.unit
-        for start in starts:
-            for end in ends:
-                if unit not in years:
-                    continue
-                most = as_date(end.value)[1] - as_date(start.value)[0]
-                least = printed_box(fact.value, truncated=True)[0] / years[unit]
-                wrong = least > most * 1.001
-                words = (
-                    f"{fact} {unit} is {'longer than' if wrong else 'within'} the time from "
-                    f"{start.value} to {end.value}."
-                )
-                assumed = ("nobody's clock starts before the first date, or ends after the last",)
-                kind = "contradictory" if wrong else "consistent"
-                yield frozenset((fact.id, start.id, end.id)), Finding(kind, words, "", assumed)
+        if unit in years and fact.reached:
+            most = as_date(end.value)[1] - as_date(start.value)[0]
+            wrong = printed_box(fact.value, truncated=True)[0] / years[unit] > most * 1.001
+            words = f"{fact} {unit} is {'longer than' if wrong else 'within'} the time from "
+            words += f"{start.value} to {end.value}."
+            assumed = "nobody's clock starts before the first date, or ends after the last"
+            yield frozenset((fact.id, start.id, end.id)), _judged(wrong, words, assumed)
 
 
 def _rates(model, bounds):
@@ -1086,19 +1047,16 @@ def _rates(model, bounds):
         if fact.variable != "rate" or not isinstance(fact.value, Printed):
             continue
         per = Printed.parse(fact.note).value if fact.note.isdigit() else 1
-        years = [f for f in model if f.variable == "person_years" and f.group == fact.group]
-        for time in years:
-            low, e_low = bounds.least(("events", fact.group, fact.endpoint, _EVER))
-            high, e_high = bounds.most(("events", fact.group, fact.endpoint, _EVER))
+        for time in [f for f in model if f.variable == "person_years" and f.group == fact.group]:
+            name = ("events", fact.group, fact.endpoint, _EVER)
+            (low, e_low), (high, e_high) = bounds.least(name), bounds.most(name)
             own, span = printed_box(fact.value, truncated=True), printed_box(time.value)
-            if high is None or span[0] <= 0:
+            if math.isinf(high) or span[0] <= 0:
                 continue
             wrong = own[1] < per * low / span[1] or own[0] > per * high / span[0]
-            shown = f"{low}" if low == high else f"{low} to {high}"
             words = (
-                f"{shown} events in {time.value.text} person-years are "
-                f"{per * low / time.value.value:.4g} per {per:g}, "
+                f"{low if low == high else f'{low} to {high}'} events in {time.value.text} "
+                f"person-years are {per * low / time.value.value:.4g} per {per:g}, "
                 f"{'not' if wrong else 'as'} the printed {fact.value.text}."
             )
-            kind = "contradictory" if wrong else "consistent"
-            yield frozenset((fact.id, time.id)) | e_low | e_high, Finding(kind, words)
+            yield frozenset((fact.id, time.id)) | e_low | e_high, _judged(wrong, words)

@@ -25,28 +25,9 @@ _INTEGERS = ("every value is a whole number", "no value is missing")
 def percentage_check(printed, numerator, denominator):
     """Check a printed percentage against the count and the total printed beside it.
 
-    Parameters
-    ----------
-    printed : str or float
-        The percentage as printed: ``"65%"``, or ``"65"`` from a column of percentages.
-    numerator, denominator : int
-        Patients counted, patients in all.
-
-    Returns
-    -------
-    Finding
-        ``consistent`` when the share rounds (half up) to what is printed; ``rounding`` when it
-        was truncated, rounded half to even, or is one unit off; else ``contradictory``, with the
-        nearest total that would fit.
-
-    Raises
-    ------
-    ValueError
-        If a count is no whole number, is negative, or the total is 0.
-
-    Notes
-    -----
-    Exact arithmetic on the fraction, so that a tie such as 23/40 is a tie.
+    ``consistent`` when the share rounds (half up) to what is printed; ``rounding`` when it was
+    truncated, rounded half to even, or is one unit off; else ``contradictory``, with the nearest
+    total that would fit. The arithmetic is exact, so that a tie such as 23/40 is a tie.
 
     Examples
     --------
@@ -89,21 +70,10 @@ def percentage_check(printed, numerator, denominator):
 
 
 def possible_totals(printed, numerator=None, *, up_to=200):
-    """List the totals, and counts out of them, whose share prints as given (GRIM).
+    """List the totals up to `up_to`, and counts out of them, whose share prints as given (GRIM).
 
-    Parameters
-    ----------
-    printed : str or float
-        The percentage as printed.
-    numerator : int, optional
-        The count where it is known; otherwise every count is tried.
-    up_to : int
-        Largest total tried.
-
-    Returns
-    -------
-    pandas.DataFrame
-        total, count, share, rule (``half up``, ``half even`` or ``truncated``).
+    Where no `numerator` is given every count is tried. Returns a frame of total, count, share and
+    rule (``half up``, ``half even`` or ``truncated``).
 
     Examples
     --------
@@ -128,24 +98,11 @@ def possible_totals(printed, numerator=None, *, up_to=200):
 
 
 def sum_check(parts, total, *, exclusive=None, exhaustive=None):
-    """Check the counts of levels against their total.
+    """Check the counts of levels, a sequence or a mapping of label to count, against their total.
 
-    Parameters
-    ----------
-    parts : iterable of int, or mapping of label to int
-        Patients at each level.
-    total : int
-        Patients in all.
-    exclusive : bool, optional
-        Whether no patient can be at two levels: then the counts sum to the total at most.
-    exhaustive : bool, optional
-        Whether every patient is at one level at least, so that none is missing: then they sum to
-        the total at least.
-
-    Returns
-    -------
-    Finding
-        ``undetermined`` where the sum misses the total and it is not declared whether it may.
+    Where no patient can be at two levels (`exclusive`) they sum to the total at most, where every
+    patient is at one at least (`exhaustive`) to the total at least; where the sum misses the total
+    and that is not declared, the verdict is ``undetermined``.
 
     Examples
     --------
@@ -192,7 +149,7 @@ def overlap_check(counts, total, *, exhaustive=False):
 
     Each patient lies in one cell of the Venn diagram of the subgroups. The counts can be true
     together exactly when the cells can be filled with whole numbers so that every printed count
-    comes out; that is an integer programme with 2^k cells for k subgroups. It holds all the
+    comes out: an integer programme with 2^k cells for k subgroups, which holds all the
     inclusion-exclusion (Fréchet, Bonferroni) bounds at once.
 
     Parameters
@@ -208,8 +165,7 @@ def overlap_check(counts, total, *, exhaustive=False):
     Returns
     -------
     Finding
-        When contradictory, `values` names a smallest set of counts that cannot be true together
-        (removing any one of them resolves it).
+        When contradictory, `values` names a smallest set of counts that cannot be true together.
 
     Examples
     --------
@@ -217,7 +173,7 @@ def overlap_check(counts, total, *, exhaustive=False):
     ...                          "~chemo & ~radio": 33}, 63)
     >>> print(finding.statement)
     The counts chemo = 22, radio = 18, chemo & radio = 9, ~chemo & ~radio = 33 cannot all be \
-true of 63 patients.
+    true of 63 patients.
     """
     total = whole(total, "total")
     counts = {name: whole(count, f"count of {name!r}") for name, count in counts.items()}
@@ -263,19 +219,7 @@ true of 63 patients.
 
 
 def overlap_bounds(first, second, total):
-    """Return the fewest and most patients that can be in both of two subgroups.
-
-    Parameters
-    ----------
-    first, second : int
-        Patients in each.
-    total : int
-        Patients in all.
-
-    Returns
-    -------
-    tuple of int
-        Fréchet's bounds: max(0, first + second − total) and min(first, second).
+    """Return the fewest and most of all patients that can be in both of two subgroups.
 
     Examples
     --------
@@ -290,19 +234,10 @@ def overlap_bounds(first, second, total):
 
 
 def mean_check(mean, n, *, items=1, integers=None):
-    """Check that n whole numbers can have the printed mean (GRIM).
+    """Check that n patients with `items` whole numbers each can have the printed mean (GRIM).
 
-    Parameters
-    ----------
-    mean : str or float
-        As printed.
-    n : int
-        Patients whose value is known.
-    items : int
-        Whole numbers averaged for each patient.
-    integers : bool, optional
-        Whether every value is a whole number; a misfit is ``undetermined`` unless that is declared
-        (an age worked out from dates is none).
+    A misfit is ``undetermined`` unless it is declared that every value is whole (`integers`): an
+    age worked out from dates is not.
 
     Examples
     --------
@@ -335,27 +270,10 @@ def mean_check(mean, n, *, items=1, integers=None):
 def sd_check(mean, sd, n, *, smallest=None, largest=None, integers=None):
     """Check that n whole numbers can have the printed mean and standard deviation (GRIMMER).
 
-    With sum S and sum of squares Q, (n − 1) SD² = Q − S²/n. Q must be a whole number, as odd or
-    even as S, no smaller than when the values lie as close together as they can, and no larger
-    than when they lie as far apart as `smallest` and `largest` let them.
-
-    Parameters
-    ----------
-    mean, sd : str or float
-        As printed.
-    n : int
-        Patients whose value is known.
-    smallest, largest : int, optional
-        Limits of the values, such as the printed range.
-    integers : bool, optional
-        As for `mean_check`.
-
-    Returns
-    -------
-    Finding
-        The divisor n is tried as well as n − 1. Of samples of ten at most, an SD 0.37 too large
-        (two decimals) is found in 39%; a true one is never called contradictory. These conditions
-        are necessary, not sufficient: ``consistent`` means that nothing speaks against the pair.
+    With sum S and sum of squares Q, (n − 1) SD² = Q − S²/n; the divisor n is tried as well. Q must
+    be a whole number, as odd or even as S, no smaller than when the values lie as close together
+    as they can, and no larger than when they lie as far apart as `smallest` and `largest` let
+    them. These conditions are necessary, not sufficient. `integers` is as for `mean_check`.
 
     Examples
     --------
@@ -382,25 +300,14 @@ def sd_check(mean, sd, n, *, smallest=None, largest=None, integers=None):
 
 
 def binary_sd_check(share, sd, n):
-    """Check the standard deviation of a yes/no variable against its share (DEBIT).
+    """Check the standard deviation of a yes/no variable of n patients against its share (DEBIT).
 
     SD = √(p (1 − p) n / (n − 1)) for p = k/n; the divisor n is tried as well.
 
-    Parameters
-    ----------
-    share : str or float
-        Share of yes, as printed (``"35%"`` or ``"0.35"``).
-    sd : str or float
-        As printed, from 0 to 1.
-    n : int
-        Patients.
-
     Examples
     --------
-    >>> binary_sd_check("0.35", "0.48", 63).verdict
-    'consistent'
-    >>> binary_sd_check("0.35", "0.40", 63).verdict
-    'contradictory'
+    >>> binary_sd_check("0.35", "0.48", 63).verdict, binary_sd_check("0.35", "0.40", 63).verdict
+    ('consistent', 'contradictory')
     """
     share, sd = printed_share(share), _number(sd, "standard deviation", least=0)
     n = _limited(n)
