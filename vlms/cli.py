@@ -746,8 +746,9 @@ def rebuild_cohorts(facts, cohorts, seed, jobs, effort, change, out):
         _stop(f"Nothing was written: {error}.")
     about = drawn.attrs
     patients = drawn["patient"].nunique() // cohorts
-    _say(f"{about['facts']}: {cohorts} cohorts of {patients} patients, {about['independent']} of "
-         "them searched from the start, the others by walks from these")  # fmt: skip
+    own = about["independent"]
+    walked = f", {own} searched from the start and the others by walks from these"
+    _say(f"{about['facts']}: {cohorts} cohorts of {patients} patients{walked * (own < cohorts)}")
     _say(f"each prints what is demanded, {about['rounding']}; {len(about['unused'])} facts demand "
          "nothing of a cohort")  # fmt: skip
     if out:
