@@ -228,18 +228,8 @@ def _with_free(chains, effort):
 
 
 def _walked(chains, effort):
-    """Walk along cohorts that print the same; covariates of unknown patients are dealt anew."""
-    free = chains.problem.free
-    before = chains.copy()
-    before.take(np.arange(len(chains.last)))
-    Search(chains).walk(int(_WALK * effort))
-    if free:
-        fits = fit_free_covariates(chains, int(_FREE_STEPS * effort))
-        back = np.nonzero(~fits)[0]
-        for name in ("member", "event", "share"):
-            for key, array in getattr(chains, name).items():
-                array[back] = getattr(before, name)[key][back]
-        chains.last[back] = before.last[back]
+    """Walk along cohorts that print the same."""
+    Search(chains, free=True).walk(int(_WALK * effort))
     return chains
 
 

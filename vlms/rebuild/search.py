@@ -516,11 +516,11 @@ def _log_rank(chains, d):
 class Search:
     """Move chains until all demands are met, or the steps are used up."""
 
-    def __init__(self, chains):
+    def __init__(self, chains, *, free=False):
         self.chains, self.problem, self.rng = chains, chains.problem, chains.rng
         self.demands = [
             ds for ds in group_demands(self.problem)
-            if ds[0].kind != "hazard_ratio" or ds[0].id not in self.problem.free
+            if free or ds[0].kind != "hazard_ratio" or ds[0].id not in self.problem.free
         ]  # fmt: skip
         self.windows = self._windows()
         self.off = self._all(chains)
