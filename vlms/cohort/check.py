@@ -90,7 +90,7 @@ class Check:
 
     def as_text(self, *, every_cell=False) -> str:
         """Return a summary of one screen, or a table of every cell; safe to print to a terminal."""
-        file = self.file if self.sound else self.problems["file"].iloc[0]  # or the codebook
+        file = self.file if self.sound else self.problems["file"].iloc[0]  # or the study file
         lines = [printable(file, 4096) + self._reading()]
         if self.events:
             lines.append("  " + ", ".join(f"{what}: {n}" for what, n in self.events.items()))
