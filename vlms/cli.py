@@ -132,6 +132,34 @@ def diff(base):
     click.echo(f"Changes since {base}: {count}, files that differ: {len(changes)}.")
 
 
+@main.command()
+def crate():
+    """Write where every verdict comes from, for machines: ro-crate-metadata.json."""
+    _start_notebooks()
+    from vlms.pages import METADATA, CrateError, write_crate
+
+    try:
+        n = write_crate()
+    except CrateError as error:
+        raise click.ClickException(str(error)) from None
+    _say(f"wrote {METADATA}: {n} verdicts")
+
+
+@main.command()
+def certificate():
+    """Make all reports again in a clean clone and write what agreed; exit 1 if any file differs."""
+    _start_notebooks()
+    from vlms.pages import CertificateError, certify
+
+    try:
+        different = certify()
+    except CertificateError as error:
+        raise click.ClickException(str(error)) from None
+    _say("wrote reports/certificate.md")
+    if different:
+        _stop(f"Not as published: {', '.join(different)}")
+
+
 class _Progress:
     """Show how a build gets on: a live line a report on a terminal, plain lines elsewhere.
 

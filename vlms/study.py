@@ -26,6 +26,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from vlms.provenance import PROJECT
+
 DAYS = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
 KINDS = (
     "number category yes-no date duration id text"  # for any study, and those of the sarcoma study
@@ -620,7 +622,7 @@ SARCOMA = read_study(Path(__file__).with_name("sarcoma.study.toml"))
 SARCOMA = replace(  # its columns are found by their names, and most may be absent
     SARCOMA, columns={n: replace(c, sources=()) for n, c in SARCOMA.columns.items()}
 )
-DESIGNS = Path(__file__).resolve().parents[1] / "data"
+DESIGNS = PROJECT / "data"
 
 
 def read_design(name: str) -> Study:

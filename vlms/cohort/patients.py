@@ -22,9 +22,10 @@ from vlms.cohort.cells import CellError, Use, read_cells, read_tnm, tidy
 from vlms.cohort.plan import plan_columns
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, TextTable, plain_name, read_table, uncollected
+from vlms.provenance import PROJECT
 from vlms.study import DAYS, SARCOMA, Study, StudyError, find_study, read_study
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = PROJECT / "data"
 
 _OLDEST_YEARS = 115
 _PADDED = re.compile(r"(?<![0-9.])0+(?=[0-9])|(?<=[0-9])\.0*$", re.MULTILINE)
