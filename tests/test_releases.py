@@ -24,7 +24,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import vlms.cohort_report
 from vlms.cli import main
-from vlms.cohort_report import Order, release, report
+from vlms.cohort_report import Order, _differences, release, report
 from vlms.describing import spread_groups
 from vlms.disclosure import (
     Disclosure,
@@ -489,6 +489,27 @@ def test_any_folder_is_attacked_with_the_cohort_that_it_is_about(project):
     assert found.exit_code == 1
     assert "notes.txt: 1 texts of single patients: ZEBRA-007" in found.output
     assert "solved  margin: R1: 5" in found.output
+
+
+def test_the_list_of_differences_puts_each_number_beside_its_own():
+    head = "endpoint,months,survival,interval"
+    private = [head, "OS,12,71%,64% to 76%", "OS,24,12%,7% to 18%", "OS,median,10.2 months,9 to 11"]
+    preview = [head, "OS,12,70–75%,60–80%", "OS,24,withheld,fewer than 10 patients beyond"]
+    groups = ["subgroup,hazard_ratio,p_value", "all,0.588,0.0001", "women,0.7,0.04"]
+    exact = {"a/tbl-x.csv": table([*private]), "a/tbl-y.csv": table(groups)}
+    groups = ["subgroup,hazard_ratio,p_value", "all,0.59,<0.001", "women,,"]
+    shown = {"b/tbl-x.csv": table([*preview, "OS,median,6 to 12 months,after month 6"])}
+    found = [row[1:] for row in _differences(exact, shown | {"b/tbl-y.csv": table(groups)})]
+    assert found == [
+        ("OS, 12, survival", "71%", "70–75%", "within 70–75%"),
+        ("OS, 12, interval", "64% to 76%", "60–80%", "within 60–80%"),
+        ("OS, 24, survival", "12%", "withheld", "withheld"),
+        ("OS, 24, interval", "7% to 18%", "fewer than 10 patients beyond", "withheld"),
+        ("OS, median, survival", "10.2 months", "6 to 12 months", "within 6 to 12 months"),
+        ("OS, median, interval", "9 to 11", "after month 6", "after month 6"),
+        ("women, hazard_ratio", "0.7", "", "withheld"),
+        ("women, p_value", "0.04", "", "withheld"),
+    ]
 
 
 def test_a_name_that_was_not_explored_cannot_be_released(project):
