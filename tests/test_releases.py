@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import itertools
+import json
 import os
 import re
 import signal
@@ -334,18 +335,39 @@ def test_the_ledger_holds_hashes_and_the_key_is_elsewhere(releases, tmp_path):
 
 
 def test_a_ledger_that_cannot_be_read_or_whose_key_is_another_stops_the_release(releases):
-    now = releases.fingerprint(cohort())
-    ledger, key = (releases.folder / "ledger.json").read_bytes(), releases.key_file.read_bytes()
-    (releases.folder / "ledger.json").write_bytes(ledger[:-9])
-    with pytest.raises(ReleaseError, match="cannot be read"):
-        releases.check(now, PINNED)
-    (releases.folder / "ledger.json").write_bytes(ledger)
+    now, file = releases.fingerprint(cohort()), releases.folder / "ledger.json"
+    ledger, key = file.read_bytes(), releases.key_file.read_bytes()
+    content = json.loads(ledger)
+    broken = [{**content, "releases": None}, {**content, "releases": [{"name": "a"}]}]
+    broken += [{**content, "format": 3}, [], {"releases": []}]
+    for damaged in (ledger[:-9], b"", *(json.dumps(one).encode() for one in broken)):
+        file.write_bytes(damaged)
+        with pytest.raises(ReleaseError, match="cannot be read"):
+            releases.check(now, PINNED)
+        with pytest.raises(ReleaseError, match="cannot be read"):
+            releases.record("b", now, PINNED)
+        assert file.read_bytes() == damaged
+    file.write_bytes(ledger)
     releases.key_file.write_bytes(key[::-1])
     with pytest.raises(ReleaseError, match="is not the key"):
         releases.check(now, PINNED)
+    releases.key_file.write_bytes(b"")  # hashes with it could be made by anybody
+    with pytest.raises(ReleaseError, match="it is damaged"):
+        releases.fingerprint(cohort())
     releases.key_file.unlink()
-    with pytest.raises(ReleaseError, match="cannot be used"):
-        releases.check(now, PINNED)
+    for ask in (lambda: releases.check(now, PINNED), lambda: releases.fingerprint(cohort())):
+        with pytest.raises(ReleaseError, match="cannot be used"):
+            ask()
+    assert not releases.key_file.exists()  # another one would hide that the first is lost
+
+
+def test_a_ledger_that_cannot_be_written_is_told_in_words(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(ReleaseError, match="cannot be written"),
+        Releases(tmp_path / "file").locked(),
+    ):
+        pass
 
 
 def test_one_process_at_a_time_holds_the_ledger(tmp_path):
@@ -454,6 +476,7 @@ def project(tmp_path, monkeypatch):
     """A project whose ledger and reports are of this test alone."""
     for name, value in FIXED_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("vlms.cli._start_notebooks", lambda: None)  # it would start vlms for pytest
     monkeypatch.setattr(vlms.cohort_report, "ROOT", tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(vlms.cohort_report, "_public", lambda: b"")
@@ -516,6 +539,9 @@ def test_a_name_that_was_not_explored_cannot_be_released(project):
     found = run("release", "nobody", "--output", "reports")
     assert found.exit_code == 1
     assert "explore the cohort first, vlms report FILE --name nobody" in found.output
+    (project / "reports" / "nobody-private").mkdir(parents=True)
+    (project / "reports" / "nobody-private" / "order.json").write_text('{"cohort": ')
+    assert "explore the cohort again" in run("release", "nobody", "--output", "reports").output
 
 
 @pytest.mark.slow

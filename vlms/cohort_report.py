@@ -253,7 +253,10 @@ def _remembered(name, reports):
         raise ReportError(
             f"There is no {place}: explore the cohort first, vlms report FILE --name {name}."
         )
-    return Order(**json.loads(place.read_text(encoding="utf-8")))
+    try:
+        return Order(**json.loads(place.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise ReportError(f"{place} is damaged: explore the cohort again.") from None
 
 
 def _render(order, kind, mode, folder, root, withheld=(), on_cell=None):
