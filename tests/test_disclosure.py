@@ -1,6 +1,7 @@
 """Rules for what may leave a private cohort, each held by counts that are worked out by hand."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,6 +24,8 @@ from vlms.disclosure import (
     suppress,
     survival_curves,
 )
+from vlms.own_cohort import open_cohort, show_hazard_ratios, show_table_one
+from vlms.printed import print_p
 
 SAFE = Disclosure("safe", 10)
 
@@ -431,3 +434,53 @@ def test_what_was_solved_is_withheld():
     rules = Disclosure("safe", 10, withhold=("sex",))
     table = safe_table_one(patients, rules, columns=["sex"]).set_index("level")["summary"]
     assert table["f"] == table["m"] == WITHHELD
+
+
+# Sections of a report
+
+
+@pytest.fixture
+def rare(tmp_path):
+    """300 patients: of 40 with a stent 3 died; the 4 from afar are all of 88 years or 89."""
+    draw = np.random.default_rng(1)
+    frame = pd.DataFrame({"patient_id": range(300), "sex": draw.choice([*"fm"], 300)})
+    frame["age_years"] = draw.uniform(40, 75, 300).round(1)
+    frame["time_months"] = draw.exponential(40 - 20 * (frame["sex"] == "m")).round(2) + 0.1
+    frame["status"] = draw.choice(["dead_other", "alive"], 300)
+    frame["stent"], frame["site"] = "no", np.where(np.arange(300) < 200, "near", "next")
+    frame.loc[:39, ["stent", "status"]] = ["yes", "alive"]
+    frame.loc[:2, "status"] = "dead_other"
+    frame.loc[40:43, "site"], frame.loc[40:43, "age_years"] = "far", [88.0, 88.0, 89.0, 89.0]
+    frame.to_csv(tmp_path / "rare.csv", index=False)
+    return tmp_path / "rare.csv"
+
+
+def both_modes(path, **chosen):
+    chosen = {"endpoints": ["overall_survival"], **chosen}
+    return [open_cohort(path, disclosure=mode, **chosen) for mode in ("full", "safe")]
+
+
+def test_models_adjust_for_the_same_covariates_in_both_modes(rare):
+    tables = []
+    for own in both_modes(rare, covariates=["sex", "stent"]):
+        show_hazard_ratios(own)
+        _, caption, _, data = own.tables[-1]
+        tables.append(data.set_index("covariate").loc["Sex"])
+    exact, shown = tables
+    assert exact["adjusted_hazard_ratio"] != pytest.approx(exact["hazard_ratio"], abs=0.005)
+    assert shown["adjusted_hazard_ratio"] == pytest.approx(exact["adjusted_hazard_ratio"], abs=0.05)
+    assert shown["adjusted_p_value"] == print_p(exact["adjusted_p_value"])
+    assert "Adjusted also for stent, whose ratios are withheld." in caption
+    # As many events as were told, of two coefficients each.
+    events, each = re.search(r"with (\d+) events.*?; EPV (\d+);", caption).groups()
+    assert float(each) == pytest.approx(int(events) / 2, abs=0.5)
+
+
+def test_no_difference_of_groups_is_of_a_group_of_few(rare):
+    exact, shown = both_modes(rare, groups=["site"])
+    for own in (exact, shown):
+        show_table_one(own)
+    told = (own.tables[-1][2].drop_duplicates("variable") for own in (exact, shown))
+    exact, shown = (dict(zip(table["variable"], table["SMD"], strict=True)) for table in told)
+    assert float(exact["Age (years)"]) > 3  # those from afar against the others
+    assert shown["Age (years)"] == shown["Sex"] == WITHHELD

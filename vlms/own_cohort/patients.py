@@ -1,5 +1,6 @@
 """Who the patients are: marks, the file, attrition, Table 1."""
 
+import contextlib
 import re
 
 import numpy as np
@@ -7,9 +8,8 @@ import pandas as pd
 
 from vlms.cohort import readable
 from vlms.describing import spread_groups, standardised_difference
-from vlms.disclosure import OTHER, WITHHELD, safe_table_one
+from vlms.disclosure import OTHER, WITHHELD, Withheld, safe_table_one
 from vlms.own_cohort.opening import OwnCohort, folded, text
-from vlms.printed import print_number
 from vlms.showing import say, together
 
 MOST_LEVELS = 30  # in Table 1
@@ -218,7 +218,10 @@ def _differences(own, wide, columns, by):
             values = own.patients[name]
             values = values if own.is_numeric(name) else own.rules.recorded(values)
             value = standardised_difference(values, own.patients[by])
-            found.append(print_number(value, 1 if own.rules.safe else 2))
+            sizes = own.patients[by][values.notna()].value_counts()
+            with contextlib.suppress(Withheld):
+                found.append(own.rules.release_number(value, sizes[sizes > 0]))
+            found += [WITHHELD] * (len(found) == at)
     own.note("standardised_difference")
     return np.array(found, dtype=object)
 
