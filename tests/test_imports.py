@@ -16,7 +16,7 @@ PACKAGE = ROOT / "vlms"
 # A room, file or folder, imports only from those before it; CONTRIBUTING draws the same.
 ROOMS = """
     provenance printed study cohort endpoints readings survival describing markers consistency
-    rebuild ledger figures showing disclosure own_cohort course pages cohort_report cli
+    rebuild ledger figures showing disclosure own_cohort course pages cohort_report shelf cli
     __main__
 """.split()
 

@@ -43,7 +43,7 @@ _CELL_SECONDS = click.option(
 
 @main.command()
 @click.argument("only", nargs=-1, metavar="[REPORT]...")
-@click.option("--kind", type=click.Choice(["paper", "overview", "lesson", "cohort"]))
+@click.option("--kind", type=click.Choice(["paper", "series", "overview", "lesson", "cohort"]))
 @_flag("--force", help="Build the fresh ones too.")
 @_flag("--strict", help="A report whose notebook gives warnings has failed.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Reports at a time.")
