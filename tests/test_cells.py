@@ -5,7 +5,7 @@ Expected values are read off the cell by eye; conversions show their arithmetic.
 
 import pytest
 
-from vlms.cohort.cells import PARSERS, CellError, Column, read_tnm
+from vlms.cohort.cells import PARSERS, CellError, Use, read_tnm
 
 PLAIN = {}
 OUTCOME = {"outcome": True}
@@ -14,7 +14,7 @@ COMMA_FREE = {"comma_is_decimal": True}
 
 
 def clean(parser, text, **rules):
-    return Column("x", f"parse_{parser}", **rules).clean(text)
+    return Use("x", parser, **rules).clean(text)
 
 
 def cases(table):
@@ -29,15 +29,15 @@ def cases(table):
 SURE = [
     ("status", PLAIN, ["alive", " ALIVE ", "alive\u00a0", "\u200balive"], "alive"),
     ("status", PLAIN, ["DOD", "died  of disease", "dead-of-disease"], "dead_of_disease"),
-    ("months", REQUIRED, ["18", " 18 ", "18 months", "18 mo."], 18),
-    ("months", REQUIRED, ["18.5"], 18.5),
-    ("months", REQUIRED, ["0"], 0),
-    ("months", REQUIRED, ["12.000000001"], 12.000000001),
+    ("duration", REQUIRED, ["18", " 18 ", "18 months", "18 mo."], 18),
+    ("duration", REQUIRED, ["18.5"], 18.5),
+    ("duration", REQUIRED, ["0"], 0),
+    ("duration", REQUIRED, ["12.000000001"], 12),
     # 365.25 days are one year; 7 * 52.17857142857143 = 365.25
-    ("months", {**OUTCOME, "unit": "days"}, ["365.25"], 12),
-    ("months", {**OUTCOME, "unit": "weeks"}, ["52.17857142857143"], 12),
-    ("months", {**OUTCOME, "unit": "years"}, ["1.5"], 18),
-    ("months", PLAIN, ["2 month"], 2),
+    ("duration", {**OUTCOME, "unit": "days"}, ["365.25"], 12),
+    ("duration", {**OUTCOME, "unit": "weeks"}, ["52.17857142857143"], 12),
+    ("duration", {**OUTCOME, "unit": "years"}, ["1.5"], 18),
+    ("duration", PLAIN, ["2 month"], 2),
     ("number", COMMA_FREE, ["8,5"], 8.5),
     ("size", PLAIN, ["7.6 × 8 × 3.3", "4*8*6"], 8),
     ("size", PLAIN, ["2.7×1.7×1.2"], 2.7),
@@ -47,24 +47,24 @@ SURE = [
     ("age", PLAIN, ["66.4"], 66.4),
     ("sex", PLAIN, ["66/f", "Female", "F"], "f"),
     ("sex", PLAIN, ["male", "M"], "m"),
-    ("t_stage", PLAIN, ["T2 N0 M0 G2"], "T2"),
-    ("n_stage", PLAIN, ["T2 N0 M0 G2"], "N0"),
-    ("m_stage", PLAIN, ["T2 N0 M1 (lung, liver) G3", "T2N0 M1 (pulmo) G3"], "M1"),
+    ("t-stage", PLAIN, ["T2 N0 M0 G2"], "T2"),
+    ("n-stage", PLAIN, ["T2 N0 M0 G2"], "N0"),
+    ("m-stage", PLAIN, ["T2 N0 M1 (lung, liver) G3", "T2N0 M1 (pulmo) G3"], "M1"),
     ("grade", PLAIN, ["T2 N0 M0 G2", "G2", "grade 2", "2.0", "2.000000001"], 2),
     ("margin", PLAIN, ["R1", "r 1"], "R1"),
-    ("yes_no", PLAIN, ["yes", "TRUE", "ja"], True),
-    ("yes_no", PLAIN, ["no", "N", "not given"], False),
+    ("yes-no", PLAIN, ["yes", "TRUE", "ja"], True),
+    ("yes-no", PLAIN, ["no", "N", "not given"], False),
     ("dose", PLAIN, ["60Gy", "60"], 60),
     ("occurred", PLAIN, ["lung/ bone", "5 months"], True),
     ("occurred", PLAIN, ["-", "no"], False),
     ("text", PLAIN, ["", " ", "-", "—", "n/a", "N/A"], None),
     ("text", PLAIN, [" left thigh"], "left thigh"),
-    ("size", PLAIN, ["n/a", ""], None),
-    ("identifier", PLAIN, ["007"], "007"),
-    ("identifier", PLAIN, [" A 01 "], "A 01"),
-    *[("identifier", PLAIN, [t], t) for t in ("Summer", "N12", "SD", "Totalis", "Mean-1")],
+    ("size", PLAIN, ["n/a", "NA", ""], None),
+    ("id", PLAIN, ["007"], "007"),
+    ("id", PLAIN, [" A 01 "], "A 01"),
+    *[("id", PLAIN, [t], t) for t in ("Summer", "N12", "SD", "Totalis", "Mean-1")],
     # A codebook's levels come before the parser, and a code may have been exported as a number.
-    ("status", {**REQUIRED, "levels": {"2": "dead_of_disease"}}, [" 2 ", "2.0"], "dead_of_disease"),
+    ("status", {**REQUIRED, "codes": {"2": "dead_of_disease"}}, [" 2 ", "2.0"], "dead_of_disease"),
     (
         "months",
         {**OUTCOME, "missing": frozenset({"tumor-progression"})},
@@ -89,11 +89,11 @@ NOTED = [
         ["dead of other causes", "DOC", "dead of intercurrent disease"],
         "dead_other",
     ),
-    ("months", PLAIN, ["3-4 month"], 3.5),
-    ("months", PLAIN, ["2years ?"], 24),
-    ("months", PLAIN, ["immediate"], 0),
-    ("months", PLAIN, ["ca. 6"], 6),
-    ("months", OUTCOME, ["-", "–", "none", "no"], None),
+    ("duration", PLAIN, ["3-4 month"], 3.5),
+    ("duration", PLAIN, ["2years ?"], 24),
+    ("duration", PLAIN, ["immediate"], 0),
+    ("duration", PLAIN, ["ca. 6"], 6),
+    ("duration", OUTCOME, ["-", "–", "none", "no"], None),
     ("number", PLAIN, ["8,5"], 8.5),
     ("number", COMMA_FREE, ["1,234", "1.234"], 1.234),
     ("number", PLAIN, ["1.23E+02"], 123),
@@ -104,15 +104,15 @@ NOTED = [
     ("size", PLAIN, ["31"], 31),
     ("age", PLAIN, ["99"], 99),
     ("sex", PLAIN, ["w", "weiblich"], "f"),
-    ("t_stage", PLAIN, ["2"], "T2"),
+    ("t-stage", PLAIN, ["2"], "T2"),
     ("grade", PLAIN, ["T2 N0 M0 GX", "x"], None),
     ("grade", PLAIN, ["high"], 3),
     ("margin", PLAIN, ["clear"], "R0"),
-    ("yes_no", PLAIN, ["60Gy", "adjuvant", "neo-adjuvant", "1", "1.0"], True),
-    ("yes_no", PLAIN, ["0 Gy", "0"], False),
-    ("yes_no", PLAIN, ["-"], None),
+    ("yes-no", PLAIN, ["60Gy", "adjuvant", "neo-adjuvant", "1", "1.0"], True),
+    ("yes-no", PLAIN, ["0 Gy", "0"], False),
+    ("yes-no", PLAIN, ["-"], None),
     ("occurred", PLAIN, ["lung?", "no evidence", "suspected"], None),
-    ("sex", PLAIN, ["unknown", "NA"], None),
+    ("sex", PLAIN, ["unknown", "?"], None),
     ("text", PLAIN, ["NA"], "NA"),
     *[
         ("text", PLAIN, [text], text)
@@ -139,16 +139,22 @@ REFUSED = [
     ("status", PLAIN, ["dead", "deceased", "Death"], "of what"),
     ("status", PLAIN, ["0", "1", "1.0", "true", "yes", "N"], "code whose meaning"),
     ("status", PLAIN, [""], "no status"),
-    ("months", REQUIRED, ["540 days", "2 years", "1.5y"], "but the column is in months"),
-    ("months", REQUIRED, ["3-4 month", "3 – 4", "~18", "ca. 18", "18?"], "not one certain number"),
-    ("months", REQUIRED, [">18", "<1", "18+"], "not a number"),
-    ("months", REQUIRED, DATES, "date"),
-    ("months", REQUIRED, ["-5", "\u22125", "-0.1"], "below 0"),
-    ("months", REQUIRED, ["721", "2019", "43536", "1e9"], "more than 720"),
-    ("months", REQUIRED, ["", "-", "NA", "n/a", "unknown", "?"], "no value"),
-    ("months", OUTCOME, ["NA", "unknown", "?", "nan", "n/a"], "none seen"),
-    ("months", REQUIRED, ["3..", "3 .", ".5."], "not a number"),
-    ("months", PLAIN, ["1 " * 50_000], "too long"),
+    ("duration", REQUIRED, ["540 days", "2 years", "1.5y"], "but the column is in months"),
+    (
+        "duration",
+        REQUIRED,
+        ["3-4 month", "3 – 4", "~18", "ca. 18", "18?"],
+        "not one certain number",
+    ),
+    ("duration", REQUIRED, [">18", "<1"], "not a number"),
+    ("duration", REQUIRED, ["18+", "18.5 +"], "plus sign"),
+    ("duration", REQUIRED, DATES, "date"),
+    ("duration", REQUIRED, ["-5", "\u22125", "-0.1"], "below 0"),
+    ("duration", REQUIRED, ["721", "2019", "43536", "1e9"], "more than 60 years"),
+    ("duration", REQUIRED, ["", "-", "NA", "n/a", "unknown", "?"], "no value"),
+    ("duration", OUTCOME, ["NA", "unknown", "?", "nan", "n/a"], "none seen"),
+    ("duration", REQUIRED, ["3..", "3 .", ".5."], "not a number"),
+    ("duration", PLAIN, ["1 " * 50_000], "too long"),
     ("number", PLAIN, NOT_NUMBERS, ""),
     ("number", PLAIN, ["1,234"], "thousands"),
     ("number", {**COMMA_FREE, "comma_seen": True}, ["1.234"], "thousands"),
@@ -160,19 +166,19 @@ REFUSED = [
     ("size", PLAIN, ["0", "-3", "85", ">5", "7.6.2", "1x2x3x4", "large", "5 inch"], ""),
     ("age", PLAIN, ["1950", "-1", "121", "sixty", ">60", "12.03.1950", "999"], ""),
     ("sex", PLAIN, ["0", "1", "2", "f/m", "x", "fm"], "not a sex"),
-    ("t_stage", PLAIN, ["T1/2", "T1-2", "T5", "T1 T2", "II", "T2 N0 M0 G2-3", "- – no"], ""),
-    ("t_stage", PLAIN, ["N0"], "not T"),
-    ("t_stage", PLAIN, ["c" * 90_000], "too long"),
-    ("m_stage", PLAIN, ["M2", "T2 N0 M2", "3"], "no such"),
-    ("n_stage", PLAIN, ["N2"], "no such"),
+    ("t-stage", PLAIN, ["T1/2", "T1-2", "T5", "T1 T2", "II", "T2 N0 M0 G2-3", "- – no"], ""),
+    ("t-stage", PLAIN, ["N0"], "not T"),
+    ("t-stage", PLAIN, ["c" * 90_000], "too long"),
+    ("m-stage", PLAIN, ["M2", "T2 N0 M2", "3"], "no such"),
+    ("n-stage", PLAIN, ["N2"], "no such"),
     ("grade", PLAIN, ["T2 N0 M0 G4", "0", "4", "2-3", "G2/3", "1.5", "2."], "not a"),
     ("margin", PLAIN, ["0", "1", "positive", "R3", "close", "R0/R1"], "not a margin"),
-    ("yes_no", PLAIN, ["2", "-1", "x", "refused", "planned", "yes?", "not yes"], "neither"),
+    ("yes-no", PLAIN, ["2", "-1", "x", "refused", "planned", "yes?", "not yes"], "neither"),
     ("occurred", PLAIN, ["0", "1", "2"], "code without a meaning"),
-    ("identifier", PLAIN, ["", "-", "NA", "?", "\u200b"], "identifier"),
-    ("identifier", PLAIN, ["Total", "SUM:", "Mean", "N = 12", "Grand total (3)"], "row of totals"),
-    ("status", {**REQUIRED, "missing": frozenset({"x"})}, ["x"], "is missing, by the codebook"),
-    ("status", {**REQUIRED, "levels": {"1": "alive"}}, ["1,000"], "not a status"),
+    ("id", PLAIN, ["", "-", "NA", "?", "\u200b"], "identifier"),
+    ("id", PLAIN, ["Total", "SUM:", "Mean", "N = 12", "Grand total (3)"], "row of totals"),
+    ("status", {**REQUIRED, "missing": frozenset({"x"})}, ["x"], "is missing, by the study"),
+    ("status", {**REQUIRED, "codes": {"1": "alive"}}, ["1,000"], "not a status"),
 ]
 
 
@@ -190,6 +196,6 @@ def test_prefixes_of_a_stage_are_dropped():
 @pytest.mark.parametrize("text", ["x" * 5000, "9" * 400, "((((", "\x00", "\ud800", "e", ",", "-.-"])
 def test_no_parser_fails_otherwise_than_by_refusing(parser, text):
     try:
-        Column("x", parser).clean(text)
+        Use("x", parser).clean(text)
     except CellError as error:
         assert error.problem and error.remedy

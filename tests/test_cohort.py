@@ -1,4 +1,4 @@
-"""Reading a cohort: dialects, encodings, broken files, cells against each other, codebooks."""
+"""Reading a cohort: dialects, encodings, broken files, cells against each other, studies."""
 
 import os
 import pickle
@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from vlms.cohort import DATA, CohortError, Problems, read_cohort, read_paper, tables
+from vlms.study import study_file
 
 GOOD = """\
 patient_id,age_years,site,time_months,status,local_recurrence_months
@@ -23,13 +24,12 @@ HEADER = "patient_id,time_months,status,local_recurrence_months\n"
 def read(tmp_path):
     """Write text or bytes to a file and read it as a cohort."""
 
-    def read(content, codebook=None, **options):
+    def read(content, study=None, **options):
         path = tmp_path / "patients.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        if codebook is not None:
-            book = tmp_path / "codebook.csv"
-            book.write_text(codebook, encoding="utf-8")
-            return read_cohort(path, book, **options)
+        study_file(path).unlink(missing_ok=True)
+        if study is not None:
+            study_file(path).write_text(study, encoding="utf-8")
         return read_cohort(path, **options)
 
     return read
@@ -411,21 +411,32 @@ def test_a_tnm_column_fills_the_stages_that_have_no_column(read):
     assert stages[["t_stage", "n_stage", "m_stage", "grade"]].tolist() == ["T2", "N0", "M1", 3]
 
 
-# Codebooks
+# Studies
 
 FOREIGN = "Pat;Alter;Tage;Vital;Rezidiv\n1;66;540;1;\n2;50;365,25;2;100\n"
-BOOK = """\
-printed,name,parser,unit,levels,missing,label,description
-Pat,patient_id,,,,,,
-Alter,age_years,,,,,Age,
-Tage,time_months,,days,,,,
-Vital,status,,,1=alive; 2=dead_of_disease,,,
-Rezidiv,local_recurrence_months,,days,,,,
+STUDY = """\
+[study]
+based_on = "sarcoma"
+[columns.patient_id]
+from = "Pat"
+[columns.age_years]
+from = "Alter"
+label = "Age"
+[columns.time_months]
+from = "Tage"
+unit = "days"
+[columns.status]
+from = "Vital"
+levels = { 1 = "alive", 2 = "dead_of_disease" }
+[columns.local_recurrence_months]
+from = "Rezidiv"
+unit = "days"
 """
+BASED = '[study]\nbased_on = "sarcoma"\n'
 
 
-def test_a_codebook_maps_columns_codes_and_units(read):
-    cohort = read(FOREIGN, BOOK)
+def test_a_study_maps_columns_codes_and_units(read):
+    cohort = read(FOREIGN, STUDY)
     assert cohort.patients["status"].tolist() == ["alive", "dead_of_disease"]
     # 540 days of 365.25 / 12 days a month: 17.7413 months
     assert cohort.patients["time_months"].tolist() == pytest.approx([17.741273, 12.0])
@@ -433,14 +444,12 @@ def test_a_codebook_maps_columns_codes_and_units(read):
     assert (labels["age_years"], labels["status"]) == ("Age", "Status")
     assert cohort.issues.empty
     doubted = FOREIGN.replace("365,25", "700").replace("540", "1.095")
-    assert "decimal mark" in read(doubted, BOOK).issues["problem"].item()
-    misspelt = BOOK.replace("local_recurrence_months,", "local_recurence_months,parse_months")
-    assert read(FOREIGN, misspelt).issues["problem"].item() == "not quite local_recurrence_months"
+    assert "decimal mark" in read(doubted, STUDY).issues["problem"].item()
 
 
 def test_a_recurrence_that_only_one_of_two_columns_gives_is_listed(read):
     table = "Pat;Alter;Tage;Vital;Rezidiv;Zweites\n1;66;540;1;;487\n2;50;365;2;;\n"
-    cohort = read(table, BOOK + "Zweites,local_recurrence_months,,days,,,,\n")
+    cohort = read(table, STUDY.replace('"Rezidiv"', '["Rezidiv", "Zweites"]'))
     assert cohort.issues["raw"].tolist() == ["487"]
     # 487 days of 30.4375 days a month
     assert cohort.patients["local_recurrence_months"][0] == pytest.approx(16)
@@ -449,45 +458,46 @@ def test_a_recurrence_that_only_one_of_two_columns_gives_is_listed(read):
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("Alter,", "Age,", "that the table does not have"),
-        ("age_years,,", "age_years,parse_foo,", "unknown parser"),
-        ("status,,", "status,parse_text,", "not how status is read"),
-        ("days", "fortnights", "unknown unit"),
-        ("status,,,", "status,,days,", "has no unit"),
-        ("1=alive; 2=dead_of_disease", "1=; 2=", "says not what it means"),
-        ("2=dead_of_disease", "2=dead", "of what"),
-        ("2=dead_of_disease", "2=DOC", "not canonical"),
-        ("2=dead_of_disease", "1=dead_of_disease", "two meanings"),
-        ("2=dead_of_disease,", "2=dead_of_disease,2", "both missing and a level"),
-        ("; 2=dead_of_disease", "", "code whose meaning"),
-        ("Alter,age_years", "Alter,", "not said what it is"),
-        ("Alter,age_years", "Alter,Age Years", "not a name"),
-        ("Alter,age_years", "Pat,patient_id", "twice"),
-        ("printed,name", "printed,nahme", "no column name"),
+        ('"Alter"', '"Age"', "that the table does not have"),
+        ('label = "Age"', 'kind = "foo"', "no kind"),
+        ('from = "Vital"', 'from = "Vital"\nkind = "text"', "not how status is read"),
+        ('"days"', '"fortnights"', "unknown unit"),
+        ('from = "Vital"', 'from = "Vital"\nunit = "days"', "has no unit"),
+        ('"alive", 2', '"", 2', "not a table of texts"),
+        ("dead_of_disease", "dead", "of what"),
+        ("dead_of_disease", "DOC", "not canonical"),
+        ("2 =", "1 =", "duplicate"),
+        ('from = "Vital"', 'from = "Vital"\nmissing = ["2"]', "both missing and a level"),
+        (', 2 = "dead_of_disease"', "", "code whose meaning"),
+        ('"alive", 2', '"? alive?", 2', "question is open"),
+        ("columns.age_years", 'columns."Age Years"', "not a name"),
+        ("columns.age_years", "columns.patient_id", "twice"),
+        ("label =", "lable =", "unknown key"),
+        ('"sarcoma"', '"sarkom"', "no study"),
     ],
 )
-def test_a_wrong_codebook_is_refused(refused, old, new, problem):
-    assert problem in refused(FOREIGN, BOOK.replace(old, new))
+def test_a_wrong_study_is_refused(refused, old, new, problem):
+    assert problem in refused(FOREIGN, STUDY.replace(old, new))
 
 
 def test_two_printed_columns_for_one_must_agree(read, refused):
     table = "patient_id,time_months,status,age,pair\nP1,3,alive,66,66/f\nP2,4,alive,50,{}/m\n"
-    book = "printed,name\nage,age_years\npair,age_years\npair,sex\n"
-    assert read(table.format(50), book).patients["sex"].tolist() == ["f", "m"]
-    assert "another column gives 50.0 for age_years" in refused(table.format(51), book)
+    study = f'{BASED}[columns.age_years]\nfrom = ["age", "pair"]\n[columns.sex]\nfrom = "pair"\n'
+    assert read(table.format(50), study).patients["sex"].tolist() == ["f", "m"]
+    assert "another column gives 50.0 for age_years" in refused(table.format(51), study)
 
 
-def test_columns_that_a_codebook_leaves_out_are_read_as_without_it(read):
-    book = "printed,name,unit\nTage,time_months,days\n"
-    patients = read("patient_id,Tage,status,note\nP1,365.25,alive,x\n", book).patients
+def test_columns_that_a_study_leaves_out_are_read_as_without_it(read):
+    study = f'{BASED}[columns.time_months]\nfrom = "Tage"\nunit = "days"\n'
+    patients = read("patient_id,Tage,status,note\nP1,365.25,alive,x\n", study).patients
     assert patients["time_months"].tolist() == pytest.approx([12.0])
     assert patients["note"].tolist() == ["x"]
 
 
 @pytest.mark.parametrize("claimed", ["status", "mitoses"])
-def test_a_codebook_and_a_header_cannot_both_claim_a_column(refused, claimed):
+def test_a_study_and_a_header_cannot_both_claim_a_column(refused, claimed):
     table = "patient_id,time_months,status,mitoses,vital\nP1,3,alive,2,alive\n"
-    assert "both this column and" in refused(table, f"printed,name\nvital,{claimed}\n")
+    assert "both this column and" in refused(table, f'{BASED}[columns.{claimed}]\nfrom = "vital"\n')
 
 
 # The project's own tables

@@ -81,7 +81,7 @@ def cell(value, decimal):
 
 
 def write(frame, folder, how):
-    """Write a table in a dialect, and a codebook where its unit is not the month."""
+    """Write a table in a dialect, and a study where its unit is not the month."""
     columns = list(frame)
     how["columns"].shuffle(columns)
     frame = frame[columns].copy()
@@ -91,9 +91,9 @@ def write(frame, folder, how):
         for name in names:
             days = [None if months is None else months * MONTH_DAYS for months in frame[name]]
             frame[name] = pd.Series(days, dtype=object)
-        lines = [f"{name},{name},days" for name in names]
-        book = folder / "codebook.csv"
-        book.write_text("\n".join(["printed,name,unit", *lines]))
+        lines = [f'[columns.{name}]\nunit = "days"' for name in names]
+        book = folder / "other.toml"
+        book.write_text("\n".join(['[study]\nbased_on = "sarcoma"', *lines]))
     stream = io.StringIO()
     writer = csv.writer(
         stream,

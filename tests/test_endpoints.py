@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from vlms.endpoints import ENDPOINTS, time_to_cause, time_to_event
+from vlms.study import StudyError, read_study
 
 # a  dies of the disease at 20, local recurrence at 5, distant at 8
 # b  dies of something else at 30, never recurred
@@ -95,3 +96,58 @@ def test_a_cohort_of_nobody_gives_an_empty_frame():
     frame = time_to_event(PATIENTS.iloc[:0], "local_recurrence")
     assert list(frame) == ["patient_id", "time", "event", "cause"]
     assert frame.empty
+
+
+def test_a_death_of_unknown_cause_can_be_counted_either_way_and_is_named():
+    patients = PATIENTS.replace({"status": {"dead_other": "dead_unknown"}})
+    for unknown, events, causes in (
+        (None, "a f", [1, 2, 0, 0, 0, 1]),
+        ("censored", "a f", [1, 2, 0, 0, 0, 1]),
+        ("event", "a b f", [1, 1, 0, 0, 0, 1]),
+    ):
+        frame = time_to_event(patients, "disease_specific_survival", unknown=unknown)
+        assert frame["patient_id"][frame["event"]].tolist() == events.split()
+        assert frame["cause"].tolist() == causes
+        assert frame.attrs["unknown"] == ["b"]
+        assert "1 of unknown cause" in frame.attrs["definition"]
+    assert time_to_event(patients, "overall_survival")["event"].sum() == 3
+
+
+def test_a_competing_event_that_comes_first_ends_the_time(tmp_path):
+    file = tmp_path / "design.study.toml"
+    file.write_text(
+        '[study]\nbased_on = "sarcoma"\n[endpoints.local_without_distant]\n'
+        'at = "local_recurrence_months"\ncensored = { status = ["alive"] }\n'
+        'competing = [{ at = "distant_recurrence_months" },'
+        ' { status = ["dead_of_disease", "dead_other", "dead_unknown"] }]\n'
+    )
+    frame = time_to_event(PATIENTS, "local_without_distant", read_study(file))
+    assert frame["time"].tolist() == [5, 30, 40, 12, 60, 9]
+    assert frame["cause"].tolist() == [1, 2, 1, 2, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ('event = { status = ["dead_other"] }', "alive, dead_of_disease, dead_unknown is not"),
+        ('event = { status = ["dead"] }', "dead is no level"),
+        ('event = { s = ["x"] }', "no column “s”"),
+        ('censored = { status = ["alive"] }', "nothing says when"),
+        ('event = { status = ["x"] }\ncensored = { status = ["x"] }', "both"),
+    ],
+)
+def test_an_endpoint_that_leaves_a_status_open_is_refused(tmp_path, told, problem):
+    file = tmp_path / "x.study.toml"
+    levels = 'levels = { a = "alive", b = "dead_of_disease", c = "dead_other", d = "dead_unknown" }'
+    file.write_text(
+        f"[columns.patient_id]\n[columns.time]\n[columns.status]\n{levels}\n[endpoints.e]\n{told}\n"
+    )
+    with pytest.raises(StudyError, match=problem) as error:
+        read_study(file)
+    assert all(line for line, *_ in error.value.problems)
+
+
+def test_of_two_events_on_one_day_the_event_counts_before_the_competing_one():
+    patients = PATIENTS.assign(local_recurrence_months=[20.0, *[None] * 5])  # the day of death
+    frame = time_to_event(patients, "local_recurrence")
+    assert (frame["time"][0], frame["event"][0], frame["cause"][0]) == (20, True, 1)

@@ -273,10 +273,9 @@ TABLE = (  # relapse known of two; sizes of two
 def under_readings(tmp_path):
     """Open a ledger of three patients with these claims (all, if none is named)."""
     (tmp_path / "p.csv").write_text(TABLE, encoding="utf-8")
-    names = ["patient_id", "time_months", "status", "size_cm"]
-    codebook = "printed,name,parser\n" + "".join(f"{name},{name},\n" for name in names)
-    (tmp_path / "codebook.csv").write_text(f"{codebook}relapse,relapse,parse_yes_no\n")
-    cohort = read_cohort(tmp_path / "p.csv", tmp_path / "codebook.csv")
+    study = '[study]\nbased_on = "sarcoma"\n[columns.relapse]\nkind = "yes-no"\n'
+    (tmp_path / "p.study.toml").write_text(study, encoding="utf-8")
+    cohort = read_cohort(tmp_path / "p.csv")
     columns = ["reading", "patient_id", "name", "value", "source"]
     readings = pd.DataFrame(READINGS, columns=columns).assign(where="somewhere")
 

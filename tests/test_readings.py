@@ -65,8 +65,6 @@ def folder(tmp_path):
     folder = tmp_path / "paper"
     folder.mkdir()
     (folder / "patients.csv").write_text(TABLE.format(""), encoding="utf-8")
-    codebook = "".join(f"{name},{name}\n" for name in TABLE.split("\n")[0].split(","))
-    (folder / "codebook.csv").write_text("printed,name\n" + codebook, encoding="utf-8")
     return folder
 
 

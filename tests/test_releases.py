@@ -501,7 +501,7 @@ def test_a_name_that_was_not_explored_cannot_be_released(project):
 def test_exploring_records_nothing_and_a_release_is_made_anew_and_recorded(project):
     made = lambda: {path.name for path in (project / "reports").iterdir()}  # noqa: E731
     source = write_cohort(project / "clinic.csv")
-    chosen = {"endpoints": ["overall_survival"], "group_variables": ["margin"]}
+    chosen = {"endpoints": ["overall_survival"], "groups": ["margin"]}
     order = Order(str(source), parameters=chosen)
     pages = report(order, reports="reports", root=project)
     assert [page.name for page in pages] == ["clinic-private.html", "clinic-preview.html"]

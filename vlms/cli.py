@@ -240,22 +240,22 @@ def _stop(text, code=1):
 # --- A cohort of one's own ------------------------------------------------------------------------
 
 _TABLE = click.argument("path")
-_CODEBOOK = click.option("--codebook", help="CSV that says what columns and codes mean.")
+_STUDY = click.option("--study", help="Study file; by default the one beside the table.")
 _ENCODING = click.option("--encoding", help="latin-1 or cp1252, where the file is not Unicode.")
 
 
 @main.command()
 @_TABLE
-@_CODEBOOK
+@_STUDY
 @_ENCODING
 @_flag("--all", "every_cell", help="List every cell, not one line a kind.")
 @_flag("--json", "as_json", help="Write JSON, for programs; every cell.")
-def check(path, codebook, encoding, every_cell, as_json):
+def check(path, study, encoding, every_cell, as_json):
     """Check a cohort: how it was read, and all problems by kind; exit 1 if there are any."""
     from vlms.cohort import check_cohort
 
     sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
-    found = check_cohort(path, codebook, encoding=encoding)
+    found = check_cohort(path, study, encoding=encoding)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2))
     else:
@@ -264,43 +264,38 @@ def check(path, codebook, encoding, every_cell, as_json):
 
 
 @main.command()
-@click.argument("path", default="cohort.csv")
-def template(path):
-    """Write an empty cohort with its header, and a filled example beside it."""
-    from vlms.cohort import write_template
-
-    try:
-        written = write_template(path)
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
-    for file in written:
-        click.echo(f"wrote {file}")
-
-
-@main.command()
 @_TABLE
-@click.option("--output", default="-", help="The file to write; by default the terminal.")
 @_ENCODING
-def codebook(path, output, encoding):
-    """Draft a codebook for a table; what its outcomes mean is left for you to fill in."""
-    from vlms.cohort import CohortError, draft_codebook, write_codebook
+@_flag("--yes", help="Ask nothing: leave the questions in the file, marked.")
+@_flag("--force", help="Replace a study file that is there.")
+def start(path, encoding, yes, force):
+    """Look at a table, ask what it cannot tell, and write its study file beside it."""
+    from vlms.cohort import CohortError, start_study
+    from vlms.study import study_file
 
+    target = study_file(path)
+    if (target.exists() or target.is_symlink()) and not force:
+        raise click.ClickException(f"{target} exists already; edit it, or add --force")
+    ask = None if yes or not sys.stdin.isatty() else _ask
     try:
-        draft = draft_codebook(path, encoding=encoding)
-        with click.open_file(output, "w" if output == "-" else "x", encoding="utf-8") as stream:
-            write_codebook(draft, stream)
-    except BrokenPipeError:
-        raise  # whoever read the draft has seen enough
-    except FileExistsError:
-        problem = f"{output} exists already; name another file, or remove it"
-        raise click.ClickException(problem) from None
+        text, questions = start_study(path, encoding=encoding, ask=ask)
+        target.write_text(text, encoding="utf-8")
     except (CohortError, OSError) as error:
         raise click.ClickException(str(error)) from None
+    _say(f"wrote {target}: read it through, then vlms check {path}")
+    if questions:
+        _say(f"{questions} lines hold a question, marked “?”: answer them first")
+
+
+def _ask(question, choices, default):
+    """Put a question on the terminal; an empty answer leaves it open, in the file."""
+    listed = f" ({', '.join(choices)})" if choices else ""
+    answer = click.prompt(f"{question}{listed}", default=default, show_default=bool(default))
+    return answer.strip()
 
 
 @main.command()
 @_TABLE
-@_CODEBOOK
 @_ENCODING
 @click.option("--name", default="", help="Name of the report; by default that of the file.")
 @click.option(
@@ -310,7 +305,11 @@ def codebook(path, output, encoding):
     help="Only the preview (safe), or only the private page (full).",
 )
 @click.option("--min-count", default=10, show_default=True, help="Fewest patients of a number.")
-@click.option("--study", default="", help="Design to follow: roland2016 or tilkorn2010.")
+@click.option(
+    "--study",
+    default="",
+    help="Study file, by default the one beside the table; or a paper's design: roland2016.",
+)
 @_several("--endpoint", "endpoints", help="Only this endpoint, the primary one first; repeat.")
 @_several("--landmark", "landmarks", type=float, help="Time to read survival at; repeat. The "
           "landmark analyses start at the first.")  # fmt: skip
@@ -330,8 +329,13 @@ def report(path, output, name, encoding, **given):
     from vlms.disclosure import DisclosureError
     from vlms.own_cohort import ChoiceError
     from vlms.pages import PublishingError
+    from vlms.study import study_file
 
-    given["codebook"] = given["codebook"] or ""  # a parameter of the notebook is of one type
+    design, beside = given.pop("study"), study_file(path)
+    if design.endswith(".toml"):
+        design, beside = "", Path(design)
+    # A parameter of the notebook is of one type.
+    given |= {"study": design, "study_file": str(beside.resolve()) if beside.is_file() else ""}
     order = Order(path, name, encoding or "", _study_parameters(**given))
     try:
         pages = report(order, reports=output)

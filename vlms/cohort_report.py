@@ -42,6 +42,7 @@ from vlms.disclosure import (
 from vlms.own_cohort import open_cohort
 from vlms.pages import RenderError, publish, read_notebook, render
 from vlms.showing import one_line
+from vlms.study import study_file
 from vlms.survival import kaplan_meier
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -264,16 +265,10 @@ def _render(order, kind, mode, folder, root, withheld=(), on_cell=None):
         neutral.write_bytes(source.read_bytes().decode(order.encoding).encode("utf-8"))
     else:
         neutral.symlink_to(source)
-    declared = source.with_suffix(".study.toml")
-    for beside, called in (
-        (declared, "cohort.study.toml"),
-        (given.get("codebook"), "codebook.csv"),
-    ):
-        (folder / called).unlink(missing_ok=True)
-        if beside and Path(beside).is_file():
-            (folder / called).symlink_to(Path(beside).resolve())
-    if given.get("codebook"):
-        given["codebook"] = "codebook.csv"
+    declared = Path(given.pop("study_file", "") or study_file(source))
+    (folder / "cohort.study.toml").unlink(missing_ok=True)
+    if declared.is_file():  # found there as beside any table
+        (folder / "cohort.study.toml").symlink_to(declared.resolve())
     notebook = read_notebook(NOTEBOOK)
     title = f"{order.stem}{_MARKS[kind]}"
     notebook.metadata["vlms"] = {"kind": "cohort", "title": f"Cohort {title}"}

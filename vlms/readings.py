@@ -190,7 +190,7 @@ def with_readings(cohort: Cohort, choices) -> Cohort:
             left_out |= {str(patient)} if text == "no" else set()
         elif patient:
             _apply(patients, cohort, str(patient), name, text, findings)
-    for row, problem, remedy, name in _errors(patients):
+    for row, problem, remedy, name in _errors(patients, cohort.study):
         findings.error(problem, remedy, patient=patients["patient_id"][row], column=name)
     findings.stop_if_any()
     patients = patients[~patients["patient_id"].isin(left_out)].reset_index(drop=True)
@@ -335,7 +335,7 @@ class Worlds:
         for patient, name in kept:
             use = next(use for use in self.cohort.uses if use.name == name)
             value = use.clean(choices[patient, name]).value
-            patients.at[patient, name] = pd.array([value], dtype=use.kind)[0]
+            patients.at[patient, name] = pd.array([value], dtype=use.dtype)[0]
         left_out = [who for (who, name), text in choices.items() if (name, text) == _LEFT_OUT]
         return patients.drop(index=patients.index.intersection(left_out))
 
@@ -409,16 +409,16 @@ def _apply(patients, cohort, patient, name, text, findings):
         findings.error(str(error), f"see how {name} is written", patient=patient, column=name)
         return
     rows, before = patients["patient_id"] == patient, before[name].iloc[0]
-    patients.loc[rows, name] = pd.array([value], dtype=use.kind)[0]
+    patients.loc[rows, name] = pd.array([value], dtype=use.dtype)[0]
     if pd.isna(before) != (value is None) or (value is not None and before != value):
         label = CANONICAL[name].label if name in CANONICAL else name
         problem = f"the paper gives another reading of {label}"
         findings.warn(problem, "used as asked", patient=patient, column=name, raw=text)
 
 
-def _errors(patients):
+def _errors(patients, study):
     """Yield row, problem, remedy and column of each cell that contradicts another."""
-    for severity, *found in incoherences(patients):
+    for severity, *found in incoherences(patients, study):
         if severity == "error":
             row, name, problem, remedy = found
             yield row, problem, remedy, name

@@ -31,7 +31,7 @@ KINDS = (
     "number category yes-no date duration id text"  # for any study, and those of the sarcoma study
     " age sex size dose t-stage n-stage m-stage grade margin status occurred"
 ).split()
-_TAKES = ("largest", "smallest", "first", "last")
+_TAKES = ("largest", "smallest", "first", "last", "age")
 _ROWS = ("patients", "intervals", "events")
 _WORDS = {
     "dead_of_disease": "death of the disease",
@@ -258,7 +258,7 @@ def read_study(path) -> Study:
     except tomllib.TOMLDecodeError as error:
         said = re.fullmatch(r"(.*?)(?: \(at line ([0-9]+), column [0-9]+\))?", str(error))
         line = int(said[2]) if said[2] else None
-        remedy = 'texts stand in quotation marks: key = "text"'
+        remedy = 'correct the line; texts stand in quotation marks: key = "text"'
         raise StudyError(path, [(line, "TOML", said[1].lower(), remedy)]) from None
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or "not UTF-8"
@@ -297,6 +297,9 @@ class _Reader:
         time = replace(base.time, **time)
         if time.rows not in _ROWS:
             self._wrong(["time", "rows"], f"“{time.rows}”", f"use one of {', '.join(_ROWS)}")
+        if time.rows == "events" and time.type in columns:  # each kind is the time of an event
+            for kind in {*columns[time.type].levels.values()} - {"end", *columns}:
+                columns[kind] = Column(kind, "duration", known="later")
         endpoints = {n: self._endpoint(n, e) for n, e in self.told.get("endpoints", {}).items()}
         study = Study(
             **{"title": base.title, "disease": base.disease, "time_zero": base.time_zero}
@@ -338,7 +341,8 @@ class _Reader:
             self._wrong([*where, "kind"], f"not how {name} is read", remedy)
         if told.get("known", "later") not in ("later", "zero"):
             self._wrong([*where, "known"], "not understood", 'write "later" or "zero"')
-        if bool(told.get("split")) != bool(told.get("take")):
+        age = told.get("take") == "age" and kind == "date"  # years from that day to time zero
+        if not age and bool(told.get("split")) != bool(told.get("take")):
             remedy = 'write both, such as split = "x" and take = "largest"'
             self._wrong(where, "split and take go together", remedy)
         if told.get("take", "first") not in _TAKES:
@@ -359,7 +363,7 @@ class _Reader:
         if absent := set(levels.values()) - set(told.get("order") or levels.values()):
             remedy = f"add {', '.join(sorted(absent))}"
             self._wrong([*where, "order"], "not every level is in the order", remedy)
-        told |= {"sources": (sources,) if isinstance(sources, str) else tuple(sources)}
+        told |= {"sources": tuple(_listed(sources)) or (name,)}
         return replace(before or Column(name), **told, levels=levels)
 
     def _endpoint(self, name, told):
@@ -419,6 +423,7 @@ class _Reader:
         clock = {study.time.end, study.time.start} - {""}
         needed = {"patient_id"} | clock | states
         needed -= {"patient_id"} if study.generate_id else set()
+        needed -= ends
         told = self.told.get("columns", {})
         marked = {}
         for name, column in study.columns.items():
@@ -439,6 +444,10 @@ class _Reader:
                 made = column == "time" and key == "end" and study.time.start
                 if not made:
                     self._exists(study, ["time", key], column)
+        for name, column in study.columns.items():
+            if column.kind == "date" and not study.time.start:
+                remedy = "write [time] start and end, both dates"
+                self._wrong(["columns", name], "a date, but nothing says from which day", remedy)
         for name in study.covariates if not study.based_on else ():
             self._exists(study, ["study", "covariates"], name)
         for group in study.groups:
@@ -608,6 +617,9 @@ def _recurrence(label):
 
 SARCOMA = Study()  # while its own file is read
 SARCOMA = read_study(Path(__file__).with_name("sarcoma.study.toml"))
+SARCOMA = replace(  # its columns are found by their names, and most may be absent
+    SARCOMA, columns={n: replace(c, sources=()) for n, c in SARCOMA.columns.items()}
+)
 DESIGNS = Path(__file__).resolve().parents[1] / "data"
 
 

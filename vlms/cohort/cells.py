@@ -10,19 +10,15 @@ the column's own is refused there, because a guess could move an event.
 import functools
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any, NamedTuple
 
-DAYS_PER_MONTH = 365.25 / 12
-_MONTHS = {"months": 1.0, "days": 1 / DAYS_PER_MONTH, "weeks": 7 / DAYS_PER_MONTH, "years": 12.0}
-# What a parser's column can be in, and how much of the first unit each is.
-UNITS = {
-    "parse_months": _MONTHS,
-    "parse_age": _MONTHS,
-    "parse_size": {"cm": 1.0, "mm": 0.1},
-    "parse_dose": {"gy": 1.0},
-}
-_LONGEST_MONTHS = 720  # sixty years: no patient is followed longer, so it is another unit
+from vlms.study import DAYS, Column
+
+# What a column of a kind can be in, and how much of its first unit each is.
+UNITS = {"duration": DAYS, "age": DAYS, "size": {"cm": 1.0, "mm": 0.1}, "dose": {"gy": 1.0}}
+_LONGEST_YEARS = 60  # no patient is followed longer, so it is another unit
 _LONGEST_TEXT = 200  # characters in a cell that is not free text
 
 NOT_KNOWN = frozenset(
@@ -54,12 +50,20 @@ _STATUSES = {
     "dead_of_disease": "dead of disease, died of disease, dod",
     "dead_other": "dead other, dead of other cause, dead of other causes, died of other cause,"
     " died of other causes, dead of intercurrent disease, died of intercurrent disease, doc",
+    "dead_unknown": "dead unknown, dead of unknown cause, dead cause unknown",
 }
 _STATUS = {text: status for status, texts in _STATUSES.items() for text in texts.split(", ")}
-_STATUS_WITHOUT_DOUBT = {"alive", "dead of disease", "died of disease", "dod", "dead other"}
+_STATUS_WITHOUT_DOUBT = {
+    "alive",
+    "dead of disease",
+    "died of disease",
+    "dod",
+    "dead other",
+    "dead unknown",
+}
 
-_KINDS = dict.fromkeys(("parse_number", *UNITS), "float64") | {"parse_grade": "Int64"}
-_KINDS |= dict.fromkeys(("parse_yes_no", "parse_occurred"), "boolean")
+_DTYPES = dict.fromkeys(("number", "date", *UNITS), "float64") | {"grade": "Int64"}
+_DTYPES |= dict.fromkeys(("yes-no", "occurred"), "boolean")
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
@@ -106,50 +110,61 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Column:
-    """How the cells of a column are read, and what it means."""
+class Use(Column):
+    """How the cells of one printed column are read into one of the study's."""
 
-    name: str
-    parser: str = "parse_text"
-    label: str = ""
-    description: str = ""
-    outcome: bool = False  # a guess could move, make or lose an event
-    required: bool = False  # a blank is refused
     printed: str = ""
-    unit: str = ""  # of bare numbers; empty for the parser's own
-    levels: dict = field(default_factory=dict)  # tidied and casefolded text → canonical text
-    missing: frozenset = frozenset()  # further texts that mean missing
+    into: str = "months"  # the unit of the study, for a duration
     comma_is_decimal: bool = False  # the file's separator leaves the comma free to be one, and
     comma_seen: bool = False  # some number in the file has one, so a point may mark thousands
+    codes: dict = field(default_factory=dict)  # the levels, by their tidied and casefolded text
 
     @property
-    def kind(self) -> str:
+    def dtype(self) -> str:
         """The pandas dtype of the column that results."""
-        return _KINDS.get(self.parser, "string")
+        return _DTYPES.get(self.kind, "string")
 
     def clean(self, text: str) -> Cell:
-        """Read one cell, or raise `CellError`: by the codebook's own words first, then the parser.
+        """Read one cell, or raise `CellError`: by the study's own words first, then by its kind.
 
         Examples
         --------
-        >>> Column("size_cm", "parse_size").clean("85 mm")
+        >>> Use("size_cm", "size").clean("85 mm")
         Cell(value=8.5, note='mm turned into cm')
-        >>> Column("status", "parse_status").clean("dead")
+        >>> Use("status", "status").clean("dead")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        vlms.cohort.cells.CellError: dead, but of what?; write dead_of_disease or dead_other
+        vlms.cohort.cells.CellError: dead, but of what?; write dead_of_disease, dead_other or ...
         """
         key = tidy(text).casefold()
         if key in self.missing:
             if self.required:
-                raise CellError("is missing, by the codebook", "every patient needs a value here")
+                raise CellError("is missing, by the study", "every patient needs a value here")
             return Cell(None)
-        if self.levels:
-            key = key if key in self.levels else _whole(key)
-        if key in self.levels:
-            return PARSERS[self.parser](self.levels[key], self)
+        if self.extract and key:
+            found = re.search(self.extract, tidy(text), re.IGNORECASE)
+            if found is None:
+                raise CellError("not as the study's pattern has it", f"see {self.extract}")
+            text = found[1] or ""
+            key = text.casefold().strip()
+        if self.split and tidy(self.split) in key:
+            return self._of_parts(tidy(text).split(tidy(self.split)))
+        if self.codes:
+            key = key if key in self.codes else _whole(key)
+        if key in self.codes:
+            return PARSERS[self.kind](self.codes[key], self)
         if key.startswith("#") and _DAMAGED.fullmatch(key):
             raise CellError("an error value of the spreadsheet", "write the value, or a blank")
-        return PARSERS[self.parser](text, self)
+        return PARSERS[self.kind](text, self)
+
+    def _of_parts(self, parts: list[str]) -> Cell:
+        """Read each part of a cell, and take the one that the study asks for."""
+        cells = [PARSERS[self.kind](part, self) for part in parts]
+        known = [cell for cell in cells if cell.value is not None]
+        if not known:
+            return Cell(None)
+        taken = {"first": known[0], "last": known[-1]}.get(self.take)
+        choose = {"largest": max, "smallest": min}.get(self.take)
+        return taken or choose(known, key=lambda cell: cell.value)
 
     def reads(self, text: str) -> bool:
         """Whether a cell can be read."""
@@ -160,10 +175,18 @@ class Column:
         return True
 
 
-def read_cells(texts: list[str], column: Column) -> tuple[list, dict]:
+def use_of(column: Column, **marks) -> Use:
+    """Make ready how a printed column is read."""
+    said = {each.name: getattr(column, each.name) for each in fields(Column)}
+    said["missing"] = frozenset(tidy(text).casefold() for text in column.missing)
+    codes = {tidy(text).casefold(): level for text, level in column.levels.items()}
+    return Use(**said, codes=codes, **marks)
+
+
+def read_cells(texts: list[str], column: Use) -> tuple[list, dict]:
     """Read the distinct texts of a column; beside the values, severity, problem and action."""
     # Identifiers are as many as patients: those that are plain are read at a tenth of the cost.
-    quick = column.parser == "parse_identifier" and not column.levels and not column.missing
+    quick = column.kind == "id" and not (column.codes or column.missing or column.extract)
     values, said = [], {}
     for place, text in enumerate(texts):
         if quick and _PLAIN_IDENTIFIER.fullmatch(text):
@@ -229,7 +252,7 @@ def _whole(shown: str) -> str:
     return shown
 
 
-def _absence(shown: str, rules: Column) -> Cell | None:
+def _absence(shown: str, rules: Use) -> Cell | None:
     """Say what a cell without a value means, or None where it has one."""
     if len(shown) > _LONGEST_TEXT:
         raise CellError("far too long for this column", "has a quotation mark been left open?")
@@ -247,7 +270,7 @@ def _absence(shown: str, rules: Column) -> Cell | None:
     if rules.outcome:
         remedy = "leave it blank if none was seen, else write the months"
         raise CellError("not known, or none seen?", remedy)
-    return Cell(None, "" if shown == "n/a" else "says that it is not known")
+    return Cell(None, "" if shown in {"n/a", "na"} else "says that it is not known")
 
 
 def _of_value(parse):
@@ -261,7 +284,7 @@ def _of_value(parse):
     return parser
 
 
-def _read_number(shown: str, rules: Column) -> tuple[float, str]:
+def _read_number(shown: str, rules: Use) -> tuple[float, str]:
     """Read a number whole, and say which decision it took."""
     notes = []
     if shown.startswith("'"):
@@ -289,10 +312,12 @@ def _read_number(shown: str, rules: Column) -> tuple[float, str]:
     value = float(shown.replace(",", "."))
     if not math.isfinite(value):
         raise CellError("a number without an end", "write a number such as 18 or 18.5")
+    if abs(value - round(value)) < 1e-6 and len(re.split("[.,]", shown)[-1]) > 6:
+        value = float(round(value))  # 55.000000001, as sums and exports leave it
     return value, "; ".join(notes)
 
 
-def _read_quantity(shown: str, factors: dict, own_unit: str, rules: Column) -> Cell:
+def _read_quantity(shown: str, factors: dict, own_unit: str, rules: Use) -> Cell:
     """Read a number with or without a unit, and turn it into the parser's own unit."""
     if _DATE.fullmatch(shown):
         raise CellError("looks like a date", f"write a number of {own_unit}")
@@ -324,7 +349,7 @@ def _read_quantity(shown: str, factors: dict, own_unit: str, rules: Column) -> C
     return Cell(scaled, "; ".join(notes))
 
 
-def _identifier(text: str, rules: Column) -> Cell:
+def _identifier(text: str, rules: Use) -> Cell:
     """Keep an identifier as it is written but for the spaces around it."""
     shown = tidy(text)
     if _TOTALS.fullmatch(shown.casefold()):
@@ -338,7 +363,7 @@ def _identifier(text: str, rules: Column) -> Cell:
     return Cell(kept, dangers(kept))
 
 
-def _text(text: str, rules: Column) -> Cell:
+def _text(text: str, rules: Use) -> Cell:
     """Keep free text or a category as it stands; blanks, dashes and n/a are missing."""
     shown = tidy(text)
     if shown.strip("-") == "" or shown.casefold() == "n/a":
@@ -349,28 +374,54 @@ def _text(text: str, rules: Column) -> Cell:
     return Cell(kept, dangers(kept))
 
 
-def _months(text: str, rules: Column) -> Cell:
-    """Read a length of time, at least 0, in months of 365.25 / 12 days."""
+def _duration(text: str, rules: Use) -> Cell:
+    """Read a length of time, at least 0, in the study's unit."""
     shown = tidy(text).casefold()
     if not rules.outcome and shown in {"immediate", "immediately", "at once"}:
         return Cell(0.0, "a word for no time at all")
-    cell = _absence(shown, rules) or _read_quantity(shown, _MONTHS, "months", rules)
+    if re.fullmatch(rf"{_NUMBER}\s*\+", shown, re.ASCII):
+        remedy = "if + means censored, say so in the study: `vlms start` writes how"
+        raise CellError("a time with a plus sign", remedy)
+    cell = _absence(shown, rules) or _read_quantity(shown, DAYS, rules.into, rules)
     if (cell.value or 0) < 0:
-        raise CellError("a time below 0", "write the time since diagnosis or operation")
-    if (cell.value or 0) > _LONGEST_MONTHS:
-        unit = rules.unit or "months"
-        problem = f"more than {_LONGEST_MONTHS} months, so not in {unit}: days, a year or a date?"
-        raise CellError(
-            problem, "write the time in months, or name the column's unit in a codebook"
-        )
+        raise CellError("a time below 0", "write the time since time zero")
+    if (cell.value or 0) * DAYS[rules.into] > _LONGEST_YEARS * 365.25:
+        problem = f"more than {_LONGEST_YEARS} years, so not in {rules.unit or rules.into}"
+        remedy = f"is it in days, a year or a date? Write {rules.into}, or the column's unit"
+        raise CellError(problem, f"{remedy} in the study")
     return cell
 
 
 @_of_value
-def _age(shown: str, rules: Column) -> Cell:
+def _date(shown: str, rules: Use) -> Cell:
+    """Read a day as days since the year 1: 2019-03-12, 12.03.2019, or as the study's unit says."""
+    found = re.fullmatch(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})([ t][0-9:.+z]*)?", shown)
+    year, month, day = found.groups()[:3] if found else (None, None, None)
+    if not found:
+        order = "([0-9]{1,2})([./-])([0-9]{1,2})[./-]([0-9]{4})( [0-9:.]*)?"
+        found = re.fullmatch(order, shown)
+        if not found:
+            raise CellError("not a whole date", "write a day such as 2019-03-12 or 12.03.2019")
+        day, mark, month, year = found.groups()[:4]
+        if mark != "." and rules.unit not in ("dd/mm/yyyy", "mm/dd/yyyy"):
+            remedy = 'say which in the study: unit = "dd/mm/yyyy" or "mm/dd/yyyy"'
+            raise CellError("day or month first?", remedy)
+        if rules.unit == "mm/dd/yyyy" and mark != ".":
+            day, month = month, day
+    try:
+        written = date(int(year), int(month), int(day))
+    except ValueError:
+        raise CellError("no such day", "correct the date") from None
+    if not date(1880, 1, 1) <= written <= date.today():
+        raise CellError("a day long ago or in the future", "correct the date")
+    return Cell(float(written.toordinal()))
+
+
+@_of_value
+def _age(shown: str, rules: Use) -> Cell:
     """Read an age in years, between 0 and 120; "66/f" gives the 66."""
     pair = re.fullmatch(r"([0-9]+(?:[.,][0-9]+)?)\s*/\s*[a-z]+", shown)
-    cell = _read_quantity(pair[1] if pair else shown, _MONTHS, "years", rules)
+    cell = _read_quantity(pair[1] if pair else shown, DAYS, "years", rules)
     age = cell.value
     if not 0 <= age <= 120:
         raise CellError("not an age between 0 and 120", "write the age at diagnosis in years")
@@ -381,24 +432,41 @@ def _age(shown: str, rules: Column) -> Cell:
     return Cell(age, cell.note)
 
 
-def _word(cells: dict, ignored: str, problem: str, remedy: str, text: str, rules: Column) -> Cell:
+def _category(text: str, rules: Use) -> Cell:
+    """Read a level of a category; where the study names the levels, no other is one."""
+    shown = tidy(text).casefold()
+    if shown.strip("-") == "" or shown in NOT_KNOWN:
+        if rules.required:
+            raise CellError("no value", "every patient needs a value here")
+        return Cell(
+            None, "" if shown in {"", "na", "n/a"} else "taken to mean that it is not known"
+        )
+    levels = {level.casefold(): level for level in [*rules.levels.values(), *rules.order]}
+    if not levels:
+        return _text(text, rules)
+    if _whole(shown) not in levels:
+        raise CellError("no level of the study", "say what it means: levels = { … }")
+    return Cell(levels[_whole(shown)])
+
+
+def _word(cells: dict, ignored: str, problem: str, remedy: str, text: str, rules: Use) -> Cell:
     """Read one of some words."""
     shown = re.sub(ignored, "", tidy(text).casefold())
     if absent := _absence(shown, rules):
         return absent
     if shown not in cells:
-        raise CellError(problem, f"{remedy}, or map the code in a codebook")
+        raise CellError(problem, f"{remedy}, or map the code in the study")
     return cells[shown]
 
 
 @_of_value
-def _size(shown: str, rules: Column) -> Cell:
+def _size(shown: str, rules: Use) -> Cell:
     """Read a tumour's largest diameter in cm; the cell may hold "a x b x c"."""
     unit = re.search(r"(?<![a-z])(cm|mm)$", shown)
     parts = [part.strip() for part in shown.split("x")]
     if unit and len(parts) > 1:
         parts = [part if part.endswith(unit[1]) else part + unit[1] for part in parts]
-    cells = [_read_quantity(part, UNITS["parse_size"], "cm", rules) for part in parts]
+    cells = [_read_quantity(part, UNITS["size"], "cm", rules) for part in parts]
     largest = max(cell.value for cell in cells)
     if min(cell.value for cell in cells) <= 0 or largest > 60 or len(cells) > 3:
         raise CellError("not a tumour's size in cm", 'write the largest diameter, or "a x b x c"')
@@ -408,7 +476,7 @@ def _size(shown: str, rules: Column) -> Cell:
     return Cell(largest, "; ".join(notes))
 
 
-def _stage(letter: str, text: str, rules: Column) -> Cell:
+def _stage(letter: str, text: str, rules: Use) -> Cell:
     """Read a T, N or M, alone ("T2", "2b") or out of a whole TNM cell ("T2 N0 M1 (lung) G3")."""
     shown = tidy(text).casefold()
     if absent := _absence(shown, rules):
@@ -427,7 +495,7 @@ def _stage(letter: str, text: str, rules: Column) -> Cell:
 
 
 @_of_value
-def _grade(shown: str, rules: Column) -> Cell:
+def _grade(shown: str, rules: Use) -> Cell:
     """Read a grade from 1 to 3, alone or out of a TNM cell."""
     if re.match(r"[pcyr]*[tnm]\s?[0-4x]", shown):
         grade = read_tnm(shown)["g"]
@@ -438,11 +506,11 @@ def _grade(shown: str, rules: Column) -> Cell:
     if bare == "x":
         return Cell(None, "not graded")
     if bare not in _GRADES:
-        raise CellError("not a grade from 1 to 3", "write 1, 2 or 3, or map the code in a codebook")
+        raise CellError("not a grade from 1 to 3", "write 1, 2 or 3, or map the code in the study")
     return Cell(_GRADES[bare], "" if bare.isdigit() else "a word for a grade")
 
 
-def _yes_no(text: str, rules: Column) -> Cell:
+def _yes_no(text: str, rules: Use) -> Cell:
     """Read whether a treatment was given; a dose or a word such as "adjuvant" means yes."""
     written = tidy(text).casefold()
     shown = written.replace("-", " ").strip()
@@ -458,10 +526,10 @@ def _yes_no(text: str, rules: Column) -> Cell:
         return Cell(True, "a kind of treatment, taken to mean yes")
     if re.fullmatch(rf"{_NUMBER}\s*(gy|gray)", shown):
         return Cell(_read_number(shown.rstrip("gray "), rules)[0] > 0, "a dose, read as yes or no")
-    raise CellError("neither yes nor no", "write yes or no, or map the code in a codebook")
+    raise CellError("neither yes nor no", "write yes or no, or map the code in the study")
 
 
-def _occurred(text: str, rules: Column) -> Cell:
+def _occurred(text: str, rules: Use) -> Cell:
     """Read whether something was seen: a dash or no means no, a place or a time means yes."""
     shown = tidy(text).casefold()
     if shown and (shown.strip("-") == "" or shown in NONE_SEEN or shown in _NO):
@@ -469,20 +537,20 @@ def _occurred(text: str, rules: Column) -> Cell:
     if absent := _absence(shown, rules):
         return absent
     if _whole(shown) in {"0", "1", "2"}:
-        raise CellError("a code without a meaning", "map the code to yes or no in a codebook")
+        raise CellError("a code without a meaning", "map the code to yes or no in the study")
     if "?" in shown or re.search(r"\b(no|not|without|suspected|possible|possibly)\b", shown):
         return Cell(None, "not certain")
     return Cell(True)
 
 
-def _status(text: str, rules: Column) -> Cell:
+def _status(text: str, rules: Use) -> Cell:
     """Read a patient's status: alive, dead_of_disease or dead_other; no code is guessed."""
     shown = " ".join(re.sub(r"[_,-]", " ", tidy(text).casefold()).split())
-    remedy = "write alive, dead_of_disease or dead_other, or map the code in a codebook"
+    remedy = "write alive, dead_of_disease, dead_other or dead_unknown, or map it: levels = { … }"
     if not shown:
         raise CellError("no status", remedy)
     if shown in {"dead", "died", "deceased", "death", "exitus"}:
-        raise CellError("dead, but of what?", "write dead_of_disease or dead_other")
+        raise CellError("dead, but of what?", "write dead_of_disease, dead_other or dead_unknown")
     if re.fullmatch(r"[0-9.]+|true|false|yes|no|y|n", shown):
         raise CellError("a code whose meaning is not known", remedy)
     if shown not in _STATUS:
@@ -497,23 +565,25 @@ _SEXES |= dict.fromkeys(("w", "weiblich"), Cell("f", "a word for female"))
 _SEXES |= dict.fromkeys(("männlich", "maennlich"), Cell("m", "a word for male"))
 _MARGINS = {"r0": Cell("R0"), "r1": Cell("R1"), "r2": Cell("R2"), "rx": Cell(None, "not assessed")}
 _MARGINS |= dict.fromkeys(("negative", "clear", "free"), Cell("R0", "a word for R0"))
-# The names are what a codebook writes in its column ``parser``.
+# The names are what a study writes as `kind`.
 PARSERS = {
-    "parse_identifier": _identifier,
-    "parse_text": _text,
-    "parse_number": _of_value(lambda shown, rules: Cell(*_read_number(shown, rules))),
-    "parse_months": _months,
-    "parse_age": _age,
+    "id": _identifier,
+    "text": _text,
+    "category": _category,
+    "number": _of_value(lambda shown, rules: Cell(*_read_number(shown, rules))),
+    "duration": _duration,
+    "date": _date,
+    "age": _age,
     # "66/f" gives the f
-    "parse_sex": functools.partial(
+    "sex": functools.partial(
         _word, _SEXES, r"^[0-9.,]+\s*/\s*", "not a sex that can be read", "write f or m"
     ),
-    "parse_size": _size,
-    **{f"parse_{x.lower()}_stage": functools.partial(_stage, x) for x in _HIGHEST},
-    "parse_grade": _grade,
-    "parse_margin": functools.partial(_word, _MARGINS, " ", "not a margin", "write R0, R1 or R2"),
-    "parse_yes_no": _yes_no,
-    "parse_dose": _of_value(lambda *cell: _read_quantity(cell[0], {"gy": 1.0}, "gy", cell[1])),
-    "parse_occurred": _occurred,
-    "parse_status": _status,
+    "size": _size,
+    **{f"{x.lower()}-stage": functools.partial(_stage, x) for x in _HIGHEST},
+    "grade": _grade,
+    "margin": functools.partial(_word, _MARGINS, " ", "not a margin", "write R0, R1 or R2"),
+    "yes-no": _yes_no,
+    "dose": _of_value(lambda *cell: _read_quantity(cell[0], {"gy": 1.0}, "gy", cell[1])),
+    "occurred": _occurred,
+    "status": _status,
 }

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from vlms.cohort.codebook import CANONICAL, OUTCOMES, REQUIRED, resembled
 from vlms.cohort.patients import examine
+from vlms.cohort.plan import resembled
 from vlms.cohort.problems import CohortError, Problems, by_kind, counted, printable
 from vlms.cohort.tables import SEPARATORS, TextTable
+from vlms.study import SARCOMA
 
-_MOST_KINDS = 12  # of problems, and
+_SCREEN = 24  # lines of the summary
 _MOST_NAMES = 14  # of columns that are told on one screen
 _WIDTH = 100
 _WIDEST = 90  # characters of a cell in a table on the terminal
@@ -60,7 +61,9 @@ class Check:
     read_as: dict = field(default_factory=dict)
     ignored: dict = field(default_factory=dict)  # column → the canonical one that it resembles
     absent: list = field(default_factory=list)  # of the optional canonical columns
+    unheld: list = field(default_factory=list)  # levels of the study that no cell has
     personal: list = field(default_factory=list)  # column, as what it looks, and why
+    declared: bool = False  # by a study of its own, which says what is used
     missing: dict = field(default_factory=dict)  # a blank recurrence says that none was seen
 
     @property
@@ -80,6 +83,7 @@ class Check:
             "warnings": _records(self.warnings),
             "ignored": [{"column": n, "resembles": to or None} for n, to in self.ignored.items()],
             "absent": self.absent,
+            "levels_without_a_cell": self.unheld,
             "looks_like": [{"column": c, "what": w, "because": b} for c, w, b in self.personal],
             "missing": self.missing,
         }
@@ -101,7 +105,7 @@ class Check:
                 shown = shown.map(lambda cell: printable(cell, 1000))  # what to do is never cut
                 lines.append(shown.to_string(index=False))
             else:
-                lines += _kinds(found)
+                lines += _kinds(found, _SCREEN - len(lines) - (3 if title == "problem" else 0))
         return "\n".join(lines)
 
     def _reading(self) -> str:
@@ -110,9 +114,11 @@ class Check:
             return ""
         rows = counted(self.patients, "patient") if self.sound else f"{self.read_as['rows']} rows"
         comma = self.read_as["decimal_mark"] == "comma"
+        encoding = self.read_as["encoding"]
+        encoding = encoding if " " in encoding else encoding.upper()
+        how = ", ".join(filter(None, [self.read_as["separator"], encoding]))
         return (
-            f": {rows}, {counted(self.read_as['columns'], 'column')};"
-            f" {self.read_as['separator']}, {self.read_as['encoding'].upper()}"
+            f": {rows}, {counted(self.read_as['columns'], 'column')}; {how}"
             f"{', decimal comma' if comma else ''}; times in {self.read_as['time_unit']}"
         )
 
@@ -121,11 +127,13 @@ class Check:
         resembling = [f"{name} (resembles {to})" for name, to in self.ignored.items() if to]
         others = [name for name, to in self.ignored.items() if not to]
         missing = [f"{name} {count}" for name, count in self.missing.items() if count]
-        rename = "; rename it, or map it in a codebook, if that is what it holds"
+        rename = "; rename it, or map it in a study file, if that is what it holds"
+        declared, only = self.declared, "; only if you name it as group or covariate"
         lines = [
             _named("not used", resembling, rename),
-            _named("not used", others, "; only if you name it as group or covariate"),
+            _named("not used", others, " (by the study)" if declared else only),
             _named("absent", self.absent),
+            _named("levels that no cell has", self.unheld),
             _named("missing values", missing or (["none"] if self.missing else [])),
         ]
         for what in dict.fromkeys(what for _, what, _ in self.personal):
@@ -135,7 +143,7 @@ class Check:
         return [row for line in lines for row in _wrapped(line, 2)]
 
 
-def check_cohort(path, codebook=None, *, encoding=None) -> Check:
+def check_cohort(path, study=None, *, encoding=None) -> Check:
     """Check a table as `read_cohort` reads it; what is in the file never raises.
 
     Examples
@@ -145,59 +153,77 @@ def check_cohort(path, codebook=None, *, encoding=None) -> Check:
     """
     problems = Problems(str(path))
     try:
-        patients, table, plan = examine(path, codebook, problems, encoding=encoding)
+        seen = examine(path, study, problems, encoding=encoding)
     except CohortError as error:
         return Check(str(path), problems=error.problems)
+    patients, table, plan, study = seen.patients, seen.table, seen.plan, seen.study
+    canonical = study is SARCOMA or bool(study.based_on)
     named = {use.name for _, use in plan}
-    absent = [name for name in CANONICAL if name not in named]
-    further = [use.printed for _, use in plan if use.name not in CANONICAL]
-    known = {place for place, use in plan if use.name in CANONICAL}
-    marks = plan[0][1] if plan else None
-    times = [use for _, use in plan if use.name in OUTCOMES and use.parser == "parse_months"]
-    units = [use.unit or "months" for use in times]
-    seen = {
+    absent = [name for name, column in study.columns.items() if name not in named]
+    further = [use.printed for _, use in plan if use.name not in study.columns]
+    known = {place for place, use in plan if use.name in study.columns}
+    comma = bool(plan) and plan[0][1].comma_seen
+    units = [use.unit or study.unit for _, use in plan if use.outcome and use.kind == "duration"]
+    units += ["dates"] if any(use.kind == "date" for _, use in plan) else []
+    told = {
         "read_as": {
             "rows": len(table.lines),
             "columns": len(table.header),
-            "separator": SEPARATORS[table.separator],
+            "separator": SEPARATORS.get(table.separator, table.separator),
             "encoding": table.encoding,
-            "decimal_mark": "comma" if marks and marks.comma_seen else "point",
+            "decimal_mark": "comma" if comma else "point",
             "time_unit": ", ".join(dict.fromkeys(units)) or "no unit",
+            "study": study.file,
         },
-        "ignored": {printed: resembled(printed, absent) for printed in further},
-        "absent": [name for name in absent if name not in REQUIRED],
-        "personal": _personal_columns(table, known),
+        "ignored": dict.fromkeys(seen.unused, "")
+        | {printed: resembled(printed, absent) for printed in further if canonical},
+        "absent": [name for name in absent if not study.columns[name].required],
+        "declared": not canonical,
+        "unheld": _unheld(patients, study, plan),
+        "personal": looks_personal(table, known),
         "missing": _missing(patients, plan, problems),
         "warnings": problems.issues(),
     }
     try:
         problems.stop_if_any()
     except CohortError as error:
-        return Check(str(path), problems=error.problems, **seen)
-    return Check(str(path), len(patients), _events(patients), **seen)
+        return Check(str(path), problems=error.problems, **told)
+    return Check(str(path), len(patients), _events(patients, study), **told)
 
 
-def _events(patients) -> dict:
-    """Count deaths and recurrences of each kind."""
-    status = patients["status"].value_counts()
-    named = {"deaths of the disease": "dead_of_disease", "other deaths": "dead_other"}
-    events = {what: int(status.get(name, 0)) for what, name in named.items()}
-    for where in ("local", "distant"):
-        if f"{where}_recurrence_months" in patients:
-            seen = patients[f"{where}_recurrence_months"].notna()
-            events[f"{where} recurrences"] = int(seen.sum())
+def _events(patients, study) -> dict:
+    """Count each status, and the patients with a time of each event."""
+    events, ends = {}, {}
+    for e in study.endpoints.values():
+        ends.setdefault(e.status, set()).update(e.event | e.competing | e.unknown)
+    for status in (name for name in ends if name in patients):
+        counts = patients[status].value_counts()
+        events |= {study.word(end): int(counts.get(end, 0)) for end in sorted(ends[status])}
+    for name in dict.fromkeys(n for e in study.endpoints.values() for n in e.at if n in patients):
+        events[study.word(name)] = int(patients[name].notna().sum())
     return events
+
+
+def _unheld(patients, study, plan) -> list[str]:
+    """Name the levels that the study declares and no cell has."""
+    found = []
+    for use in {use.name: use for _, use in plan if use.name in patients}.values():
+        if use.kind in ("category", "status", "text"):
+            declared = dict.fromkeys([*use.order, *use.levels.values()])
+            held = set(patients[use.name].dropna().unique()) if declared else set()
+            found += [f"{use.name} = {level}" for level in declared if level not in held]
+    return found
 
 
 def _missing(patients, plan, problems: Problems) -> dict:
     """Count the patients without a value; a cell that is listed as a problem is not one of them."""
     unread = {(column, line) for line, _, column, *_ in problems.errors if line}
+    optional = {use.name for _, use in plan if use.outcome and not use.required}
     counts = {}
-    for name in patients:
-        if name not in OUTCOMES or name in REQUIRED:
-            printed = {use.printed for _, use in plan if use.name == name}
-            listed = len({line for column, line in unread if column in printed})
-            counts[name] = max(0, int(patients[name].isna().sum()) - listed)
+    for name in patients.columns.difference(optional, sort=False):
+        printed = {use.printed for _, use in plan if use.name == name}
+        listed = len({line for column, line in unread if column in printed})
+        counts[name] = max(0, int(patients[name].isna().sum()) - listed)
     return counts
 
 
@@ -209,19 +235,23 @@ def _named(title: str, names: list[str], more: str = "") -> str:
     return f"{title}: {shown}{more}" if names else ""
 
 
-def _kinds(found: pd.DataFrame) -> list[str]:
-    """Tell problems by column and kind: how many cells, what they hold, where, what to write."""
+def _kinds(found: pd.DataFrame, room: int) -> list[str]:
+    """Tell problems by column and kind, those of most cells first, as far as lines are left."""
     kinds = by_kind(found)
     width = max(len(kind.column) for kind in kinds)
-    lines = []
-    for kind in kinds[:_MOST_KINDS]:
+    lines, told = [], 0
+    for kind in kinds:
         said = ": ".join(filter(None, [kind.held, kind.problem]))
-        lines += _wrapped(f"{kind.column:{width}}  {said}", 2, width + 4)
         what_to_do = " · ".join(filter(None, [kind.where, kind.action]))
-        lines += _wrapped(what_to_do, width + 4, width + 4)
-    if len(kinds) > _MOST_KINDS:
-        lines.append(f"  … and {len(kinds) - _MOST_KINDS} more kinds")
-    if len(found) > min(len(kinds), _MOST_KINDS):
+        block = _wrapped(f"{kind.column:{width}}  {said}", 2, width + 4)
+        block += _wrapped(what_to_do, width + 4, width + 4)
+        if told and len(lines) + len(block) + 3 > room:
+            break
+        lines, told = lines + block, told + 1
+    if left := list(dict.fromkeys(kind.column for kind in kinds[told:])):
+        where = f" in {', '.join(left[:9])}{', …' if len(left) > 9 else ''}"
+        lines += _wrapped(f"… and {len(kinds) - told} more kinds{where}; --all lists every cell", 2)
+    elif len(found) > told:
         lines.append("  --all lists every cell")
     return lines
 
@@ -237,7 +267,7 @@ def _records(frame: pd.DataFrame) -> list[dict]:
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
-def _personal_columns(table: TextTable, canonical: set) -> list[tuple[str, str, str]]:
+def looks_personal(table: TextTable, canonical=frozenset()) -> list[tuple[str, str, str]]:
     """Find columns that seem to name a person; the canonical ones are not judged by headers."""
     found = []
     for place, (printed, column) in enumerate(zip(table.header, table.columns, strict=True)):

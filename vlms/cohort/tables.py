@@ -9,6 +9,7 @@ are looked for, not the one that occurs most often: a decimal comma never decide
 
 import contextlib
 import csv
+import datetime
 import functools
 import gc
 import io
@@ -17,6 +18,7 @@ import operator
 import os
 import re
 import stat
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +38,15 @@ _ENCODING_NAMES = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16", "la
 _ENCODING_NAMES |= {"iso-8859-1": "latin-1", "windows-1252": "cp1252"}
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _NOT_TEXT = {
-    b"PK\x03\x04": "an Excel or OpenDocument workbook, or another zip archive",
+    b"PK\x03\x04": "a workbook or another zip archive that does not end in .xlsx",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"\x1f\x8b": "a gzip archive",
     b"%PDF": "a PDF",
-    b"PAR1": "a Parquet file",
+    b"PAR1": "a Parquet file that does not end in .parquet",
     b"SQLite": "a database",
 }
 _LINE_BREAK = re.compile("\r\n|\r|\n")
-_WRITES_ONE = "`vlms template` writes one to fill in"
+_WRITES_ONE = "write the names of the columns in the first line"
 
 
 @dataclass
@@ -78,6 +80,10 @@ def read_table(path, problems: Problems, *, wanted=(), encoding=None) -> TextTab
     """
     try:
         with _open_plain(path, problems) as binary, uncollected():
+            if Path(path).suffix.casefold() == ".xlsx":
+                return _read_sheet(binary, problems)
+            if Path(path).suffix.casefold() in (".parquet", ".pq"):
+                return _read_parquet(binary, problems)
             text, encoding = _decode(binary, encoding, problems)
             return _read(_lines(text, problems), frozenset(wanted), encoding, problems)
     except OSError as error:
@@ -123,6 +129,63 @@ def _open_plain(path, problems):
         os.close(descriptor)
         problems.stop("changed while it was opened", "try again")
     return os.fdopen(descriptor, "rb")
+
+
+def _read_sheet(binary, problems) -> TextTable:
+    """Read the first sheet of a workbook that holds anything; dates come as 2019-03-12."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(binary, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        problems.stop(f"no workbook: {error}", "save it again as .xlsx, or as CSV (UTF-8)")
+    filled = []
+    for sheet in book.worksheets:
+        rows = [[_as_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)]
+        if any(map(any, rows)):
+            filled.append((sheet.title, rows))
+    if not filled:
+        problems.stop("the workbook is empty", _WRITES_ONE)
+    title, rows = filled[0]
+    if others := [title for title, _ in filled[1:]]:
+        problems.warn(
+            f"the workbook has {len(others)} more sheets: {', '.join(others)}", "not used"
+        )
+    first = next(place for place, row in enumerate(rows) if any(row))
+    problems.header_line = first + 1
+    header, kept = rows[first], [(n, row) for n, row in enumerate(rows, 1) if any(row)][1:]
+    _check_width(header, first + 1, problems)
+    columns = [_column([row[place] for _, row in kept]) for place in range(len(header))]
+    lines = np.array([line for line, _ in kept], dtype=int)
+    return _drop_nameless(TextTable(header, columns, lines, "", f"Excel sheet “{title}”"), problems)
+
+
+def _as_text(value) -> str:
+    """Write the value of a cell of a workbook as a person would have typed it."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime):
+        midnight = value.time() == datetime.time()
+        return value.date().isoformat() if midnight else value.isoformat(" ", "seconds")
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _read_parquet(binary, problems) -> TextTable:
+    """Read a Parquet file; each distinct value is written as text once."""
+    try:
+        frame = pd.read_parquet(binary)
+    except (ValueError, OSError, ImportError) as error:
+        problems.stop(f"no Parquet file: {error}", "write it again, or save it as CSV (UTF-8)")
+    columns = []
+    for name in frame:
+        codes, values = pd.factorize(frame[name], use_na_sentinel=True)
+        texts = ["", *(_as_text(value) for value in values.tolist())]
+        columns.append(TextColumn(texts, codes + 1))
+    lines = np.arange(1, len(frame) + 1)  # rows: there is no line of names
+    table = TextTable([str(name) for name in frame], columns, lines, "", "Parquet")
+    return _drop_nameless(table, problems)
 
 
 def _decode(binary, encoding, problems) -> tuple[io.TextIOWrapper, str]:
@@ -331,6 +394,8 @@ def _drop_nameless(table: TextTable, problems) -> TextTable:
     for place, (name, column) in enumerate(zip(table.header, table.columns, strict=True)):
         if plain_name(name):
             kept.append(place)
+        elif place == 0 and len(column.texts) == len(table.lines) > 0 and not name.strip():
+            problems.warn("a first column without a name: row numbers", "not used", line=line)
         elif name.strip() or any(text.strip() for text in column.texts):
             problems.error("a column without a name", "name it in the header", line=line, raw=name)
     names = pd.Series([plain_name(table.header[place]) for place in kept], dtype=object)

@@ -77,10 +77,15 @@ def _model(own, frame, names, values):
     rows = pd.concat([pd.DataFrame(rows), fit[RATIO]], axis=1)
     rows.loc[~rows["may_show"], RATIO] = np.nan
     if own.rules.safe:
-        rows = rows.round({"hazard_ratio": 2, "lower": 2, "upper": 2})
-        rows["p_value"] = [
-            _p(p) if ok else WITHHELD for p, ok in rows[["p_value", "may_show"]].values
+        enough = {"events": [own.rules.least], "n": [2 * own.rules.least]}  # `_terms` has counted
+        absent = dict.fromkeys(RATIO, np.nan) | {"p_value": WITHHELD}
+        released = [
+            own.rules.release_ratio(*(row[key] for key in RATIO), **enough)
+            if row["may_show"] and pd.notna(row["hazard_ratio"])
+            else absent
+            for row in rows.to_dict("records")
         ]
+        rows = rows.drop(columns=RATIO).join(pd.DataFrame(released, index=rows.index)[RATIO])
     return SimpleNamespace(
         rows=rows,
         method=method,

@@ -17,7 +17,7 @@ import matplotlib as mpl
 import pandas as pd
 
 from vlms.cohort import Cohort, holds_numbers, read_cohort, readable
-from vlms.disclosure import GRID_MONTHS, Disclosure, Withheld, declared_merges
+from vlms.disclosure import Disclosure, Withheld, declared_merges
 from vlms.endpoints import time_to_event
 from vlms.showing import (
     TABLE_MIME,
@@ -93,7 +93,7 @@ class OwnCohort:
     @property
     def grid(self) -> float:
         """The steps of safe curves, in the unit of time."""
-        return float(getattr(self.rules, "grid", GRID_MONTHS))
+        return self.rules.grid
 
     def title(self, endpoint) -> str:
         """The endpoint's own name, as a sentence begins."""
@@ -240,7 +240,7 @@ class OwnCohort:
 def open_cohort(
     path,
     *,
-    codebook="",
+    study_file="",
     study="",
     endpoints=(),
     landmarks=(),
@@ -262,7 +262,7 @@ def open_cohort(
     ----------
     path : path-like or Cohort
         A table of patients, or one that was read; an address on a network is refused.
-    codebook : path-like
+    study_file : path-like
         Blank for none.
     study : str
         A paper whose design replaces the study's endpoints, groups, covariates and landmarks.
@@ -317,7 +317,7 @@ def open_cohort(
     rules = Disclosure(disclosure, min_count)
     cohort = path
     if not isinstance(path, Cohort):
-        cohort = read_cohort(path, codebook or None, encoding=encoding or None)
+        cohort = read_cohort(path, study_file or None, encoding=encoding or None)
     if study:
         try:
             cohort = replace(cohort, study=under_design(cohort.study, read_design(study)))
@@ -354,14 +354,9 @@ def open_cohort(
     own.landmarks = own.landmarks or _landmarks(own)
     if not all(0 < time < 1e5 for time in own.landmarks):
         raise ChoiceError(f"landmarks lie above 0; found {list(landmarks)}")
-    merges = declared_merges(own.study)
-    own.rules = replace(
-        rules,
-        landmarks=tuple(own.landmarks),
-        grid=YEARS[own.study.unit] / 2,
-        merges=merges,
-        withhold=tuple(withhold),
-    )
+    told = {"landmarks": tuple(own.landmarks), "grid": YEARS[own.unit] / 2}
+    told |= {"merges": declared_merges(own.study), "withhold": tuple(withhold)}
+    own.rules = replace(rules, **told)
     image_format("png" if rules.safe else "svg")
     for endpoint in endpoints or own.study.endpoints:
         needed = [*own.study.endpoints[endpoint].columns, own.study.time.end]
