@@ -17,6 +17,7 @@ import tomllib
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 from vlms.cohort import DATA, read_paper
 from vlms.consistency import check_paper, printed_box, read_facts
@@ -27,7 +28,8 @@ RED = ("contradicted", "not reconcilable")
 # From worst to best; the sign stands beside each number of the overview.
 SIGNS = {"contradicted": "✗", "not reconcilable": "≠", "rounding": "≈", "reproduced": "✓"}
 SIGNS |= {"possible": "○", "not checkable": "?"}
-FEWEST_TO_PREDICT = 5
+FEWEST_TO_PREDICT = 5  # series, for a prediction interval
+FEWEST_FOR_A_CURVE = 5  # patients, for survival worked out from a published table
 
 # What a clinician looks for: by topic the variables and endpoints of facts.csv.
 _TOPICS = {
@@ -125,8 +127,32 @@ def overview_table(*, data=DATA):
             told = [f for f in facts if _topic(f) == topic and f.group in shown and f.kind != "n"]
             told = [f for f in told if f.kind not in ("p_value", "hazard_ratio", "statement")]
             row[topic] = "; ".join(f"{_phrase(f)} {sign[f.id]}" for f in told)
+        sites = dict.fromkeys(group["site"] for group in about["groups"].values())
+        row["Site"] = ": ".join(filter(None, ["; ".join(sites), row["Site"]]))
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def reported_table(*, data=DATA):
+    """Say for each paper which topics it reports at all: a row a paper, True or False.
+
+    Beside the topics: the numbers that an interval, numbers at risk and a clock would give.
+    """
+    rows = []
+    for about in papers(data=data).to_dict("records"):
+        facts = read_facts(data / about["stem"] / "facts.csv")
+        row = {"Series": about["name"]}
+        row |= {topic: any(_topic(fact) == topic for fact in facts) for topic in TOPICS}
+        row["Site"] = True
+        survival = [fact for fact in facts if fact.endpoint.endswith("survival")]
+        row["Interval of survival"] = any(
+            f.lower is not None for f in survival if f.kind != "hazard_ratio"
+        )
+        row["Numbers at risk"] = any(fact.kind == "at_risk" for fact in facts)
+        clocks = [group["clock"] for group in about["groups"].values()]
+        row["Clock of survival"] = any(clock != "not printed" for clock in clocks)
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("Series")
 
 
 def survivals(times=(36, 60), *, data=DATA):
@@ -137,8 +163,8 @@ def survivals(times=(36, 60), *, data=DATA):
     pandas.DataFrame
         A row for each paper, group, endpoint and time (months): name, design, site, patients,
         clock, n (NA where the group's size is not printed), printed, survival, narrowest and widest
-        (standard errors; alike where the patients are published), source, red (whether the survival
-        or n belongs to a set that cannot hold together).
+        (standard errors, of cohorts; alike where at least five patients are published), source, red
+        (whether the survival or n belongs to a set that cannot hold together).
     """
     rows = []
     for about in papers(data=data).to_dict("records"):
@@ -146,6 +172,7 @@ def survivals(times=(36, 60), *, data=DATA):
         verdict = audit_facts(stem, data=data).set_index("id")["verdict"]
         table = (data / stem / "patients.csv").exists()
         patients = read_paper(stem, data=data).patients if table else None
+        few = len(patients) < FEWEST_FOR_A_CURVE if table else None
         for group, of_group in about["groups"].items():
             size = next((f for f in facts.of_kind("n") if f.group == group), None)
             for endpoint, label in _ENDPOINTS.items():
@@ -157,13 +184,14 @@ def survivals(times=(36, 60), *, data=DATA):
                 for time in times:
                     row = {"stem": stem, "name": about["name"], "design": about["design"]}
                     row |= of_group | {"group": group, "endpoint": label, "time": time}
-                    if table and group == "all" and endpoint != "survival":
+                    if few is False and group == "all" and endpoint != "survival":
                         rows.append(row | _of_patients(patients, endpoint, time))
                     elif time in printed:
                         red = [f for f in (printed[time], size) if f is not None]
                         row["red"] = any(verdict[f.id] in RED for f in red)
-                        rows.append(row | _of_print(printed, size, time))
-    return pd.DataFrame(rows)
+                        cohort = about["design"] == "cohort"
+                        rows.append(row | _of_print(printed, size, time, cohort))
+    return pd.DataFrame(rows).dropna(subset="survival").reset_index(drop=True)
 
 
 def std_error_range(n, printed, time):
@@ -225,12 +253,25 @@ def std_error_range(n, printed, time):
 
 
 def interval_of(rows, error):
-    """Add lower and upper: the log-log 95% interval of each survival with this column as error."""
+    """Add lower and upper: the log-log 95% interval of each survival with this column as error.
+
+    Of 100% it is the exact interval of n patients, as if none were censored.
+    """
     survival, se = rows["survival"].astype(float), rows[error].astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = 1.959963984540054 * se / (survival * np.abs(np.log(survival)))
-        ends = [survival ** np.exp(side * spread) for side in (1, -1)]
-    return rows.assign(lower=ends[0], upper=ends[1])
+        spread = ndtri(0.975) * se / (survival * np.abs(np.log(survival)))
+        lower, upper = (survival ** np.exp(side * spread) for side in (1, -1))
+    full = survival >= 1
+    exact = 0.025 ** (1 / rows["n"].astype(float))
+    return rows.assign(lower=lower.mask(full, exact), upper=upper.mask(full, 1.0))
+
+
+def forest_rows(rows, error):
+    """Order survivals by site for a forest plot: label, survival, lower, upper."""
+    named = rows["name"] + rows["group"].where(rows["group"] != "all", "").radd(" ").str.rstrip()
+    sizes = rows["n"].map(lambda n: "size not printed" if pd.isna(n) else f"{n:.0f}")
+    labels = rows["site"] + ": " + named + " (" + sizes + ")"
+    return interval_of(rows, error).assign(label=labels).sort_values("site", kind="stable")
 
 
 def pool_survival(rows, error, *, confidence=0.95):
@@ -277,7 +318,7 @@ def pool_survival(rows, error, *, confidence=0.95):
     }
 
 
-def pooled_table(rows):
+def pooled_table(rows, *, confidence=0.95):
     """Pool each stratum that may be pooled, and give the reason where it may not.
 
     A stratum shares endpoint, time, site, denominator and clock; registries, reviews and cohorts of
@@ -288,11 +329,15 @@ def pooled_table(rows):
         usable = of[of["n"].notna() & of["widest"].notna()]
         row = dict(zip(_STRATUM, stratum, strict=True)) | {"of": "; ".join(of["name"])}
         if len(usable) < 2:
-            why = "one series" if len(of) == 1 else "fewer than two with a printed number of patients"
+            why = "one series" if len(of) == 1 else "fewer than two print how many patients"
             found.append(row | {"series": len(usable), "error": "", "reason": f"not pooled: {why}"})
             continue
         for error in ("narrowest", "widest"):
-            found.append(row | pool_survival(usable, error) | {"error": error, "reason": ""})
+            found.append(
+                row
+                | pool_survival(usable, error, confidence=confidence)
+                | {"error": error, "reason": ""}
+            )
     return pd.DataFrame(found)
 
 
@@ -338,8 +383,9 @@ def _phrase(fact):
     """A fact with its value, as short as a table needs it."""
     value, unit = _printed(fact), f" {fact.unit}" if fact.unit and fact.kind != "survival" else ""
     total = f" of {fact.total}" if fact.total and fact.kind == "count" else ""
-    short = "".join(word[0] for word in fact.endpoint.split("_")).upper()
-    short = short if fact.endpoint.endswith("_survival") else fact.endpoint.replace("_", " ")
+    short = fact.endpoint.replace("_", " ")
+    if short.endswith(" survival"):  # overall survival: OS
+        short = "".join(word[0] for word in short.replace("-", " ").split()).upper()
     if fact.kind == "survival":
         return _grouped(fact, f"{short} at {fact.at / 12:g} y {value}")
     kind = {"minimum": "from", "maximum": "to"}.get(fact.kind, fact.kind)
@@ -356,17 +402,19 @@ def _grouped(fact, text):
 def _of_patients(patients, endpoint, time):
     """Survival and its error from the patients that a paper publishes."""
     course = time_to_event(patients, endpoint)
-    at = survival_at(kaplan_meier(course["time"], course["event"]), [time]).iloc[0]
-    error = at["std_error"]
-    found = {"n": len(course), "printed": "", "survival": at["survival"], "narrowest": error}
+    curve = kaplan_meier(course["time"], course["event"])
+    error = curve.loc[curve["time"] <= time, "std_error"].iloc[-1]
+    survival = survival_at(curve, [time])["survival"].iloc[0]
+    found = {"n": len(course), "printed": "", "survival": survival, "narrowest": error}
     return found | {"widest": error, "source": "patients", "red": False}
 
 
-def _of_print(printed, size, time):
+def _of_print(printed, size, time, cohort):
     """Survival as printed, and the narrowest and widest error that it can have."""
     n = size.value.value if size is not None else math.nan
     text = printed[time].value.text
     found = {"n": n, "printed": text, "survival": float(printed[time].value), "source": "print"}
     curve = {at: fact.value.text for at, fact in printed.items()}
-    ends = (math.nan, math.nan) if size is None else std_error_range(int(n), curve, time)
+    known = cohort and size is not None
+    ends = std_error_range(int(n), curve, time) if known else (math.nan, math.nan)
     return found | {"narrowest": ends[0], "widest": ends[1]}
