@@ -899,6 +899,100 @@ def paper(facts, as_json):
     raise SystemExit(int(bool(contradicted)))
 
 
+# --- Synthetic cohorts ----------------------------------------------------------------------------
+
+
+@main.command("rebuild")
+@click.argument("facts", type=click.Path(dir_okay=False))
+@click.option("--cohorts", default=400, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=0, show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), help="Workers; by default one a processor.")
+@click.option("--effort", default=1.0, show_default=True, help="Multiplies the steps tried.")
+@click.option("--change", nargs=2, multiple=True, metavar="ID VALUE",
+              help="Another value for a fact; - leaves it out. May be repeated.")  # fmt: skip
+@click.option("--out", type=click.Path(dir_okay=False), help="A Parquet file to write.")
+def rebuild_cohorts(facts, cohorts, seed, jobs, effort, change, out):
+    """Draw synthetic cohorts that print exactly what a paper printed.
+
+    vlms rebuild facts.csv --cohorts 400 --out cohorts.parquet
+
+    FACTS is a table as for `vlms audit paper`. Each cohort agrees with all that is demanded of it
+    and is made up in all else: it is nobody's data, and is marked as synthetic. Where the facts
+    contradict each other, the smallest sets are shown, and which single number, changed to what,
+    would make each set possible.
+
+    Exit code 0: cohorts were drawn, 1: the facts contradict each other or no cohort was found in
+    the steps, 2: the file cannot be read.
+    """
+    from vlms.consistency import FactsError
+    from vlms.rebuild import (
+        InfeasibleError,
+        RebuildError,
+        rebuild,
+        repaired,
+        repairs,
+        write_cohorts,
+    )
+
+    changes = {name: None if value == "-" else value for name, value in change}
+    try:
+        with _Found(cohorts) as progress:
+            facts_used = repaired(facts, changes)
+            drawn = rebuild(facts_used, cohorts=cohorts, seed=seed, jobs=jobs or os.cpu_count(),
+                            effort=effort, progress=progress)  # fmt: skip
+    except (FactsError, OSError) as error:
+        problems = getattr(error, "problems", None) or [error.strerror or str(error)]
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        _stop(f"Error: {facts} cannot be read:\n{listed}", 2)
+    except InfeasibleError as error:
+        _say(str(error))
+        _say("single numbers that would make a set possible, nearest first:")
+        for row in repairs(facts_used).itertuples():
+            _say(f"  {row.set}  {row.fact}: {row.printed} to {row.becomes}")
+        raise SystemExit(1) from None
+    except RebuildError as error:
+        _stop(f"Nothing was written: {error}.")
+    about = drawn.attrs
+    patients = drawn["patient"].nunique() // cohorts
+    own = about["independent"]
+    walked = f", {own} searched from the start and the others by walks from these"
+    _say(f"{about['facts']}: {cohorts} cohorts of {patients} patients{walked * (own < cohorts)}")
+    _say(f"each prints what is demanded, {about['rounding']}; {len(about['unused'])} facts demand "
+         "nothing of a cohort")  # fmt: skip
+    if out:
+        try:
+            write_cohorts(drawn, out)
+        except OSError as error:
+            _stop(f"Error: {out} cannot be written: {error.strerror or error}")
+        _say(f"wrote {out}, marked as {about['mark']}")
+    else:
+        _say(f"{about['mark']}; --out FILE.parquet keeps them")
+
+
+class _Found:
+    """Show on a terminal how many cohorts were found."""
+
+    def __init__(self, cohorts):
+        self._bars, self._total = None, cohorts
+
+    def __enter__(self):
+        if sys.stdout.isatty():
+            from rich.progress import Progress
+
+            self._bars = Progress(transient=True)
+            self._bars.start()
+            self._task = self._bars.add_task("cohorts", total=self._total)
+        return self
+
+    def __exit__(self, *error):
+        if self._bars:
+            self._bars.stop()
+
+    def __call__(self, found, total, chunk):
+        if self._bars:
+            self._bars.update(self._task, completed=found)
+
+
 def _level(text):
     """Read a level of confidence."""
     level = consistency.printed_share(text).value

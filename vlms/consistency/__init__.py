@@ -18,7 +18,7 @@ from vlms.consistency.curves import (
 )
 from vlms.consistency.facts import FactsError, read_facts
 from vlms.consistency.finding import VERDICTS, Finding, printed_box, printed_share, together
-from vlms.consistency.paper import check_paper, pinned
+from vlms.consistency.paper import check_paper, paper_bounds, pinned
 from vlms.consistency.ratios import (
     direction_check,
     events_needed,
@@ -50,7 +50,8 @@ __all__ = [
     "check_paper", "curve_check", "direction_check", "events_needed", "fitting_group_sizes",
     "hazard_ratio_check", "identical_rows", "information_check", "log_symmetry_check",
     "mean_check", "median_ratio_check", "median_reading_check", "mixture_check",
-    "narrowest_interval", "overlap_bounds", "overlap_check", "percentage_check", "pinned",
+    "narrowest_interval", "overlap_bounds", "overlap_check", "paper_bounds",
+    "percentage_check", "pinned",
     "pooled_median_check", "possible_events", "possible_totals", "printed_box",
     "printed_share", "read_facts", "same_events_check", "sd_check", "significance_check",
     "smallest_p", "sum_check", "survival_check", "survival_ratio_check", "together",

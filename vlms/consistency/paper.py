@@ -102,12 +102,7 @@ def check_paper(facts):
 77.9% with at most 3 censored by then.
     """
     model = read_facts(facts)
-    # An n of its own for an endpoint stays one when that fact is left out: less is known then.
-    sizes = {}
-    for fact in model.of_kind("n"):
-        sizes.setdefault(fact.group, set()).add(fact.value.value)
-    several = {group for group, numbers in sizes.items() if len(numbers) > 1}
-    own = frozenset((f.group, f.endpoint) for f in model.of_kind("n") if f.group in several)
+    own = _sizes_of_endpoints(model)
     found = _checks(model, own)
     sets = []
     for ids, finding in found:
@@ -138,6 +133,11 @@ def check_paper(facts):
     frame["set"] = frame["set"].astype("Int64")
     frame.attrs |= {"name": model.name, "facts": len(model), "checks": len(found)}
     return frame
+
+
+def paper_bounds(model):
+    """The bounds of every count of a paper that its facts leave, before any single check."""
+    return _Bounds(model, _sizes_of_endpoints(model))
 
 
 def pinned(values, *, mean=None, sd=None):
@@ -176,6 +176,15 @@ def pinned(values, *, mean=None, sd=None):
         fits = low - 1e-9 <= value <= high + 1e-9
         rows.append((value, low, high) if fits else (value, math.nan, math.nan))
     return pd.DataFrame(rows, columns=["value", "lowest", "highest"])
+
+
+def _sizes_of_endpoints(model):
+    """Groups that have an n of their own for an endpoint; it stays one where that n is left out."""
+    sizes = {}
+    for fact in model.of_kind("n"):
+        sizes.setdefault(fact.group, set()).add(fact.value.value)
+    several = {group for group, numbers in sizes.items() if len(numbers) > 1}
+    return frozenset((f.group, f.endpoint) for f in model.of_kind("n") if f.group in several)
 
 
 def _judged(wrong, words, *assumptions):

@@ -685,7 +685,7 @@ def _firth(likelihood, rows, confidence):
     cohorts; there Newton's method does the same. A limit of its is kept where the profile has the
     height that it should have.
     """
-    value, size = likelihood.penalised, likelihood.x.shape[1]
+    size = likelihood.x.shape[1]
     breslow = likelihood.weight.size == likelihood.died.size
     found, limits, p_values = None, np.full((size, 2), np.nan), np.full(size, np.nan)
     if breslow and rows.entry is None and rows.stratum is None:
@@ -694,10 +694,10 @@ def _firth(likelihood, rows, confidence):
         beta, height, limits, p_values = found
         peak = _Maximum(beta, height, None, np.zeros(size, dtype=bool), True)
     else:
-        peak = _maximise(value, np.zeros(size), flat=1e-9)
+        peak = _penalised_maximum(likelihood, np.zeros(size), flat=1e-9)
         for column in range(size):
             start = np.where(np.arange(size) == column, 0.0, peak.beta)
-            held = _maximise(value, start, [column], 1e-6)
+            held = _penalised_maximum(likelihood, start, [column])
             if held.converged:
                 p_values[column] = chdtrc(1, max(0.0, 2 * (peak.value - held.value)))
     # Errors are of the likelihood itself, as Heinze and Schemper have them.
@@ -706,7 +706,7 @@ def _firth(likelihood, rows, confidence):
         drop = chdtri(1, 1 - confidence) / 2
         for column, side in np.ndindex(size, 2):
             guess = limits[column, side]
-            limits[column, side] = _profile_limit(value, peak, column, side, drop, guess)
+            limits[column, side] = _profile_limit(likelihood, peak, column, side, drop, guess)
     return peak, limits, p_values
 
 
@@ -726,7 +726,13 @@ def _firthmodels(x, rows, confidence):
     return (fitter.coef_, fitter.loglik_, limits, fitter.lrt_pvalues_) if known else None
 
 
-def _profile_limit(value, peak, which, side, drop, guess):
+def _penalised_maximum(likelihood, start, held=(), flat=1e-6):
+    """The maximum of the penalised likelihood, by steps of the information where these arrive."""
+    top = _maximise(likelihood.penalised_slope, start, held, flat)
+    return top if top.converged else _maximise(likelihood.penalised, start, held, flat)
+
+
+def _profile_limit(likelihood, peak, which, side, drop, guess):
     """Where one coefficient's profile lies `drop` below the maximum; NaN where no search arrives.
 
     The profile of a few patients can have several maxima: what is found is confirmed afresh.
@@ -743,7 +749,8 @@ def _profile_limit(value, peak, which, side, drop, guess):
         if anew:
             starts = [peak.beta + (at - centre) * covariance / covariance[which], peak.beta]
         starts = [np.where(others, start, at) for start in starts]
-        tops = [_maximise(value, start, [which], 1e-6) for start in starts[: 1 + others.any()]]
+        starts = starts[: 1 + others.any()]
+        tops = [_penalised_maximum(likelihood, start, [which]) for start in starts]
         best = max((top for top in tops if top.converged), key=lambda top: top.value, default=None)
         if best is None:
             return np.nan
