@@ -111,7 +111,7 @@ _FACTS = """\
 # levels: sex: female | male
 id,variable,level,kind,value,total,place
 n,,,n,3,,methods
-women,sex,female,count,2,3,results
+women,sex,female,count,2,,results
 women-share,sex,female,share,67%,3,results
 """
 _CLAIMS = """\
@@ -292,8 +292,10 @@ def paper_problems(stem, *, root=".", run=True):
         try:
             read_cohort(folder / "patients.csv")
         except (CohortError, StudyError) as error:
-            for line in str(error).splitlines():
-                note(folder / "patients.csv", line.strip())
+            for text in str(error).splitlines()[1:]:
+                at = re.search(r"\bline (\d+), (.*)", text)
+                name = "patients.study.toml" if isinstance(error, StudyError) else "patients.csv"
+                note(folder / name, *((at[2], int(at[1])) if at else (text.strip(),)))
     if (folder / "claims.csv").exists():
         for problem in _claim_problems(stem, folder):
             note(folder / "claims.csv", problem, _line_of(folder / "claims.csv", problem))
@@ -530,7 +532,8 @@ def _run_problems(stem, notebook, expected, root):
             if is_now is None:
                 found.append((expected, line, f"{row['id']}: no such claim"))
             elif was != is_now:
-                found.append((expected, line, f"{row['id']}: {was[1]} here, now {is_now[1]}"))
+                moved = f"{row['id']}: {' '.join(was)} here, now {' '.join(is_now)}"
+                found.append((expected, line, moved))
     found += [
         (expected, None, f"{name}: not here; the verdict is {v}") for name, (_, v) in now.items()
     ]
