@@ -35,7 +35,7 @@ CONTRACT = set(
 # once, pooled studies.
 AWAITED = set(
     "follow_up_intervals cox_from_table bootstrap_survival bootstrap_hazard_ratio"
-    " log_hazard_ratios pool_proportions pool_log_hazard_ratios".split()
+    " log_hazard_ratios pool_proportions".split()
 )
 
 

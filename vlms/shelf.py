@@ -13,6 +13,7 @@ Higgins, Thompson and Spiegelhalter, J R Stat Soc A 2009;172:137 (prediction).
 """
 
 import math
+import re
 import tomllib
 
 import numpy as np
@@ -120,6 +121,7 @@ def overview_table(*, data=DATA):
         facts = read_facts(data / about["stem"] / "facts.csv")
         sign = audited.set_index("id")["verdict"].map(SIGNS)
         shown = {"all", *about["groups"]}
+        by_patient = _topics_of_patients(about["stem"], data)
         sizes = [f"{_grouped(f, f.value.text)} {sign[f.id]}" for f in facts.of_kind("n")]
         sizes = [t for t, f in zip(sizes, facts.of_kind("n"), strict=True) if f.group in shown]
         row = {"Series": about["name"], "Years": about["years"], "n": "; ".join(sizes)}
@@ -127,6 +129,8 @@ def overview_table(*, data=DATA):
             told = [f for f in facts if _topic(f) == topic and f.group in shown and f.kind != "n"]
             told = [f for f in told if f.kind not in ("p_value", "hazard_ratio", "statement")]
             row[topic] = "; ".join(f"{_phrase(f)} {sign[f.id]}" for f in told)
+            if not told and topic in by_patient:
+                row[topic] = "printed by patient"
         sites = dict.fromkeys(group["site"] for group in about["groups"].values())
         row["Site"] = ": ".join(filter(None, ["; ".join(sites), row["Site"]]))
         rows.append(row)
@@ -142,8 +146,8 @@ def reported_table(*, data=DATA):
     for about in papers(data=data).to_dict("records"):
         facts = read_facts(data / about["stem"] / "facts.csv")
         row = {"Series": about["name"]}
-        row |= {topic: any(_topic(fact) == topic for fact in facts) for topic in TOPICS}
-        row["Site"] = True
+        told = {_topic(fact) for fact in facts} | _topics_of_patients(about["stem"], data)
+        row |= {topic: topic in told for topic in TOPICS} | {"Site": True}
         survival = [fact for fact in facts if fact.endpoint.endswith("survival")]
         row["Interval of survival"] = any(
             f.lower is not None for f in survival if f.kind != "hazard_ratio"
@@ -267,10 +271,11 @@ def interval_of(rows, error):
 
 
 def forest_rows(rows, error):
-    """Order survivals by site for a forest plot: label, survival, lower, upper."""
+    """Order survivals by site for a forest plot: label (≠ where red), survival, lower, upper."""
     named = rows["name"] + rows["group"].where(rows["group"] != "all", "").radd(" ").str.rstrip()
     sizes = rows["n"].map(lambda n: "size not printed" if pd.isna(n) else f"{n:.0f}")
-    labels = rows["site"] + ": " + named + " (" + sizes + ")"
+    red = rows["red"].astype(bool).map({True: " ≠", False: ""})
+    labels = rows["site"] + ": " + named + " (" + sizes + ")" + red
     return interval_of(rows, error).assign(label=labels).sort_values("site", kind="stable")
 
 
@@ -360,6 +365,16 @@ def _verdict(verdict, statement, assumed, facts):
 def _topic(fact):
     """What a fact is about, in a clinician's words; "" for what the overview leaves out."""
     return _TOPIC_OF.get((fact.variable or fact.endpoint).replace(" ", "_"), "")
+
+
+def _topics_of_patients(stem, data):
+    """The topics on which a paper's table of patients has a column with values."""
+    if not (data / stem / "patients.csv").exists():
+        return set()
+    patients = read_paper(stem, data=data).patients.dropna(axis="columns", how="all")
+    words = {"time_months": "follow_up", "status": "survival", "m_stage": "metastasis"}
+    names = (words.get(name, re.sub("_(cm|months|years)$", "", name)) for name in patients)
+    return {_TOPIC_OF[name] for name in names if name in _TOPIC_OF}
 
 
 def _printed(fact):
