@@ -43,7 +43,7 @@ _CELL_SECONDS = click.option(
 
 @main.command()
 @click.argument("only", nargs=-1, metavar="[REPORT]...")
-@click.option("--kind", type=click.Choice(["paper", "overview", "lesson", "cohort"]))
+@click.option("--kind", type=click.Choice(["paper", "series", "overview", "lesson", "cohort"]))
 @_flag("--force", help="Build the fresh ones too.")
 @_flag("--strict", help="A report whose notebook gives warnings has failed.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Reports at a time.")
@@ -102,6 +102,51 @@ def render(notebook, given, output, cell_seconds):
     if rendered.log:
         click.echo(f"The notebook gave warnings:\n{rendered.log}", err=True)
     _say(f"wrote {output} in {rendered.about['seconds']:.1f} s")
+
+
+@main.command("new-paper")
+@click.argument("stem")
+@click.option("--patients/--aggregates", default=None, help="What the paper prints.")
+def new_paper(stem, patients):
+    """Begin a further paper: its data folder, and a notebook that already runs.
+
+    vlms new-paper smith2020 --patients
+    """
+    from vlms.add_paper import new_paper
+
+    if patients is None:
+        raise click.UsageError("say what the paper prints: --patients or --aggregates")
+    try:
+        written = new_paper(stem, patients=patients)
+    except ValueError as error:
+        _stop(f"Error: {error}", 2)
+    for path in written:
+        click.echo(path)
+    click.echo(f"Made-up numbers stand in them. What is left to do: vlms paper check {stem}")
+
+
+@main.group("paper")
+def paper_commands():
+    """The data folder and the notebook of one paper."""
+
+
+@paper_commands.command("check")
+@click.argument("stem")
+@click.option("--run/--no-run", default=True, help="Run the notebook, if all else is right.")
+def paper_check(stem, run):
+    """List all that is missing or disagrees: files, claims, notebook, verdicts.
+
+    Exit code 0: nothing, 1: something is.
+    """
+    from vlms.add_paper import paper_problems
+
+    if run:
+        _start_notebooks()
+    found = paper_problems(stem, run=run)
+    for path, line, problem in found:
+        click.echo(f"{path}{f':{line}' if line else ''}: {problem}")
+    click.echo(f"{stem}: {len(found) or 'no'} problem{'s' * (len(found) != 1)}")
+    raise SystemExit(int(bool(found)))
 
 
 @main.command()

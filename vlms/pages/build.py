@@ -28,6 +28,7 @@ import signal
 import sys
 import tempfile
 import time
+import tomllib
 import traceback
 from collections import namedtuple
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ from vlms.pages.page import (
 from vlms.provenance import PACKAGE, PROJECT, commit, locked, sealed_environment
 
 CACHE = Path("reports/.cache")
+_ABOUT = "*/paper.toml"
 SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
 
 _RECORD = set(
@@ -75,8 +77,9 @@ _BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
 _TITLE = re.compile(r"<title>(.*?)</title>")
 _SECONDS_TO_STOP = 3
 
-# One report that is to be there: its name, its notebook and data folders as paths from the root.
-_Plan = namedtuple("_Plan", "stem notebook data kind")
+# One report that is to be there: its name, its notebook and data folders as paths from the root,
+# and whether the notebook serves several papers, by its parameter `stem`.
+_Plan = namedtuple("_Plan", "stem notebook data kind shared")
 
 # There is no way to ask for the mask but to set it; done once, before any thread is there.
 _UMASK = os.umask(0)
@@ -175,7 +178,7 @@ def status(root="."):
     return {plan.stem: _reasons(plan, _inputs(plan, root, hashes), hashes, root) for plan in plans}
 
 
-def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **running):
+def render(notebook, stem=None, *, parameters=None, about=(), inputs=None, root=".", **running):
     """Run a notebook and turn it into the files of its report, without writing any.
 
     Parameters
@@ -186,6 +189,9 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
         Name of the report, by default that of the notebook.
     parameters : dict, optional
         Values for names that the cell tagged ``parameters`` assigns.
+    about : dict, optional
+        What the data say of the report, title and order for example; else its notebook says it.
+        ``{title}`` in Markdown stands for that title.
     inputs : dict of str to str, optional
         Path → SHA-256 of what the report was made from, for its colophon.
     **running
@@ -207,6 +213,10 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
     started, notebook = time.perf_counter(), Path(notebook)
     stem = stem or notebook.stem
     done = execute(notebook, parameters or {}, root=root, **running)
+    done.metadata["vlms"] = {**done.metadata.get("vlms", {}), **dict(about)}
+    for cell in done.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("{title}", done.metadata["vlms"].get("title", ""))
     claims = [claim for ledger in _take(done, LEDGER_MIME) for claim in ledger["claims"]]
     cards, handed = _take(done, CARD_MIME), _take(done, FILES_MIME)
     run = done.metadata["run"]
@@ -305,7 +315,11 @@ def write_index(root="."):
     index = root / "reports" / "index.html"
     was = index.read_text(encoding="utf-8", errors="replace") if index.exists() else ""
     more = [(path, words) for path, words in _MORE.items() if (root / "reports" / path).exists()]
-    page = make_index(records, failures=_failures(root), more=more, built=built)
+    told = {"failures": _failures(root), "more": more, "built": built}
+    folders = _place(root, "data").glob(_ABOUT)
+    diseases = [_about_paper(root, path.parent.name).get("disease", "") for path in sorted(folders)]
+    subject = ", ".join(filter(None, dict.fromkeys(diseases))) or "cohort papers"
+    page = make_index(records, subject=subject, **told)
     if _BUILT_LINE.sub(built, was) != page:
         publish({"index.html": page.encode()}, root / "reports")
 
@@ -320,20 +334,44 @@ def _as_csv(rows):
 # --- What is stale --------------------------------------------------------------------------------
 
 
+def _about_paper(root, stem):
+    """What ``data/<stem>/paper.toml`` says of a paper: title, disease, order …; {} without one."""
+    path = _place(Path(root), "data") / stem / "paper.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BuildError(f"data/{stem}/{path.name}: {error}. Correct it, then build.") from None
+
+
 def _plans(root):
-    """The reports there are to be: of ``notebooks/*.ipynb``, then of ``notebooks/lessons``."""
+    """The reports there are to be: of ``notebooks/*.ipynb``, then of ``notebooks/lessons``.
+
+    A notebook with ``"each": "paper.toml"`` serves every data folder that holds this file and has
+    no notebook of its own.
+    """
     root, plans = _place(Path(root), "notebooks").parent, []
     folder = root / "notebooks"
+    own = {path.stem for path in folder.glob("*.ipynb")}
     for path in [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("lessons/*.ipynb"))]:
         try:
             about = dict(json.loads(path.read_text(encoding="utf-8"))["metadata"].get("vlms", {}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             about = {}  # the render says what is wrong with the notebook
         stem = about.get("stem") or ("cohort-example" if path.stem == "cohort" else path.stem)
-        data = [f"data/{name}" for name in about.get("data", [path.stem])]
-        data = [name for name in data if (root / name).exists()]
+        named = [match for name in about.get("data", [path.stem]) for match in _data(root, name)]
         kind = about.get("kind", "report" if path.parent == folder else "lesson")
-        plans.append(_Plan(stem, path.relative_to(root).as_posix(), tuple(data), kind))
+        notebook = path.relative_to(root).as_posix()
+        if each := about.get("each"):
+            stems = [name.parent.name for name in sorted(root.glob(f"data/*/{each}"))]
+            plans += [
+                _Plan(stem, notebook, (f"data/{stem}",), kind, True)
+                for stem in stems
+                if stem not in own
+            ]
+        else:
+            plans.append(_Plan(stem, notebook, tuple(named), kind, False))
     return plans
 
 
@@ -342,6 +380,11 @@ def _place(root, name):
     if name.startswith("reports") or PROJECT != PACKAGE or (root / "notebooks").is_dir():
         return root / name
     return (PACKAGE.parent if name.startswith("vlms") else PACKAGE) / name
+
+
+def _data(root, pattern):
+    """The data folders of a name or a pattern (``*``), as paths from the root."""
+    return [path.relative_to(root).as_posix() for path in sorted(root.glob(f"data/{pattern}"))]
 
 
 def _inputs(plan, root, hashes):
@@ -611,6 +654,9 @@ def _work(plan, inputs, root, cell_seconds, scratch, parent, connection):
     try:
         told = {"on_cell": lambda *place: connection.send(("cell", place))}
         made = {"inputs": inputs, "root": root, "cell_seconds": cell_seconds, **told}
+        if plan.shared:
+            made["parameters"] = {"stem": plan.stem}
+        made["about"] = _about_paper(root, plan.stem)
         connection.send(("done", render(_place(root, plan.notebook), plan.stem, **made)))
     except RenderError as error:
         connection.send(("failed", str(error)))

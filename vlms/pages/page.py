@@ -140,8 +140,8 @@ def mark_stale(page, failure):
     return f"{start}{main}{said}\n{rest}" if main else None
 
 
-def make_index(records, *, failures, built, more=()):
-    """Make the page that lists all reports: papers, lessons, own cohorts, one ledger over all.
+def make_index(records, *, failures, built, subject, more=()):
+    """Make the page that lists all reports on a subject: papers, lessons, cohorts, one ledger.
 
     What else there is, `more`, are pairs of a path and words.
     """
@@ -159,6 +159,8 @@ def make_index(records, *, failures, built, more=()):
     return _fill(
         "reports.html.j2",
         papers=of("paper", "overview", "report"),
+        subject=subject[:1].upper() + subject[1:],
+        series=of("series"),
         lessons=of("lesson"),
         cohorts=of("cohort"),
         claims=claims,
