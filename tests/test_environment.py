@@ -1,11 +1,7 @@
 """One lock for everyone: the local environment, conda and Binder install the same packages."""
 
 import re
-import shutil
-import subprocess
-import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -69,6 +65,3 @@ def test_conda_and_binder_install_the_same_lock():
     assert pip == {"pip": ["-r requirements.lock"]}
     assert sorted(plain) == ["make", "pip"], "every Python package comes from the lock"
     assert python.removeprefix("python=") in PYTHONS
-
-
-@pytest.mark.slow
