@@ -472,7 +472,7 @@ def _tests(own, frame, recorded, section, column, lacking):
         if not plain:
             said.append(say("Hazard ratio: {told}.", told="; ".join(told)))
     with own.section(f"Log-rank test: {section}", said):
-        tests = _log_rank(own, frame, recorded)
+        tests = _log_rank(own, frame, recorded, column)
         left = {"variable": own.label(column), "lacking": lacking} if column else {}
         left = left if lacking != "0" else {}
         sentence = "Log-rank test of all {levels} levels as recorded ({method}): P {p}."
@@ -496,7 +496,7 @@ def _ordered(own, recorded, column=""):
     return pd.Series(pd.Categorical(recorded, levels), recorded.index)
 
 
-def _log_rank(own, frame, recorded):
+def _log_rank(own, frame, recorded, column):
     """Test all levels against each other; also from permutations where one has few events."""
     known = recorded.notna()
     groups = recorded[known].astype(str)
@@ -505,7 +505,9 @@ def _log_rank(own, frame, recorded):
         raise Withheld("there is one level only, or no event")
     least = own.rules.least
     if events.min() < least:
-        raise Withheld(f"a level has fewer than {least} events, and no part is tested without it")
+        merge = own.rules.unlocked_by(column, events.rename("events").to_frame())
+        why = f"a level has fewer than {least} events, and no part is tested without it"
+        raise Withheld("; ".join(filter(None, [why, merge])))
     if "entry" in frame:
         fit = cox(frame[known].assign(g=groups), "g", entry="entry")
         own.note("log_rank", "score test")
