@@ -18,7 +18,7 @@ from vlms.consistency.curves import (
 )
 from vlms.consistency.facts import FactsError, read_facts
 from vlms.consistency.finding import VERDICTS, Finding, printed_box, printed_share, together
-from vlms.consistency.paper import check_paper, paper_bounds, pinned
+from vlms.consistency.paper import check_paper, holds_together, paper_bounds, pinned
 from vlms.consistency.ratios import (
     direction_check,
     events_needed,
@@ -48,7 +48,8 @@ from vlms.consistency.shares import (
 __all__ = [
     "VERDICTS", "FactsError", "Finding", "attainable_survival", "binary_sd_check",
     "check_paper", "curve_check", "direction_check", "events_needed", "fitting_group_sizes",
-    "hazard_ratio_check", "identical_rows", "information_check", "log_symmetry_check",
+    "hazard_ratio_check", "holds_together", "identical_rows", "information_check",
+    "log_symmetry_check",
     "mean_check", "median_ratio_check", "median_reading_check", "mixture_check",
     "narrowest_interval", "overlap_bounds", "overlap_check", "paper_bounds",
     "percentage_check", "pinned",

@@ -135,6 +135,12 @@ def check_paper(facts):
     return frame
 
 
+def holds_together(model):
+    """Whether no check contradicts these facts: as `check_paper`, without the smallest sets."""
+    found = () if model.source == "abstract" else _checks(model, _sizes_of_endpoints(model))
+    return not any(finding.contradictory for _, finding in found)
+
+
 def paper_bounds(model):
     """The bounds of every count of a paper that its facts leave, before any single check."""
     return _Bounds(model, _sizes_of_endpoints(model))

@@ -9,7 +9,7 @@ Existing tools need a digitised curve and give one cohort: IPDfromKM (Liu, Zhou 
 Methodol 2021;21:111) and reconstructKM after Guyot, Ades, Ouwens and Welton (ibid. 2012;12:9).
 """
 
-from vlms.rebuild.bounds import bounds
+from vlms.rebuild.bounds import bounds, over_cohorts
 from vlms.rebuild.cohorts import InfeasibleError, rebuild, repaired, write_cohorts
 from vlms.rebuild.coverage import coverage_table
 from vlms.rebuild.problem import RebuildError
@@ -20,6 +20,7 @@ __all__ = [
     "RebuildError",
     "bounds",
     "coverage_table",
+    "over_cohorts",
     "rebuild",
     "repaired",
     "repairs",

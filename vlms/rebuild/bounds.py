@@ -10,6 +10,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from vlms.consistency import paper_bounds, printed_share, read_facts
 from vlms.rebuild.cohorts import _CHUNK, _chunk, _component_frame, _refuse_contradictions
@@ -53,7 +54,7 @@ class Bounds(tuple):
         )
 
 
-def bounds(facts, statistic, *, endpoint=None, group=None, seed=0, effort=1.0):
+def bounds(facts, statistic, *, endpoint=None, group=None, cohorts=None, seed=0, effort=1.0):
     """Bound a statistic over all cohorts that print the facts.
 
     Parameters
@@ -67,6 +68,9 @@ def bounds(facts, statistic, *, endpoint=None, group=None, seed=0, effort=1.0):
         function of one cohort's frame that returns a number.
     endpoint, group : str, optional
         Of which endpoint and group; by default the first endpoint, and all.
+    cohorts : pandas.DataFrame, optional
+        What `rebuild` drew from the same facts: its extremes are the inner bounds, without the
+        search that pulls at the statistic.
     seed : int
         Of the search for inner bounds.
     effort : float
@@ -100,8 +104,11 @@ def bounds(facts, statistic, *, endpoint=None, group=None, seed=0, effort=1.0):
     model = read_facts(facts)
     named = not callable(statistic)
     name, at = parse_statistic(statistic) if named else ("", None)
-    rounded = _refuse_contradictions(model)
-    for cut in (False, True) if rounded else (True,):
+    if cohorts is not None:
+        cuts = [cohorts.attrs.get("rounding") != "rounded"]
+    else:
+        cuts = (False, True) if _refuse_contradictions(model) else (True,)
+    for cut in cuts:
         problem = build_problem(model, cut=cut)
         part = next((p for p in split(problem) if group in (None, *p.sizes)), None)
         if part is None:
@@ -110,7 +117,7 @@ def bounds(facts, statistic, *, endpoint=None, group=None, seed=0, effort=1.0):
         if endpoint not in part.endpoints:
             raise RebuildError(f"endpoint {endpoint!r} is none of {', '.join(part.endpoints)}")
         pull = _Pull(part, name, at, statistic, endpoint, group or next(iter(part.roots)))
-        inner = pull.extremes(seed, effort)
+        inner = pull.extremes(seed, effort) if cohorts is None else pull.seen(cohorts)
         if inner is not None:
             break
     else:
@@ -122,6 +129,66 @@ def bounds(facts, statistic, *, endpoint=None, group=None, seed=0, effort=1.0):
     lower, upper = min(outer[0], inner[0]), max(outer[1], inner[1])
     exact = _same(lower, inner[0]) and _same(upper, inner[1])
     return Bounds(lower, upper, exact, inner, "exact" if exact else "outer")
+
+
+def over_cohorts(cohorts, statistic, *, endpoint=None, group=None, between=None):
+    """Work out a statistic in each synthetic cohort.
+
+    Parameters
+    ----------
+    cohorts : pandas.DataFrame
+        What `rebuild` drew, or some of its rows.
+    statistic : str or callable
+        As for `bounds`, or a function of a cohort's frame.
+    endpoint, group : str, optional
+        The rows of one endpoint, and of one value of the column ``group`` or of those marked in a
+        column of that name.
+    between : str, optional
+        Column whose values are compared by ``log_rank_p`` and ``hazard_ratio`` (the last, as
+        sorted, against the first).
+
+    Returns
+    -------
+    pandas.Series
+        By cohort; NaN where the statistic is not estimated.
+
+    Raises
+    ------
+    RebuildError
+        If the statistic is not known, no row is left, or a group differs in size by cohort.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> drawn = pd.DataFrame({"cohort": [1, 1, 2, 2], "time": [3.0, 9, 5, 8],
+    ...                       "event": [True, False, False, False]})
+    >>> over_cohorts(drawn, "survival@6").tolist()
+    [0.5, 1.0]
+    """
+    if endpoint is not None and "endpoint" in cohorts:
+        cohorts = cohorts[cohorts["endpoint"] == endpoint]
+    if group is not None:
+        inside = cohorts["group"] == group
+        cohorts = cohorts[cohorts[group].eq(True) if group in cohorts else inside]
+    if not len(cohorts):
+        raise RebuildError(f"no row is of endpoint {endpoint!r} and group {group!r}")
+    if callable(statistic):
+        found = {number: float(statistic(rows)) for number, rows in cohorts.groupby("cohort")}
+        return pd.Series(found, name="value").rename_axis("cohort")
+    name, at = parse_statistic(statistic)
+    if (name in ("log_rank_p", "hazard_ratio")) != (between is not None):
+        raise RebuildError("`between` goes with log_rank_p and hazard_ratio, and they need it")
+    sizes = cohorts.groupby("cohort").size()
+    if sizes.nunique() > 1:
+        raise RebuildError("the size differs by cohort: give a function of one cohort's frame")
+    rows = cohorts.sort_values("cohort", kind="stable")
+    time, event = (rows[c].to_numpy().reshape(len(sizes), -1) for c in ("time", "event"))
+    groups = None
+    if between is not None:
+        labels = rows[between].to_numpy().reshape(time.shape)
+        groups = [labels == level for level in sorted(rows[between].unique())]
+    found = measure(name, at, time.astype(float), event.astype(bool), groups)
+    return pd.Series(found, index=sizes.index, name="value")
 
 
 def _same(one, two):
@@ -158,6 +225,21 @@ class _Pull:
         if self.name in ("median", "median_follow_up"):
             return np.where(np.isnan(found), np.inf, found)
         return found
+
+    def seen(self, cohorts):
+        """The smallest and the largest value of cohorts that were drawn before."""
+        root = next(iter(self.problem.roots))
+        if first := next((ps for w, ps in self.problem.parts if w == root), ()):
+            cohorts = cohorts[cohorts["group"].isin(first)]
+        group = None if self.group == root else self.group
+        between = "group" if self.name in ("log_rank_p", "hazard_ratio") else None
+        options = {"endpoint": self.endpoint, "group": group, "between": between}
+        found = over_cohorts(cohorts, self.statistic, **options)
+        if self.name in ("median", "median_follow_up"):
+            found = found.fillna(np.inf)
+        if not found.notna().any():
+            raise RebuildError("the statistic is not estimated in any of the cohorts")
+        return float(found.min()), float(found.max())
 
     def extremes(self, seed, effort):
         """The smallest and the largest value of the cohorts found; None without any."""

@@ -104,7 +104,8 @@ def repaired(facts, changes):
     facts : path, pandas.DataFrame or Facts
         As for `rebuild`.
     changes : dict
-        By id the value as it would be printed; None leaves the fact out.
+        By id the value as it would be printed; None leaves the fact out. A dict gives other
+        columns of the fact, such as ``{"endpoint": "recurrence"}``.
 
     Returns
     -------
@@ -127,7 +128,9 @@ def repaired(facts, changes):
         raise RebuildError(f"no fact has the id {', '.join(map(repr, sorted(wrong)))}")
     kept = {key: f for key, f in model.facts.items() if changes.get(key, "") is not None}
     for key, text in changes.items():
-        if text is not None:
+        if isinstance(text, dict):
+            kept[key] = replace(kept[key], **text)
+        elif text is not None:
             value, of, total = str(text).partition(" of ")
             fact = replace(kept[key], value=Printed.parse(value))
             kept[key] = replace(fact, total=int(total)) if of else fact
@@ -320,7 +323,10 @@ def _variables(chains, rng):
     counted = {}
     for fact in problem.counts:
         if fact.group in problem.sizes and fact.variable != "tests":
-            known = fact.variable in problem.facts.levels
+            levels = problem.facts.levels.get(fact.variable)
+            if levels and fact.level not in levels:
+                continue  # of several levels together: it follows from theirs
+            known = levels is not None
             name = fact.variable if known else f"{fact.variable}: {fact.level}"
             counted.setdefault(name, {}).setdefault(fact.group, []).append(fact)
     for name, groups in counted.items():

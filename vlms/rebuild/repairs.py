@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from vlms.consistency import check_paper, read_facts
+from vlms.consistency import check_paper, holds_together, read_facts
 from vlms.printed import Printed
 from vlms.rebuild.cohorts import repaired
 
@@ -69,11 +69,6 @@ def repairs(facts):
     return frame
 
 
-def _holds(model):
-    """Whether the audit finds nothing contradictory."""
-    return not (check_paper(model)["verdict"] == "contradictory").any()
-
-
 def _nearest(model, fact):
     """The nearest text of a fact with which the set holds, or None."""
     value = fact.value
@@ -88,12 +83,12 @@ def _nearest(model, fact):
             if text is None:
                 break
             tried += 1
-            if _holds(repaired(model, {fact.id: text})):
+            if holds_together(repaired(model, {fact.id: text})):
                 low, high = step // 2, step
                 while high - low > 1:
                     middle = (low + high) // 2
                     text = _moved(fact, sign * middle)
-                    fits = text is not None and _holds(repaired(model, {fact.id: text}))
+                    fits = text is not None and holds_together(repaired(model, {fact.id: text}))
                     low, high = (low, middle) if fits else (middle, high)
                 if best is None or high < best[0]:
                     best = high, _moved(fact, sign * high)
@@ -126,7 +121,7 @@ def _swaps(model, alone):
             if not (same and apart):
                 continue
             texts = {one.id: two.value.text, two.id: one.value.text}
-            if _holds(repaired(alone, texts)):
+            if holds_together(repaired(alone, texts)):
                 printed = f"{one.value.text} <-> {two.value.text}"
                 yield f"{one.id} <-> {two.id}", printed, "exchanged", texts
 
@@ -137,7 +132,7 @@ def _totals(alone):
     for fact in counts:
         for total in sorted({f.total for f in counts} - {fact.total}):
             text = f"{fact.value.text} of {total}"
-            if fact.value <= total and _holds(repaired(alone, {fact.id: text})):
+            if fact.value <= total and holds_together(repaired(alone, {fact.id: text})):
                 yield fact.id, f"{fact.value.text} of {fact.total}", text, {fact.id: text}
 
 
