@@ -14,6 +14,7 @@ from vlms.survival import (
     SurvivalInputError,
     counts,
     cox_from_table,
+    cumulative_incidence,
     event_table,
     kaplan_meier,
     log_rank,
@@ -222,8 +223,8 @@ def test_counts_with_delayed_entry_are_refused_where_patients_are_needed():
     # counts (2 at 7, 1 at 8) tells.
     frame = pd.DataFrame({"entry": [0, 0, 6, 0], "time": [5, 10, 8, 7], "event": 1})
     table = event_table(frame.assign(group=list("aabb")), group="group", entry="entry")
-    for refused in (log_rank, cox_from_table):
-        with pytest.raises(SurvivalInputError, match="delayed entry needs the patients"):
+    for refused in (log_rank, cox_from_table, lambda table: cumulative_incidence({1: table})):
+        with pytest.raises(SurvivalInputError, match="delayed entry"):
             refused(table)
     with pytest.raises(SurvivalInputError, match="observed from time 0"):
         kaplan_meier(table, interval="beta-product")
@@ -285,23 +286,25 @@ def test_dask_keeps_the_order_of_categories(patients):
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
-        ("event", [1, 2, 0], r"event .*neither 0/1 nor True/False in 1 row, first .*\(2\)"),
-        ("event", ["dead", "alive", "dead"], "event .*is VARCHAR.*boolean or 0/1"),
-        ("time", [1.0, -2.0, -3.0], "time .*negative or infinite in 2 rows"),
-        ("time", [1.0, np.nan, 3.0], "time .*missing"),
-        ("time", ["1", "2", "3"], "time .*not numbers"),
-        ("group", ["a", None, "b"], "group .*missing"),
-        ("entry", [0.0, 2.0, 0.0], "entry .*not before the time"),
+        ("event", [1, 2, 0], r"event: neither 0/1 nor True/False in 1 row, first .*\(2\)"),
+        ("event", [0, np.nan, np.nan], "event: neither 0/1 nor True/False in 2 rows"),
+        ("event", ["1", "ali've", "1"], "event: neither 0/1 nor True/False in 3 rows"),
+        ("time", [1.0, -2.0, -3.0], "time: negative in 2 rows"),
+        ("time", [1.0, np.nan, 3.0], "time: missing in 1 row"),
+        ("time", [1.0, np.inf, 3.0], "time: infinite in 1 row"),
+        ("time", ["1", "2", "3"], "time: not a number in 3 rows"),
+        ("group", ["a", None, "b"], "group: missing in 1 row"),
+        ("entry", [0.0, 2.0, 0.0], "entry: not before the time of that row in 1 row"),
     ],
 )
 def test_rows_without_meaning_are_refused_by_file_and_row(column, values, message, tmp_path):
     columns = {"time": [1.0, 2.0, 3.0], "event": [1, 0, 1], "group": ["a", "b", "b"], "entry": 0.0}
     frame = pd.DataFrame({**columns, column: values})
     frame.to_parquet(tmp_path / "north.parquet")
-    with pytest.raises(SurvivalInputError, match=message.replace(" ", ".*", 1)) as found:
+    with pytest.raises(SurvivalInputError, match=message) as found:
         event_table(tmp_path / "*.parquet", group="group", entry="entry")
-    assert "VARCHAR" in str(found.value) or "north.parquet row 1 (" in str(found.value)
-    with duckdb.connect() as base, pytest.raises(SurvivalInputError, match=f"^{column} .column"):
+    assert "north.parquet row 1 (" in str(found.value)
+    with duckdb.connect() as base, pytest.raises(SurvivalInputError, match=f"^{column}: "):
         event_table(base.from_df(frame), group="group", entry="entry")
     with dask.config.set(scheduler="synchronous"), pytest.raises(SurvivalInputError, match=column):
         late = dask.dataframe.from_pandas(frame, npartitions=1)
@@ -310,7 +313,7 @@ def test_rows_without_meaning_are_refused_by_file_and_row(column, values, messag
 
 def test_a_missing_column_file_or_row_is_named(tmp_path):
     pd.DataFrame({"time": [1.0]}).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(SurvivalInputError, match=r"lacks the columns \['event'\]. It has \['time"):
+    with pytest.raises(SurvivalInputError, match="event: there is no column 'event'. The columns are"):
         event_table(tmp_path / "a.parquet")
     with pytest.raises(SurvivalInputError, match="path"):
         event_table(tmp_path / "none-*.parquet")
