@@ -12,6 +12,8 @@ What has no meaning is refused with the name of the argument and the first rows 
 nobody's outcome is guessed, and no row is dropped.
 """
 
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -90,7 +92,7 @@ def event_table(source, event="event", group=None, *, time="time", entry=None, w
     """
     columns = {"time": time, "event": event, "group": group, "entry": entry}
     if _is_table(source) or (isinstance(event, str) and _paths(source)):
-        counts = _count_table(source, columns, weight)
+        counts = _count_of(source, columns, weight)
     else:
         counts = count(observations(source, event, group, entry=entry))
     table = counts.frame()
@@ -121,8 +123,9 @@ def count_rows(source, columns):
     0       2     1         1
     1       3     1         2
     """
-    if paths := _paths(source):
-        return _with_duckdb(paths, lambda relation, _: count_rows(relation, columns))
+    if _paths(source):
+        with open_parquet(source) as (relation, _):
+            return count_rows(relation, columns)
     for name in columns:
         require_column(source, name, "column")
     columns = list(dict.fromkeys(columns))
@@ -535,27 +538,34 @@ def _paths(source):
     return [f"{one}/**/*.parquet" if Path(one).is_dir() else str(one) for one in paths]
 
 
-def _count_table(source, columns, weight):
-    """Count a table of any kind."""
-    if paths := _paths(source):
-        return _with_duckdb(paths, lambda table, told: _count_of(table, columns, None, told))
-    return _count_of(source, columns, weight)
+@contextmanager
+def open_parquet(paths, scheduler=""):
+    """Open Parquet files: a relation of DuckDB or, of a cluster at this address, a Dask frame.
 
-
-def _with_duckdb(paths, ask):
-    """Ask something of Parquet files, as a relation and as one that knows file and row."""
+    Beside it comes a relation that knows file and row, or None.
+    """
+    paths = _paths(paths)
+    if scheduler:
+        frames = optional_import("dask.dataframe")
+        with optional_import("distributed").Client(scheduler):
+            yield frames.read_parquet(paths), None
+        return
     duckdb = optional_import("duckdb")
-    with duckdb.connect() as database:
+    with tempfile.TemporaryDirectory() as spilled, duckdb.connect() as database:
         database.execute("SET enable_progress_bar = false")
+        database.execute("SET temp_directory = ?", [spilled])
         try:
-            told = database.read_parquet(paths, filename=True, file_row_number=True)
-            return ask(database.read_parquet(paths), told)
-        except duckdb.IOException as missing:
-            raise SurvivalInputError(f"path: {missing}") from missing
+            located = database.read_parquet(paths, filename=True, file_row_number=True)
+            yield database.read_parquet(paths), located
+        except duckdb.Error as error:
+            raise SurvivalInputError(f"path: {error}") from error
 
 
 def _count_of(table, columns, weight, located=None):
     """Count a table whose rows are patients or, with a weight, stand for several."""
+    if _paths(table):
+        with open_parquet(table) as (relation, located):
+            return _count_of(relation, columns, None, located)
     for role, name in columns.items():
         if name is not None:
             require_column(table, name, role)
