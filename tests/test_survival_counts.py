@@ -313,7 +313,9 @@ def test_rows_without_meaning_are_refused_by_file_and_row(column, values, messag
 
 def test_a_missing_column_file_or_row_is_named(tmp_path):
     pd.DataFrame({"time": [1.0]}).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(SurvivalInputError, match="event: there is no column 'event'. The columns are"):
+    with pytest.raises(
+        SurvivalInputError, match="event: there is no column 'event'. The columns are"
+    ):
         event_table(tmp_path / "a.parquet")
     with pytest.raises(SurvivalInputError, match="path"):
         event_table(tmp_path / "none-*.parquet")

@@ -21,6 +21,7 @@ from vlms.own_cohort.closing import (
 from vlms.own_cohort.counted import (
     count_cohort,
     open_counts,
+    sample_rows,
     show_counted_curves,
     show_counted_flow,
     show_counted_incidence,
