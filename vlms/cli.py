@@ -278,7 +278,7 @@ def start(path, encoding, yes, force):
         raise click.ClickException(f"{target} exists already; edit it, or add --force")
     ask = None if yes or not sys.stdin.isatty() else _ask
     try:
-        if _is_large(path):
+        if large := _is_large(path):
             from vlms.own_cohort import sample_rows
 
             with sample_rows(path) as few:
@@ -289,7 +289,7 @@ def start(path, encoding, yes, force):
         target.write_text(text, encoding="utf-8")
     except (CohortError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    _say(f"wrote {target}: read it through, then vlms check {path}")
+    _say(f"wrote {target}: read it through, then vlms {'report' if large else 'check'} {path}")
     if questions:
         _say(f"{questions} lines hold a question, marked “?”: answer them first")
 
@@ -357,6 +357,10 @@ def report(path, output, name, encoding, counts, scheduler, **given):
     except KeyboardInterrupt:
         _stop("Stopped. A report that was there is as it was before.", 130)
     except CohortError as error:  # told cell by cell, as by `vlms check`
+        if counts:
+            _say(
+                "Lines and cells are those of the counts: each stands for patients with such values"
+            )
         _stop(Check(path, problems=error.problems).as_text())
     except (ImportError, SurvivalInputError) as error:
         if not counts:

@@ -39,7 +39,7 @@ from vlms.disclosure import (
     to_withhold,
     true_counts,
 )
-from vlms.own_cohort import ChoiceError, count_cohort, open_cohort
+from vlms.own_cohort import ChoiceError, count_cohort, open_cohort, open_counts
 from vlms.pages import RenderError, publish, read_notebook, render
 from vlms.showing import one_line
 from vlms.study import study_file
@@ -155,20 +155,21 @@ def report_counts(order: Order, *, scheduler="", reports="reports", root=ROOT, o
     vlms.own_cohort.ChoiceError
         When a choice needs the patients, or does not fit the cohort; else as `report`.
     """
-    given = {name: value for name, value in order.parameters.items() if value}
+    given = dict(order.parameters)
     for name in ("study", "covariates", "references", "paper"):
         if given.pop(name, None):
             raise ChoiceError(f"--{_OPTIONS[name]} needs the patients; counts do not hold it")
-    if given.pop("disclosure", "full") != "full":
-        raise ChoiceError("a report from counts is made in full only: --disclosure full")
+    given["disclosure"] = given.get("disclosure") or "full"
     given.pop("min_count", None)
-    declared = given.setdefault("study_file", str(study_file(Path(order.cohort).resolve())))
-    declared = declared if Path(declared).is_file() else ""
-    asked = {name: given.get(name, ()) for name in ("groups", "cuts", "adjust")}
-    counted = count_cohort(order.cohort, declared, scheduler=scheduler, **asked)
+    # Not what stands beside the counts.
+    given["study_file"] = given.get("study_file") or str(study_file(Path(order.cohort).resolve()))
+    given["study_file"] = given["study_file"] * Path(given["study_file"]).is_file()
+    asked = {name: given.get(name, ()) for name in ("study_file", "groups", "cuts", "adjust")}
+    counted = count_cohort(order.cohort, scheduler=scheduler, **asked)
     stem = f"{order.stem}-private"
     with scratch(root) as folder:
         counted.to_parquet(folder / "counted.parquet")
+        open_counts(folder / "counted.parquet", **given)
         its = replace(order, cohort=str(folder / "counted.parquet"), name=order.stem, encoding="")
         its.parameters = given
         files = _render(its, "private", "full", folder, root, on_cell=on_cell, notebook=COUNTED)

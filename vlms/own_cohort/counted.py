@@ -51,7 +51,7 @@ NOT_COUNTED = {
 }
 
 
-def count_cohort(path, study_file="", *, groups=(), cuts=(), adjust=(), scheduler=""):
+def count_cohort(path, *, study_file="", groups=(), cuts=(), adjust=(), scheduler=""):
     """Count the patients of a Parquet file or folder by what its report needs of them.
 
     Parameters
@@ -250,12 +250,14 @@ def _keys(study, groups, adjust, headers):
     names += ["tnm"] if study is SARCOMA or study.based_on else []
     keys = []
     for name in filter(None, names):
-        column = study.columns.get(name)
+        column, found = study.columns.get(name), []
         sources = [plain_name(one) for one in (column.sources if column else ()) or (name,)]
         for key in sources:  # as `open_cohort` takes a name, without its unit
-            keys += [one for one in headers if one == key] or [
-                one for one in headers if re.sub("_(years|cm|mm|months)$", "", one) == key
-            ]
+            shortened = [h for h in headers if re.sub("_(years|cm|mm|months)$", "", h) == key]
+            found += [key] if key in headers else shortened
+        if not found and name in (*groups, *adjust):
+            raise ChoiceError(f"no column {name!r}; there are {', '.join(headers.values())}")
+        keys += found
     return list(dict.fromkeys(keys))
 
 
@@ -274,14 +276,15 @@ def _counted_study(study, headers) -> Study:
 
 def _check_identifiers(table, name):
     """Refuse a table in which an identifier is missing or stands twice."""
-    if hasattr(table, "aggregate"):
+    if not hasattr(table, "to_delayed"):
         quoted = '"' + name.replace('"', '""') + '"'
         times = table.aggregate(f"{quoted} AS one, count(*) AS n").filter("n > 1 OR one IS NULL")
         bad, example = times.aggregate("sum(n), any_value(one)").fetchall()[0]
     else:
         times = table.groupby(name, dropna=False).size(split_out=table.npartitions)
-        times = times.reset_index(name="n")
-        times = times[(times["n"] > 1) | times[name].isna()].compute()
+        times = times.to_frame("n").map_partitions(lambda part: part.reset_index())
+        odd = times.map_partitions(lambda part: part[(part["n"] > 1) | part[name].isna()])
+        times = odd.compute()
         bad, example = times["n"].sum(), next(iter(times[name].dropna()), None)
     if bad:
         said = f", such as {text(example)}" if example is not None else ""
