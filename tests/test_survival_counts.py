@@ -22,6 +22,20 @@ from vlms.survival import (
 from vlms.survival.counts import checked_event, checked_times, distinct_times, group_codes
 
 COLUMNS = {"time": "months", "event": "died", "group": "arm"}
+COLON = [
+    ("Obs", 0, 1, [13, 24, 13, 16, 2, 5, 4, 0, 0, 0]),
+    ("Obs", 0, 0, [0, 0, 0, 0, 4, 20, 24, 19, 5, 0]),
+    ("Obs", 1, 1, [11, 27, 21, 12, 10, 6, 3, 1, 0, 0]),
+    ("Obs", 1, 0, [0, 1, 0, 0, 1, 28, 29, 14, 2, 0]),
+    ("Lev", 0, 1, [10, 17, 16, 10, 4, 6, 0, 0, 0, 0]),
+    ("Lev", 0, 0, [0, 0, 0, 0, 1, 24, 23, 19, 1, 2]),
+    ("Lev", 1, 1, [19, 29, 24, 12, 3, 6, 1, 4, 0, 0]),
+    ("Lev", 1, 0, [0, 0, 0, 0, 1, 20, 37, 17, 4, 0]),
+    ("Lev+5FU", 0, 1, [16, 24, 13, 7, 9, 5, 1, 0, 0, 0]),
+    ("Lev+5FU", 0, 0, [0, 0, 0, 1, 2, 22, 34, 22, 6, 1]),
+    ("Lev+5FU", 1, 1, [9, 11, 5, 12, 5, 2, 3, 1, 0, 0]),
+    ("Lev+5FU", 1, 0, [0, 0, 0, 1, 2, 30, 38, 17, 4, 1]),
+]
 
 
 @pytest.fixture
@@ -228,6 +242,79 @@ def test_counts_with_delayed_entry_are_refused_where_patients_are_needed():
             refused(table)
     with pytest.raises(SurvivalInputError, match="observed from time 0"):
         kaplan_meier(table, interval="beta-product")
+
+
+# Models of counts
+
+
+@pytest.fixture
+def years():
+    """survival::colon in whole years: patients by arm, sex, status, and year of the end.
+
+    R: d <- subset(colon, etype == 2); table(ceiling(d$time / 365.25), d$status, d$sex, d$rx)
+    """
+    rows = [
+        (arm, sex, status, year, n)
+        for arm, sex, status, counts in COLON
+        for year, n in enumerate(counts, 1)
+        if n
+    ]
+    frame = pd.DataFrame(rows, columns=["rx", "sex", "status", "t", "n"])
+    return frame.assign(rx=pd.Categorical(frame["rx"], ["Obs", "Lev", "Lev+5FU"]))
+
+
+def test_models_of_counts_with_hundreds_of_ties_are_those_of_r(years):
+    tied = event_table(years, "status", "rx", time="t", weight="n")
+    # R: coxph(Surv(t, status) ~ rx, d): coef, var, loglik
+    fit = cox_from_table(tied)
+    assert fit["log_hazard_ratio"].tolist() == pytest.approx(
+        [-2.2199620990193e-02, -3.6475336241950e-01], abs=1e-8
+    )
+    assert np.diag(fit.attrs["covariance"]) == pytest.approx(
+        [1.2165357208049e-02, 1.4097832838714e-02], abs=1e-9
+    )
+    assert fit.attrs["log_likelihood"] == pytest.approx(-2.9359540665405e03, abs=1e-8)
+    assert fit.attrs["null_log_likelihood"] == pytest.approx(-2.9418586015349e03, abs=1e-8)
+    # the same with ties = "breslow"
+    breslow = cox_from_table(tied, ties="breslow")
+    assert breslow.attrs["log_likelihood"] == pytest.approx(-2.9628185129634e03, abs=1e-8)
+    # R: coxph(Surv(t, status) ~ rx + strata(sex), d); survdiff(the same)$chisq
+    parts = [
+        event_table(part, "status", "rx", time="t", weight="n") for _, part in years.groupby("sex")
+    ]
+    fit = cox_from_table(parts)
+    assert fit["log_hazard_ratio"].tolist() == pytest.approx(
+        [-2.4363645742808e-02, -3.6710259308356e-01], abs=1e-8
+    )
+    assert fit.attrs["score_test"]["statistic"] == pytest.approx(1.1429747702727e01, abs=1e-9)
+    assert fit.attrs["strata"] == 2
+    assert log_rank(parts).statistic == pytest.approx(11.400845756119, abs=1e-9)
+    # R: coxph(Surv(t, status) ~ rx, d[rep(1:nrow(d), 20), ]): every sum is taken in closed form
+    fit = cox_from_table(event_table(years.assign(n=20 * years["n"]), "status", "rx", time="t",
+                                     weight="n"))  # fmt: skip
+    assert fit["log_hazard_ratio"].tolist() == pytest.approx(
+        [-2.2208634988696e-02, -3.6503586001078e-01], abs=1e-8
+    )
+    assert fit.attrs["log_likelihood"] == pytest.approx(-8.5793550185982e04, abs=1e-6)
+
+
+def test_strata_may_lack_a_group_and_causes_need_the_same_patients():
+    # R: d <- data.frame(t = c(1, 2, 3, 4, 2, 3, 5), e = c(1, 1, 0, 1, 1, 1, 0),
+    # g = c("a", "b", "c", "a", "b", "c", "c"), s = rep(1:2, 4:3));
+    # survdiff(Surv(t, e) ~ g + strata(s), d)
+    frame = pd.DataFrame({"time": [1, 2, 3, 4, 2, 3, 5], "event": [1, 1, 0, 1, 1, 1, 0]})
+    frame["group"], strata = list("abcabcc"), np.repeat([1, 2], [4, 3])
+    parts = [event_table(part, group="group") for _, part in frame.groupby(strata)][::-1]
+    columns = frame["time"], frame["event"], frame["group"]
+    expected = log_rank(*columns, strata=strata)
+    assert log_rank(parts).table["group"].tolist() == ["a", "b", "c"]
+    assert log_rank(parts).statistic == pytest.approx(expected.statistic, rel=1e-12)
+    cause = np.array([1, 2, 0, 1, 2, 1, 0])
+    tables = {k: event_table(frame["time"], cause == k, frame["group"]) for k in (1, 2)}
+    whole = cumulative_incidence(frame["time"], cause, frame["group"])
+    pd.testing.assert_frame_equal(cumulative_incidence(tables), whole, check_dtype=False)
+    with pytest.raises(SurvivalInputError, match="not of the same patients"):
+        cumulative_incidence({1: tables[1], 2: event_table([1, 2], [1, 0])})
 
 
 # Tables too large for memory

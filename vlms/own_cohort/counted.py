@@ -26,16 +26,19 @@ from vlms.printed import print_interval, print_number
 from vlms.showing import say, together
 from vlms.study import SARCOMA, Column, Study, find_study, read_study
 from vlms.survival import (
+    PATIENTS,
+    common_levels,
+    count_rows,
     cox_from_table,
     cumulative_incidence,
     event_table,
     kaplan_meier,
     log_rank,
+    open_parquet,
     restricted_mean,
     survival_at,
     survival_quantile,
 )
-from vlms.survival.counts import PATIENTS, common_levels, count_rows, open_parquet
 
 Z = 1.959963984540054  # of a 95% interval
 _ENDS = ("with the event", "with a competing event", "censored")
