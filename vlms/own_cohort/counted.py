@@ -26,8 +26,6 @@ from vlms.printed import print_interval, print_number
 from vlms.showing import say, together
 from vlms.study import SARCOMA, Column, Study, find_study, read_study
 from vlms.survival import (
-    PATIENTS,
-    common_levels,
     count_rows,
     cox_from_table,
     cumulative_incidence,
@@ -41,6 +39,7 @@ from vlms.survival import (
 )
 
 Z = 1.959963984540054  # of a 95% interval
+PATIENTS = "patients"  # the column that `count_rows` adds
 _ENDS = ("with the event", "with a competing event", "censored")
 MOST_ROWS = 2_000_000  # of counts: they are read, as a cohort, in memory
 NOT_COUNTED = {
@@ -331,10 +330,11 @@ def _tests(own, endpoint, by, section, table):
         lacking = f" ({left:,.0f} left out, as it is missing)" if left else ""
         fit = cox_from_table(tables)
         told.append(f"log-rank test{of}{lacking} P {sign(log_rank(tables).p_value)}")
-        first = common_levels(tables if names else [table])[0]
+        every = {str(level) for one in (tables if names else [table]) for level in one["group"]}
+        first = (every - {term[6:-1] for term in fit["term"]}).pop()
         size = {"patients": fit.attrs["n"], "events": fit.attrs["events"]}
         for row in fit.to_dict("records"):
-            level = row.pop("term").removeprefix("group[").removesuffix("]")
+            level = row.pop("term")[6:-1]  # of group[…]
             rows.append({"curve": section + of, "comparison": f"{level} vs {first}"} | size | row)
         for note in fit.attrs["warnings"]:
             own.skipped(f"Hazard ratio: {section}{of}", note)

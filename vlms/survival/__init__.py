@@ -5,9 +5,7 @@ What has no meaning is refused with a `SurvivalInputError` that names argument, 
 
 from vlms.survival.comparisons import LogRank, gray_test, log_rank, pairwise_log_rank
 from vlms.survival.counts import (
-    PATIENTS,
     SurvivalInputError,
-    common_levels,
     count_rows,
     event_table,
     open_parquet,
@@ -35,8 +33,8 @@ from vlms.survival.small import (
 )
 
 __all__ = [
-    "PATIENTS", "LogRank", "SurvivalInputError", "at_landmark", "bootstrap_hazard_ratio",
-    "bootstrap_survival", "common_levels", "count_rows", "cox", "cox_from_table",
+    "LogRank", "SurvivalInputError", "at_landmark", "bootstrap_hazard_ratio",
+    "bootstrap_survival", "count_rows", "cox", "cox_from_table",
     "cumulative_incidence", "event_table", "follow_up_intervals", "gray_test", "kaplan_meier",
     "log_hazard_ratios", "log_rank", "median_follow_up", "open_parquet", "pairwise_log_rank",
     "pool_log_hazard_ratios", "pool_proportions",

@@ -543,6 +543,11 @@ def open_parquet(paths, scheduler=""):
     """Open Parquet files: a relation of DuckDB or, of a cluster at this address, a Dask frame.
 
     Beside it comes a relation that knows file and row, or None.
+
+    Examples
+    --------
+    >>> with open_parquet("registry") as (table, _):  # doctest: +SKIP
+    ...     counted = count_rows(table, ["months", "status"])
     """
     paths = _paths(paths)
     if scheduler:
