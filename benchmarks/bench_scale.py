@@ -34,8 +34,9 @@ def write_registry(folder, n, parts=4):
 
 
 def counts_of_vlms(folder):
-    """Curves, log-rank test and restricted means from counts."""
+    """Curves, log-rank test, restricted means and hazard ratios from counts."""
     from vlms.survival import (
+        cox_from_table,
         event_table,
         kaplan_meier,
         log_rank,
@@ -46,7 +47,8 @@ def counts_of_vlms(folder):
     table = event_table(f"{folder}/*.parquet", group="group")
     curve = kaplan_meier(table)
     means = restricted_mean(curve, 60)["rmst"]
-    return [*survival_at(curve, 36)["survival"], log_rank(table).statistic, *means]
+    ratios = cox_from_table(table)["hazard_ratio"]
+    return [*survival_at(curve, 36)["survival"], log_rank(table).statistic, *means, *ratios]
 
 
 def pandas_and_lifelines(folder):

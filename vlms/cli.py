@@ -364,11 +364,18 @@ def start(path, encoding, yes, force):
         raise click.ClickException(f"{target} exists already; edit it, or add --force")
     ask = None if yes or not sys.stdin.isatty() else _ask
     try:
-        text, questions = start_study(path, encoding=encoding, ask=ask)
+        if large := _is_large(path):
+            from vlms.own_cohort import sample_rows
+
+            with sample_rows(path) as few:
+                text, questions = start_study(few, ask=ask)
+            _say("looked at 100,000 rows; a code that none of them holds is refused when counted")
+        else:
+            text, questions = start_study(path, encoding=encoding, ask=ask)
         target.write_text(text, encoding="utf-8")
     except (CohortError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    _say(f"wrote {target}: read it through, then vlms check {path}")
+    _say(f"wrote {target}: read it through, then vlms {'report' if large else 'check'} {path}")
     if questions:
         _say(f"{questions} lines hold a question, marked “?”: answer them first")
 
@@ -406,16 +413,19 @@ def _ask(question, choices, default):
 @_several("--reference", metavar="COLUMN=LEVEL", help="Reference level.")
 @click.option("--for", "paper", type=click.Choice(["paper"]), help="Files for a manuscript, too.")
 @click.option("--interval", default="log-log", show_default=True, help="Scale of the intervals.")
+@_flag("--counts", help="From counts, as of any folder of Parquet files and above 10⁶ rows.")
+@click.option("--scheduler", default="", metavar="ADDRESS", help="Of a Dask cluster that counts.")
 @click.option("--output", default="reports", show_default=True, help="Folder to write to.")
-def report(path, output, name, encoding, **given):
+def report(path, output, name, encoding, counts, scheduler, **given):
     """Explore a cohort of your own: a private page, and a preview of the one to share."""
     _start_notebooks()
     from vlms.cohort import Check, CohortError, printable
-    from vlms.cohort_report import Order, ReportError, report
+    from vlms.cohort_report import Order, ReportError, report, report_counts
     from vlms.disclosure import DisclosureError
     from vlms.own_cohort import ChoiceError
     from vlms.pages import PublishingError
     from vlms.study import study_file
+    from vlms.survival import SurvivalInputError
 
     design, beside = given.pop("study"), study_file(path)
     if design.endswith(".toml"):
@@ -423,18 +433,45 @@ def report(path, output, name, encoding, **given):
     # A parameter of the notebook is of one type.
     given |= {"study": design, "study_file": str(beside.resolve()) if beside.is_file() else ""}
     order = Order(path, name, encoding or "", _study_parameters(**given))
+    counts = counts or bool(scheduler) or _is_large(path)
     try:
+        if counts:
+            page = report_counts(order, scheduler=scheduler, reports=output)
+            _say(f"wrote {printable(page)} from counts; it says what counts do not allow")
+            return
         pages = report(order, reports=output)
     except KeyboardInterrupt:
         _stop("Stopped. A report that was there is as it was before.", 130)
     except CohortError as error:  # told cell by cell, as by `vlms check`
+        if counts:
+            _say(
+                "Lines and cells are those of the counts: each stands for patients with such values"
+            )
         _stop(Check(path, problems=error.problems).as_text())
+    except (ImportError, SurvivalInputError) as error:
+        if not counts:
+            raise
+        _stop(f"Error, nothing was written: {printable(str(error), 2000)}")
     except (ChoiceError, DisclosureError, ReportError, PublishingError) as error:
         lines = "\n".join(printable(line, 2000) for line in str(error).splitlines())
         _stop(f"Error, nothing was written: {lines}")
     for page in pages:
         _say(f"wrote {printable(page)}, with its tables and figures in the folder of that name")
     _say(f"Neither is for sharing. What is to be shared: vlms release {order.stem}")
+
+
+def _is_large(path):
+    """Whether a table is counted: a folder of Parquet files, or one of more than 10⁶ rows."""
+    if Path(path).is_dir():
+        return True
+    if not Path(path).is_file() or Path(path).suffix.casefold() not in (".parquet", ".pq"):
+        return False
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.read_metadata(path).num_rows > 1_000_000
+    except (OSError, ValueError):
+        return False  # reading it will say so
 
 
 def _study_parameters(reference, **given):

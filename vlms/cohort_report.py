@@ -17,7 +17,7 @@ import html
 import io
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ from vlms.disclosure import (
     to_withhold,
     true_counts,
 )
-from vlms.own_cohort import open_cohort
+from vlms.own_cohort import ChoiceError, count_cohort, open_cohort, open_counts
 from vlms.pages import RenderError, publish, read_notebook, render
 from vlms.printed import print_p
 from vlms.provenance import PACKAGE, PROJECT
@@ -49,11 +49,13 @@ from vlms.survival import kaplan_meier
 
 ROOT = Path.cwd() if PROJECT == PACKAGE else PROJECT  # where the releases are kept
 NOTEBOOK = PROJECT / "notebooks" / "cohort.ipynb"
+COUNTED = PROJECT / "notebooks" / "counted.ipynb"
 _MARKS = {
     "private": " – PRIVATE, everything is shown",
     "preview": " – PREVIEW, not for sharing",
     "to-share": "",
 }
+_OPTIONS = {"study": "study", "covariates": "covariate", "references": "reference", "paper": "for"}
 _ROUNDS = 4  # of withholding what was solved
 _KEYS = "variable level endpoint event covariate reference measure column comparison subgroup "
 _KEYS = [*(_KEYS + "marker days weeks months years").split(), "what was done", "the unknown causes"]
@@ -134,6 +136,48 @@ def report(order: Order, *, reports="reports", root=ROOT, on_cell=None) -> list[
         _publish(files, f"{order.stem}-{kind}", reports, private=kind == "private")
     return [Path(reports) / f"{order.stem}-{k}.html" for k in ("private", "preview") if k in made
             and f"{order.stem}-{k}.html" in made[k]]  # fmt: skip
+
+
+def report_counts(order: Order, *, scheduler="", reports="reports", root=ROOT, on_cell=None):
+    """Report on a Parquet file or folder of any size from its counts; the private page alone.
+
+    Parameters
+    ----------
+    order, reports, root, on_cell
+        As `report` takes them.
+    scheduler : str
+        Address of a Dask cluster that counts; blank for DuckDB on this machine.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    vlms.own_cohort.ChoiceError
+        When a choice needs the patients, or does not fit the cohort; else as `report`.
+    """
+    given = dict(order.parameters)
+    for name in ("study", "covariates", "references", "paper"):
+        if given.pop(name, None):
+            raise ChoiceError(f"--{_OPTIONS[name]} needs the patients; counts do not hold it")
+    given["disclosure"] = given.get("disclosure") or "full"
+    given.pop("min_count", None)
+    # Not what stands beside the counts.
+    given["study_file"] = given.get("study_file") or str(study_file(Path(order.cohort).resolve()))
+    given["study_file"] = given["study_file"] * Path(given["study_file"]).is_file()
+    asked = {name: given.get(name, ()) for name in ("study_file", "groups", "cuts", "adjust")}
+    counted = count_cohort(order.cohort, scheduler=scheduler, **asked)
+    stem = f"{order.stem}-private"
+    with scratch(root) as folder:
+        counted.to_parquet(folder / "counted.parquet")
+        open_counts(folder / "counted.parquet", **given)
+        its = replace(order, cohort=str(folder / "counted.parquet"), name=order.stem, encoding="")
+        its.parameters = given
+        files = _render(its, "private", "full", folder, root, on_cell=on_cell, notebook=COUNTED)
+    _publish(files, stem, reports, private=True)
+    return Path(reports) / f"{stem}.html"
 
 
 def release(
@@ -260,7 +304,7 @@ def _remembered(name, reports):
         raise ReportError(f"{place} is damaged: explore the cohort again.") from None
 
 
-def _render(order, kind, mode, folder, root, withheld=(), on_cell=None):
+def _render(order, kind, mode, folder, root, withheld=(), on_cell=None, notebook=NOTEBOOK):
     """Render in a folder where the files have neutral names; path → content."""
     source, stem = Path(order.cohort).resolve(), f"{order.stem}-{kind}"
     neutral = folder / f"cohort{source.suffix.lower()}"
@@ -275,15 +319,15 @@ def _render(order, kind, mode, folder, root, withheld=(), on_cell=None):
     (folder / "cohort.study.toml").unlink(missing_ok=True)
     if declared.is_file():  # found there as beside any table
         (folder / "cohort.study.toml").symlink_to(declared.resolve())
-    notebook = read_notebook(NOTEBOOK)
+    # The checksum of a private file would let others test whether they hold the same file.
+    inputs = {f"notebooks/{notebook.name}": hashlib.sha256(notebook.read_bytes()).hexdigest()}
+    notebook = read_notebook(notebook)
     title = f"{order.stem}{_MARKS[kind]}"
     notebook.metadata["vlms"] = {"kind": "cohort", "title": f"Cohort {title}"}
     heading = f"# Cohort *{order.stem}*{_MARKS[kind]}"
     notebook.cells[0].source = re.sub(r"\A# .*", heading, notebook.cells[0].source)
     path = folder / "cohort.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    # The checksum of a private file would let others test whether they hold the same file.
-    inputs = {"notebooks/cohort.ipynb": hashlib.sha256(NOTEBOOK.read_bytes()).hexdigest()}
     try:
         found = render(path, stem, parameters=given, inputs=inputs, root=root, on_cell=on_cell)
     except RenderError as error:

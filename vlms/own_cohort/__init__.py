@@ -6,6 +6,7 @@ and what is not shown, `manuscript` the files for a paper. The report is written
 disclosure: counts, tables and curves come from `vlms.disclosure`, which makes them safe first, and
 are then drawn and tabulated by the same code. What may not be shown is said in its place, and again
 in the list at the end.
+`counted` reports on a cohort too large for memory, from its counts.
 `tissue` shows stained tissue, and the design of a paper that is followed.
 """
 # ruff: noqa: F401
@@ -16,6 +17,15 @@ from vlms.own_cohort.closing import (
     show_disclosure,
     show_left_out,
     show_methods,
+)
+from vlms.own_cohort.counted import (
+    count_cohort,
+    open_counts,
+    sample_rows,
+    show_counted_curves,
+    show_counted_flow,
+    show_counted_incidence,
+    show_not_counted,
 )
 from vlms.own_cohort.manuscript import show_manuscript
 from vlms.own_cohort.models import show_hazard_ratios, show_subgroups, show_time_dependent

@@ -25,6 +25,7 @@ from vlms.survival.counts import (
     SurvivalInputError,
     check_choice,
     check_number,
+    common_levels,
     counts_of,
     delayed,
     distinct_times,
@@ -76,7 +77,8 @@ def log_rank(
     Parameters
     ----------
     time, event
-        As `kaplan_meier`; an event table (without delayed entry) for the asymptotic test only.
+        As `kaplan_meier`; an event table (without delayed entry), or a list of one for each
+        stratum, for the asymptotic test only.
     group : array-like, shape (n,)
         Groups to compare.
     strata : array-like, shape (n,), optional
@@ -114,7 +116,7 @@ def log_rank(
     """
     check_choice(method, "method", METHODS)
     _check_rho(rho)
-    if isinstance(time, pd.DataFrame):
+    if isinstance(time, pd.DataFrame | list) and event is None:
         return _log_rank_of_table(time, rho, method, event=event, group=group, strata=strata)
     checked = observations(time, event, group)
     _refuse_one_group(checked.labels)
@@ -282,16 +284,19 @@ def _of_pair(pair, n, at_risk, died):
 
 def _log_rank_of_table(table, rho, method, **others):
     """The asymptotic test from counts: each row stands for those who leave at its time."""
-    counts = counts_of(table, **others)
-    _refuse_one_group(counts.labels)
-    if method != "asymptotic" or delayed(table):
-        what = f"method {method!r}" if method != "asymptotic" else "delayed entry"
-        raise SurvivalInputError(f"table: a log-rank test with {what} needs the patients.")
-    code = np.repeat(np.arange(len(counts.labels)), counts.sizes)
-    times, row = distinct_times(counts.time)
-    part = Observations(times, row, counts.events, code, counts.labels)
-    leaving = counts.events + counts.censored
-    return _asymptotic([_at_event_times(part, len(counts.labels), leaving)], counts.labels, rho)
+    tables, parts = table if isinstance(table, list) else [table], []
+    labels = common_levels(tables)
+    _refuse_one_group(labels)
+    for one in tables:
+        counts = counts_of(one, **others)
+        if method != "asymptotic" or delayed(one):
+            what = f"method {method!r}" if method != "asymptotic" else "delayed entry"
+            raise SurvivalInputError(f"table: a log-rank test with {what} needs the patients.")
+        code = np.repeat([labels.index(label) for label in counts.labels], counts.sizes)
+        times, row = distinct_times(counts.time)
+        part = Observations(times, row, counts.events, code, tuple(labels))
+        parts.append(_at_event_times(part, len(labels), counts.events + counts.censored))
+    return _asymptotic(parts, labels, rho)
 
 
 def _asymptotic(strata, labels, rho):

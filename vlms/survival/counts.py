@@ -12,6 +12,8 @@ What has no meaning is refused with the name of the argument and the first rows 
 nobody's outcome is guessed, and no row is dropped.
 """
 
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -26,18 +28,19 @@ NO_GROUP = "all"
 TABLE_COLUMNS = ["group", "time", "at_risk", "events", "censored"]
 # Whole times, and cells of group and time, up to so many are counted without sorting.
 MOST_CELLS = 1 << 22
-NUMBERS = (
-    "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE"
-).split()
-PARTITIONS_AT_ONCE = 16
-NO_COUNT = dict.fromkeys(("leaving", "events", "censored", "late", "entering"), 0)
+PATIENTS = "patients"
 
 
 class SurvivalInputError(ValueError):
-    """What was handed to a survival function has no meaning there; the message says why."""
+    """What was handed to a survival function has no meaning there; the message says why.
+
+    Where rows are wrong, ``rows`` has their positions and ``about`` what is said of them.
+    """
+
+    rows, about = (), ()
 
 
-def event_table(source, event="event", group=None, *, time="time", entry=None):
+def event_table(source, event="event", group=None, *, time="time", entry=None, weight=None):
     """Count events and censorings at each distinct time, group by group.
 
     Parameters
@@ -54,6 +57,9 @@ def event_table(source, event="event", group=None, *, time="time", entry=None):
         Of a table, the column with the times.
     entry : array-like of float, shape (n,), or str, optional
         Delayed entry: a patient is at risk at t when ``entry < t <= time``.
+    weight : str, optional
+        Of a pandas frame, the column with how many patients a row stands for, as `count_rows`
+        counts them.
 
     Returns
     -------
@@ -85,28 +91,50 @@ def event_table(source, event="event", group=None, *, time="time", entry=None):
     1   all   3.0        2       1         1
     """
     columns = {"time": time, "event": event, "group": group, "entry": entry}
-    table = _count_source(source, columns)
+    if _is_table(source) or (isinstance(event, str) and _paths(source)):
+        counts = _count_of(source, columns, weight)
+    else:
+        counts = count(observations(source, event, group, entry=entry))
+    table = counts.frame()
     # Who enters between two rows of a group cannot be told from its counts any more.
     table.attrs["delayed_entry"] = entry is not None
     return table
 
 
-def _count_source(source, columns):
-    """Count any kind of table, or arrays."""
-    event, group, entry = (columns[role] for role in ("event", "group", "entry"))
-    if isinstance(source, pd.DataFrame):
-        for role, name in columns.items():
-            if name is not None:
-                require_column(source, name, role)
-        return count(observations(**_taken(source, columns))).frame()
+def count_rows(source, columns):
+    """Count how many rows of a table hold each combination of values of some columns.
+
+    Parameters
+    ----------
+    source : a table of patients
+        As `event_table` takes it: Parquet files are counted by DuckDB, out of core, a Dask frame by
+        the workers of its cluster. What comes back must fit in memory.
+    columns : list of str
+
+    Returns
+    -------
+    DataFrame
+        The columns, and ``patients``, the number of rows.
+
+    Examples
+    --------
+    >>> count_rows(pd.DataFrame({"months": [2, 3, 3], "died": [1, 1, 1]}), ["months", "died"])
+       months  died  patients
+    0       2     1         1
+    1       3     1         2
+    """
+    if _paths(source):
+        with open_parquet(source) as (relation, _):
+            return count_rows(relation, columns)
+    for name in columns:
+        require_column(source, name, "column")
+    columns = list(dict.fromkeys(columns))
     if type(source).__name__ == "DuckDBPyRelation":
-        return _count_relation(source, columns)
-    if hasattr(source, "to_delayed"):
-        return _count_dask(source, columns)
-    paths = source if isinstance(source, list | tuple) else [source]
-    if isinstance(event, str) and paths and all(isinstance(one, str | Path) for one in paths):
-        return _count_parquet([str(one) for one in paths], columns)
-    return count(observations(source, event, group, entry=entry)).frame()
+        return source.aggregate(f"{', '.join(map(_quoted, columns))}, count(*) AS {PATIENTS}").df()
+    by = {"dropna": False, "observed": True, "sort": False}
+    counted = source[columns].groupby(columns, **by).size()
+    counted = counted.compute() if hasattr(source, "to_delayed") else counted
+    return counted.rename(PATIENTS).reset_index()
 
 
 # Observations and their counts
@@ -192,11 +220,12 @@ def noise_of(times):
     return TIE_TOLERANCE * max(1.0, float(np.mean(times)))
 
 
-def count(checked):
-    """Count checked patients."""
-    entering = None if checked.start is None else (checked.code, checked.start, None)
-    leaving = checked.code, checked.row, None
-    return _count(checked.labels, checked.times, leaving, checked.event, entering)
+def count(checked, weight=None):
+    """Count checked patients, or rows that stand for so many."""
+    entering = None if checked.start is None else (checked.code, checked.start, weight)
+    leaving = checked.code, checked.row, weight
+    events = checked.event if weight is None else checked.event * weight
+    return _count(checked.labels, checked.times, leaving, events, entering)
 
 
 def _count(labels, times, leaving, events, entering=None):
@@ -245,6 +274,18 @@ def delayed(table):
     _, sizes, _, at_risk, events, censored = counts_of(table)
     left = within_groups(lambda n: n[::-1].cumsum()[::-1], events + censored, sizes)
     return table.attrs.get("delayed_entry", False) or bool((at_risk != left).any())
+
+
+def common_levels(tables):
+    """Groups of the event tables of some strata, in one order."""
+    for table in tables:
+        check_table(table)
+    each = [list(pd.unique(table["group"])) for table in tables]
+    levels = max(each, key=len)
+    every = list(dict.fromkeys(label for labels in each for label in labels))
+    if len(every) == len(levels):
+        return levels
+    return [every[position] for position in sorted_positions(every)]
 
 
 def check_table(table):
@@ -433,10 +474,15 @@ def refuse_rows(values, bad, name, wrong, remedy, shown=None):
         f"{index[row]}" + ("" if shown is None else f" ({_plain(shown[row])})") for row in rows[:5]
     ]
     more = f" and {rows.size - 5} more" if rows.size > 5 else ""
-    raise SurvivalInputError(
+    error = SurvivalInputError(
         f"{describe(values, name)}: {wrong} in row{'s' * (rows.size > 1)} "
         f"{', '.join(found)}{more}. {remedy}"
     )
+    error.rows, error.about = (
+        rows,
+        (describe(values, name), wrong, remedy, getattr(values, "name", None)),
+    )
+    raise error
 
 
 def optional_import(name):
@@ -475,165 +521,102 @@ def _object_numbers(values, array, name):
     return pd.to_numeric(pd.Series(array, dtype=object), errors="coerce").to_numpy(dtype=float)
 
 
-# Tables too large for memory
+# Tables, of any size
 
 
-def _count_parquet(paths, columns):
-    """Count Parquet files, reading only the columns asked for."""
+def _is_table(source):
+    """Whether this is a frame of pandas or Dask, or a relation of DuckDB."""
+    kinds = isinstance(source, pd.DataFrame), type(source).__name__ == "DuckDBPyRelation"
+    return any(kinds) or hasattr(source, "to_delayed")
+
+
+def _paths(source):
+    """The paths of Parquet files, where that is what was handed over; a folder is all in it."""
+    paths = source if isinstance(source, list | tuple) else [source]
+    if not paths or not all(isinstance(one, str | Path) for one in paths):
+        return []
+    return [f"{one}/**/*.parquet" if Path(one).is_dir() else str(one) for one in paths]
+
+
+@contextmanager
+def open_parquet(paths, scheduler=""):
+    """Open Parquet files: a relation of DuckDB or, of a cluster at this address, a Dask frame.
+
+    Beside it comes a relation that knows file and row, or None.
+
+    Examples
+    --------
+    >>> with open_parquet("registry") as (table, _):  # doctest: +SKIP
+    ...     counted = count_rows(table, ["months", "status"])
+    """
+    paths = _paths(paths)
+    if scheduler:
+        frames = optional_import("dask.dataframe")
+        with optional_import("distributed").Client(scheduler):
+            yield frames.read_parquet(paths), None
+        return
     duckdb = optional_import("duckdb")
-    with duckdb.connect() as database:
+    with tempfile.TemporaryDirectory() as spilled, duckdb.connect() as database:
         database.execute("SET enable_progress_bar = false")
+        database.execute("SET temp_directory = ?", [spilled])
         try:
-            relation = database.read_parquet(paths)
-        except duckdb.IOException as missing:
-            raise SurvivalInputError(f"path: {missing}") from missing
-
-        def located():
-            return database.read_parquet(paths, filename=True, file_row_number=True)
-
-        return _count_relation(relation, columns, ", ".join(paths), located)
+            located = database.read_parquet(paths, filename=True, file_row_number=True)
+            yield database.read_parquet(paths), located
+        except duckdb.Error as error:
+            raise SurvivalInputError(f"path: {error}") from error
 
 
-def _count_relation(relation, columns, where="relation", located=None):
-    """Count a DuckDB relation by two queries that group by label and time."""
-    _check_columns(columns, relation.columns, where)
-    _check_types(dict(zip(relation.columns, map(str, relation.types), strict=True)), columns, where)
-    quoted = {role: _quoted(name) for role, name in columns.items() if name is not None}
-    label = f"{quoted['group']} AS label" if "group" in quoted else f"'{NO_GROUP}' AS label"
-    late = f"{quoted['entry']} >= {quoted['time']}" if "entry" in quoted else "false"
-    counted = relation.aggregate(
-        f"{label}, CAST({quoted['time']} AS DOUBLE) AS at, count(*) AS leaving, "
-        f"count(*) FILTER ({quoted['event']} = 1) AS events, "
-        f"count(*) FILTER ({quoted['event']} = 0) AS censored, "
-        f"count(*) FILTER ({late}) AS late"
-    ).df()
-    if "entry" in quoted:
-        entering = f"{label}, CAST({quoted['entry']} AS DOUBLE) AS at, count(*) AS entering"
-        counted = pd.concat([counted, relation.aggregate(entering).df()]).fillna(NO_COUNT)
-    # The counts betray a row that has no meaning; only then are the rows looked at again.
-    if (
-        not ((counted["at"] >= 0) & (counted["at"] < np.inf)).all()
-        or (counted["events"] + counted["censored"] != counted["leaving"]).any()
-        or counted["label"].isna().any()
-        or counted["late"].any()
-    ):
-        _refuse_relation(located() if located else relation, columns, quoted)
-    return _assemble(counted)
-
-
-def _refuse_relation(relation, columns, quoted):
-    """Find what is wrong with the rows of a relation and name the first of them."""
-    time, event, group, entry = (quoted.get(role) for role in columns)
-    rules = [
-        ("time", "missing", f"{time} IS NULL OR isnan(CAST({time} AS DOUBLE))"),
-        ("time", "negative or infinite", f"{time} < 0 OR isinf(CAST({time} AS DOUBLE))"),
-        ("event", "neither 0/1 nor True/False",
-         f"{event} IS NULL OR CAST({event} AS DOUBLE) NOT IN (0, 1)"),
-        ("group", "missing", f"{group} IS NULL"),
-        ("entry", "missing, negative or infinite",
-         f"{entry} IS NULL OR {entry} < 0 OR NOT isfinite(CAST({entry} AS DOUBLE))"),
-        ("entry", "not before the time of that row", f"{entry} >= {time}"),
-    ]  # fmt: skip
-    place = ["filename", "file_row_number"] if "file_row_number" in relation.columns else []
-    for role, wrong, rule in rules:
-        if role not in quoted:
-            continue
-        bad = relation.filter(rule)
-        if number := bad.aggregate("count(*)").fetchall()[0][0]:
-            rows = bad.project(", ".join([*place, quoted[role]])).limit(5).fetchall()
-            form = "{} row {} ({})" if place else "({})"
-            raise SurvivalInputError(
-                f'{role} (column "{columns[role]}"): {wrong} in {number:,} '
-                f"row{'s' * (number > 1)}, first {'; '.join(form.format(*row) for row in rows)}. "
-                "Correct or leave out such rows knowingly."
-            )
-
-
-def _count_dask(frame, columns):
-    """Count a Dask frame, partition by partition, on its cluster."""
-    dask = optional_import("dask")
-    _check_columns(columns, list(frame.columns), "frame")
-    order, group = None, columns["group"]
-    if group is not None and isinstance(frame[group].dtype, pd.CategoricalDtype):
-        categories = frame[group].cat
-        order = list(categories.categories) if categories.known else None
-    counted, add = dask.delayed(_count_partition), dask.delayed(_add_counts)
-    wanted = [name for name in columns.values() if name is not None]
-    parts = [counted(part, columns) for part in frame[wanted].to_delayed()]
-    while len(parts) > 1:
-        parts = [
-            add(parts[start : start + PARTITIONS_AT_ONCE])
-            for start in range(0, len(parts), PARTITIONS_AT_ONCE)
-        ]
-    return _assemble(parts[0].compute(), order)
-
-
-def _count_partition(part, columns):
-    """Count one partition: who leaves and who enters, by label and time."""
-    if not len(part):
-        return pd.DataFrame()
-    taken = _taken(part, columns)
-    checked = observations(**taken)
-    label = np.array(checked.labels, dtype=object)[checked.code]
-    # The times as they are: noise is judged when all partitions are together.
-    at = checked_times(taken["time"], "time")
-    counted = pd.DataFrame({"label": label, "at": at, "leaving": 1, "events": checked.event * 1})
-    if taken["entry"] is not None:
-        at = checked_times(taken["entry"], "entry")
-        entering = pd.DataFrame({"label": label, "at": at, "entering": 1})
-        counted = pd.concat([counted, entering]).fillna(NO_COUNT)
-    return _add_counts([counted])
-
-
-def _add_counts(parts):
-    """Add up the counts of partitions, some of which may have no row."""
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        return pd.DataFrame()
-    return pd.concat(parts).groupby(["label", "at"], sort=False).sum().reset_index()
-
-
-def _assemble(counted, order=None):
-    """Bring counts by label and time, in any order, into the form of `event_table`."""
-    if counted.empty:
+def _count_of(table, columns, weight, located=None):
+    """Count a table whose rows are patients or, with a weight, stand for several."""
+    if _paths(table):
+        with open_parquet(table) as (relation, located):
+            return _count_of(relation, columns, None, located)
+    for role, name in columns.items():
+        if name is not None:
+            require_column(table, name, role)
+    rows = table
+    if not isinstance(table, pd.DataFrame):
+        rows, weight = count_rows(table, [n for n in columns.values() if n is not None]), PATIENTS
+    if not len(rows):
         raise SurvivalInputError("the table holds not one row. Check the path and the filter.")
-    known = counted["label"] if order is None else pd.Categorical(counted["label"], order)
-    code, labels = group_codes(known, len(counted))
-    times, row = distinct_times(counted["at"].to_numpy() + 0.0)
-    events, leaving = counted["events"].to_numpy(float), counted["leaving"].to_numpy(float)
-    late = "entering" in counted
-    entering = (code, row, counted["entering"].to_numpy(float)) if late else None
-    counts = _count(labels, times, (code, row, leaving), events, entering)
-    if (counts.at_risk < counts.events + counts.censored).any():
-        raise SurvivalInputError("entry: not before the time but for rounding noise in some rows.")
-    return counts.frame()
+    taken = {role: None if name is None else rows[name] for role, name in columns.items()}
+    try:
+        return count(observations(**taken), None if weight is None else rows[weight].to_numpy())
+    except SurvivalInputError as error:
+        if rows is table or not error.about:
+            raise
+        raise _told_of_rows(error, rows, located) from None
 
 
-def _taken(frame, columns):
-    """The columns of a frame by what they are."""
-    return {role: None if name is None else frame[name] for role, name in columns.items()}
+def _told_of_rows(error, rows, located):
+    """Say of rows of the table what was found of rows of its counts."""
+    bad = rows.iloc[error.rows]
+    about, wrong, remedy, column = error.about
+    n, shown = int(bad[PATIENTS].sum()), [f"({_plain(value)})" for value in bad[column].head()]
+    if located is not None:
+        names = list(rows.columns.drop(PATIENTS))
+        alike = [
+            " AND ".join(_equals(name, value) for name, value in zip(names, one, strict=True))
+            for one in bad[names].head().itertuples(index=False, name=None)
+        ]
+        places = ", ".join(["filename", "file_row_number", _quoted(column)])
+        found = located.filter(" OR ".join(alike)).project(places).limit(5).fetchall()
+        shown = [f"{file} row {row} ({value})" for file, row, value in found]
+    return SurvivalInputError(
+        f"{about}: {wrong} in {n:,} row{'s' * (n > 1)}, first {'; '.join(shown)}. {remedy}"
+    )
+
+
+def _equals(name, value):
+    """SQL that finds a value of a column."""
+    name = _quoted(name)
+    if pd.isna(value):
+        return f"({name} IS NULL OR isnan(TRY_CAST({name} AS DOUBLE)))"
+    if isinstance(value, _NUMBER | np.bool_):
+        return f"CAST({name} AS DOUBLE) = '{float(value)!r}'::DOUBLE"
+    return f"CAST({name} AS VARCHAR) = '" + str(value).replace("'", "''") + "'"
 
 
 def _quoted(column):
     """Quote a column name for SQL."""
     return '"' + column.replace('"', '""') + '"'
-
-
-def _check_columns(columns, found, where):
-    """Refuse columns that a table does not have."""
-    missing = [name for name in columns.values() if name is not None and name not in found]
-    if missing:
-        raise SurvivalInputError(f"{where}: lacks the columns {missing}. It has {found}.")
-
-
-def _check_types(types, columns, where):
-    """Refuse columns of a relation that hold no numbers."""
-    for role in ("time", "event", "entry"):
-        kind = types.get(columns[role], "DOUBLE")
-        if kind.split("(")[0] not in [*NUMBERS, "DECIMAL", *["BOOLEAN"] * (role == "event")]:
-            remedy = "Times are numbers, all in one unit."
-            if role == "event":
-                remedy = "Code the event as boolean or 0/1."
-            raise SurvivalInputError(
-                f'{role} (column "{columns[role]}"): is {kind}, not numbers, in {where}. {remedy}'
-            )

@@ -11,6 +11,7 @@ Schemper and Smith 1996 (follow-up); Anderson, Cain and Gelber 1983 (landmark); 
 """
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -331,7 +332,7 @@ def at_landmark(frame, landmark, *, time="time", event="event", happened=None):
     return later
 
 
-def cumulative_incidence(time, cause, group=None, *, confidence=0.95):
+def cumulative_incidence(time, cause=None, group=None, *, confidence=0.95):
     """Estimate the cumulative incidence of each cause (Aalen-Johansen).
 
     Death of another cause is not censoring: one minus a Kaplan-Meier curve that censors the other
@@ -339,8 +340,9 @@ def cumulative_incidence(time, cause, group=None, *, confidence=0.95):
 
     Parameters
     ----------
-    time : array-like of float, shape (n,)
-        End of observation, in any unit.
+    time : array-like of float, shape (n,), or dict
+        End of observation, in any unit; or, in place of all patients, cause → what `event_table`
+        returned with this cause as the event.
     cause : array-like of int, shape (n,)
         Cause of the event: whole numbers, 0 where it was censored.
     group : array-like, shape (n,), optional
@@ -373,35 +375,41 @@ def cumulative_incidence(time, cause, group=None, *, confidence=0.95):
     4   4.0        1       0.75
     """
     check_confidence(confidence)
-    checked, kind, causes = coded_causes(time, cause, group)
-    if not causes:
+    if isinstance(time, dict):
+        by_cause = {
+            name: counts_of(table, cause=cause, group=group) for name, table in time.items()
+        }
+        if any(map(delayed, time.values())):
+            raise SurvivalInputError("time: incidence with delayed entry is not estimated.")
+    else:
+        checked, kind, causes = coded_causes(time, cause, group)
+        some = zip(causes, range(len(causes)), strict=True)
+        by_cause = {name: count(replace(checked, event=kind == k)) for name, k in some}
+    if not by_cause:
         raise SurvivalInputError(
             "cause: every patient is censored, so there is no cause to estimate. "
             "Check that 0 stands for censoring."
         )
+    by_cause = {name: _from_time_zero(counts) for name, counts in by_cause.items()}
+    first, parts = next(iter(by_cause.values())), []
+    for counts in by_cause.values():
+        if not all(
+            np.array_equal(mine, its) for mine, its in zip(counts[:4], first[:4], strict=True)
+        ):
+            raise SurvivalInputError("time: the event tables are not of the same patients.")
+    every, ends = sum(counts.events for counts in by_cause.values()), np.cumsum(first.sizes)
     z = ndtri(0.5 + confidence / 2)
-    end, parts = checked.time, []
-    for code, label in enumerate(checked.labels):
-        mine = checked.code == code
-        times, row = np.unique(np.append(end[mine], 0.0), return_inverse=True)
-        leaving = np.bincount(row[:-1], minlength=times.size)
-        at_risk = leaving[::-1].cumsum()[::-1]
-        events = [
-            np.bincount(row[:-1][kind[mine] == number], minlength=times.size)
-            for number in range(len(causes))
-        ]
-        for name, own in zip(causes, events, strict=True):
-            incidence, error = _aalen_johansen(at_risk, own, sum(events))
-            lower, upper = _incidence_limits(incidence, error, z)
+    for label, size, end in zip(first.labels, first.sizes, ends, strict=True):
+        rows = slice(end - size, end)
+        for name, counts in by_cause.items():
+            estimated = _aalen_johansen(first.at_risk[rows], counts.events[rows], every[rows])
             columns = {
-                "group": repeated([label], [times.size]),
-                "cause": repeated([name], [times.size]),
-                "time": times,
-                "at_risk": at_risk,
-                "incidence": incidence,
-                "std_error": error,
-                "lower": lower,
-                "upper": upper,
+                "group": repeated([label], [size]),
+                "cause": repeated([name], [size]),
+                "time": first.time[rows],
+                "at_risk": first.at_risk[rows],
+                **dict(zip(("incidence", "std_error"), estimated, strict=True)),
+                **dict(zip(("lower", "upper"), _incidence_limits(*estimated, z), strict=True)),
             }
             parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.special import chdtrc, chdtri, ndtr, ndtri
+from scipy.special import chdtrc, chdtri, digamma, gammaln, ndtr, ndtri, polygamma
 
 from vlms.survival.counts import (
     SurvivalInputError,
     check_choice,
     check_confidence,
-    check_table,
+    common_levels,
     delayed,
     observations,
     refuse_rows,
@@ -45,6 +45,8 @@ FADED = 1e-7
 FLAT = 1e-5
 # With at most this many cells (event times × rows) who is at risk is kept as one table.
 MOST_CELLS = 1_000_000
+# Sums over more tied events than this are taken in closed form.
+MANY_TIES = 64
 
 
 def cox(
@@ -188,8 +190,9 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
 
     Parameters
     ----------
-    table : DataFrame
-        As `event_table` returns it, without delayed entry; its first group is the reference.
+    table : DataFrame, or list of DataFrame
+        As `event_table` returns it, without delayed entry; the first group is the reference. One
+        table for each stratum in a stratified model.
     ties, confidence
         As `cox`.
 
@@ -206,24 +209,29 @@ def cox_from_table(table, *, ties="efron", confidence=0.95):
     """
     check_choice(ties, "ties", TIES)
     check_confidence(confidence)
-    check_table(table)
-    if delayed(table):
+    tables = table if isinstance(table, list) else [table]
+    if any(map(delayed, tables)):
         raise SurvivalInputError("table: a Cox model with delayed entry needs the patients.")
-    levels = list(pd.unique(table["group"]))
-    wide = table.pivot(index="time", columns="group", values=["at_risk", "events"])
-    deaths = wide["events"][levels].fillna(0)
-    # At a time of others a group has at risk who is at risk at its own next time.
-    at_risk = wide["at_risk"][levels].bfill().fillna(0)[deaths.sum(axis=1) > 0].to_numpy(float)
-    deaths = deaths[deaths.sum(axis=1) > 0]
-    counts = (table["events"] + table["censored"]).groupby(table["group"], observed=True).sum()
+    levels = common_levels(tables)
+    times, at_risk, deaths, counts = [], [], [], np.zeros(len(levels))
+    for one in tables:
+        wide = one.assign(group=one["group"].astype(object)).pivot(index="time", columns="group")
+        died = wide["events"].reindex(columns=levels).fillna(0)
+        some = died.sum(axis=1) > 0
+        # At a time of others a group has at risk who is at risk at its own next time.
+        risk = wide["at_risk"].reindex(columns=levels).bfill().fillna(0)
+        times.append(died.index[some])
+        at_risk.append(risk[some].to_numpy(float))
+        deaths.append(died[some].to_numpy(float))
+        counts += risk.iloc[0].to_numpy(float)
     terms = [f"group[{level}]" for level in levels[1:]] or ["group"]
     x = np.eye(len(levels))[:, 1:] if len(levels) > 1 else np.zeros((1, 1))
     owners = ["group"] * len(terms)
     rows = SimpleNamespace(
-        time=None, x=x, terms=terms, owners=owners, strata=1, dropped=0, notes=[]
+        time=None, x=x, terms=terms, owners=owners, strata=len(tables), dropped=0, notes=[]
     )
-    sets = _RiskSets(deaths.index.to_numpy(), at_risk, deaths.to_numpy(float))
-    return _table(_fit(rows, sets, counts[levels].to_numpy(), ties), confidence)
+    sets = _RiskSets(np.concatenate(times), np.vstack(at_risk), np.vstack(deaths))
+    return _table(_fit(rows, sets, counts, ties), confidence)
 
 
 def follow_up_intervals(frame, changes, *, patient="patient_id", time="time", event="event"):
@@ -459,7 +467,7 @@ class _Likelihood:
     """The partial likelihood of covariates x, one row a patient (or a level), and its moments."""
 
     def __init__(self, sets, x, ties):
-        self.sets, self.x = sets, x
+        self.sets, self.x, self.ties = sets, x, ties
         died = np.asarray(sets.deaths.sum(axis=1)).ravel().astype(int)
         if ties == "efron":
             # The j-th of d tied events sees j/d of the tied patients already gone.
@@ -502,11 +510,29 @@ class _Likelihood:
         return (self.sets.deaths.T @ by) @ self.x - weight @ mean, information
 
     def value(self, beta):
-        """Log-likelihood, score and information, as `_maximise` wants them."""
-        _, value, _, mean, spread = self.moments(beta)
-        if value == -np.inf:
-            return value, np.zeros(beta.size), np.eye(beta.size)
-        return value, *self.weighted(mean, spread)
+        """Log-likelihood, score and information, as `_maximise` wants them.
+
+        The mean of x at the j-th of m tied events is u + w / (A - D j/m): a sum over ties needs no
+        more than sums of powers of the last term.
+        """
+        (n, p), eta = self.x.shape, self.x @ beta
+        eta = eta - eta.max()
+        products = (self.x[:, :, None] * self.x[:, None, :]).reshape(n, p * p)
+        parts = np.exp(eta)[:, None] * np.hstack([np.ones((n, 1)), self.x, products])
+        m, all_sums, dead = self.died, self.sets.at_risk @ parts, self.sets.deaths @ parts
+        with np.errstate(all="ignore"):
+            logs, once, twice = _sums_over_ties(all_sums[:, 0], dead[:, 0], m, self.ties)
+            value = float(self.events @ eta - logs.sum())
+            # Breslow's sums see nobody gone.
+            u = dead / dead[:, :1] if self.ties == "efron" else np.zeros_like(dead)
+            w = all_sums - all_sums[:, :1] * u
+            total = (m @ u + once @ w)[1:]
+        if eta.min() < -500 or not np.isfinite(value):
+            return -np.inf, np.zeros(p), np.eye(p)
+        u, w = u[:, 1 : p + 1], w[:, 1 : p + 1]
+        cross = (u * once[:, None]).T @ w
+        squares = (u * m[:, None]).T @ u + cross + cross.T + (w * twice[:, None]).T @ w
+        return value, self.events @ self.x - total[:p], total[p:].reshape(p, p) - squares
 
     def penalised_slope(self, beta):
         """Log-likelihood with Firth's penalty, its slope, and the information without it."""
@@ -547,6 +573,30 @@ class _Likelihood:
         if not np.isfinite(curvature).all() or np.linalg.eigvalsh(curvature)[0] <= 0:
             curvature = information
         return height, slope, curvature
+
+
+def _sums_over_ties(total, gone, m, ties):
+    """Sum log(y), 1/y and 1/y² of y = total - gone j/m over j = 0 … m - 1, at each time.
+
+    Where many are tied in closed form: y = gone/m (a - j) with a = m total/gone, and such sums are
+    differences of the gamma function's logarithm and its derivatives.
+    """
+    if ties != "efron":
+        return m * np.log(total), m / total, m / total**2
+    few = m <= MANY_TIES
+    at = np.repeat(np.arange(m.size), np.where(few, m, 0))
+    j = np.arange(at.size) - np.searchsorted(at, at)
+    y = total[at] - gone[at] * (j / m[at])
+    terms = np.log(y), 1 / y, 1 / y**2
+    logs, once, twice = (np.bincount(at, term, m.size) + 0.0 for term in terms)  # or whole: none
+    total, gone, m = total[~few], gone[~few], m[~few]
+    unit = gone / m
+    first = total / unit + 1
+    last = first - m
+    logs[~few] = m * np.log(unit) + gammaln(first) - gammaln(last)
+    once[~few] = (digamma(first) - digamma(last)) / unit
+    twice[~few] = (polygamma(1, last) - polygamma(1, first)) / unit**2
+    return logs, once, twice
 
 
 class _Maximum(NamedTuple):
