@@ -57,7 +57,8 @@ def found():
         counts = Counter(row["verdict"] for row in rows(f"tests/expected/{stem}_verdicts.csv"))
         if not counts:
             continue
-        name = f"[{about['title'].partition(':')[0]}](https://doi.org/{about['doi']})"
+        name = about["title"].partition(":")[0]
+        name = f"[{name}](https://doi.org/{about['doi']})" if about.get("doi") else name
         cells = [str(counts[verdict]) for verdict in VERDICTS]
         lines.append(f"| {name} | {counts.total()} | {' | '.join(cells)} |")
         open_ones = rows(f"data/{stem}/discrepancies.csv")
@@ -95,7 +96,7 @@ def reference(about):
         ],
         **{name: int(place) if name == "year" else place for name, place in places if place},
     }
-    return entry | ({"doi": about["doi"]} if "doi" in about else {})
+    return entry | ({"doi": about["doi"]} if about.get("doi") else {})
 
 
 def files():
@@ -118,7 +119,7 @@ def files():
             "resource_type": "publication-article",
         }
         for each in cited["references"]
-        if "doi" in each
+        if each.get("doi")
     ]
     zenodo = {
         "title": cited["title"],

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 from vlms.ledger import Ledger
-from vlms.pages.build import CACHE, publish, status
+from vlms.pages.build import CACHE, _about_paper, publish, status
 from vlms.pages.kernel import read_notebook
 from vlms.printed import VERDICTS
 from vlms.provenance import git_output
@@ -302,8 +302,8 @@ def _add_verdicts(root, record, files, add):
             parts[kind, name, file] = add(_id(kind, file, name), of_code, **about)
         return parts[kind, name, file]
 
-    about = read_notebook(root / record["notebook"]).metadata["vlms"]
-    address = f"https://doi.org/{about['doi']}" if "doi" in about else f"#paper/{stem}"
+    about = read_notebook(root / record["notebook"]).metadata["vlms"] | _about_paper(root, stem)
+    address = f"https://doi.org/{about['doi']}" if about.get("doi") else f"#paper/{stem}"
     paper = add(address, "ScholarlyArticle", name=about.get("citation", stem))
     claims = {
         claim["id"]: add(
