@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlms.cohort import DATA
 from vlms.disclosure import (
     OTHER,
     WITHHELD,
@@ -24,7 +25,13 @@ from vlms.disclosure import (
     suppress,
     survival_curves,
 )
-from vlms.own_cohort import open_cohort, show_hazard_ratios, show_table_one
+from vlms.own_cohort import (
+    open_cohort,
+    show_groups,
+    show_hazard_ratios,
+    show_markers,
+    show_table_one,
+)
 from vlms.printed import print_p
 
 SAFE = Disclosure("safe", 10)
@@ -484,3 +491,31 @@ def test_no_difference_of_groups_is_of_a_group_of_few(rare):
     exact, shown = (dict(zip(table["variable"], table["SMD"], strict=True)) for table in told)
     assert float(exact["Age (years)"]) > 3  # those from afar against the others
     assert shown["Age (years)"] == shown["Sex"] == WITHHELD
+
+
+def test_ratios_of_markers_are_rounded_and_no_withheld_p_is_told():
+    path, tables = DATA / "example_microarray" / "patients.csv", []
+    for own in both_modes(path, endpoints=["overall_survival", "local_recurrence"]):
+        show_markers(own)
+        tables.append({label: frame for label, _, frame, _ in own.tables})
+    names = ["marker", "endpoint"]
+    exact, shown = (t["tbl-markers"].set_index(names)["HR_high_against_low"] for t in tables)
+    assert exact["IGF-1R", "local recurrence"] == "1.26 (0.65 to 2.41)"
+    assert shown["IGF-1R", "local recurrence"] == "1.30 (0.65 to 2.50)"
+    readings = tables[1].get("tbl-markers-readings", pd.DataFrame(columns=names)).set_index(names)
+    told = [" ".join(row) for row in readings.to_numpy()]
+    assert all(re.search(r"P (<0\.|0\.0[0-4])", row) for row in told)
+    assert len(readings) < len(tables[0]["tbl-markers-readings"])
+
+
+def test_a_withheld_test_says_which_merge_would_unlock_it(rare):
+    frame = pd.read_csv(rare)
+    frame["part"] = np.where(
+        np.arange(300) < 150, "arm", np.where(frame.index < 285, "leg", "hand")
+    )
+    frame.to_csv(rare, index=False)
+    own = both_modes(rare, groups=["part"])[1]
+    show_groups(own)
+    # Of the arm fewer died than of the leg: 40 of its patients with a stent, but for 3, did not.
+    reason = dict(own.left_out)["Log-rank test: Overall survival by part"]
+    assert reason.endswith("; it could be shown with arm and rarer levels as one")

@@ -178,16 +178,19 @@ def _readings(own, found, label):
     small = pd.concat([t["p_value"] < 0.05 for t in found.values()], axis=1).any(axis=1)
     for place in first.index[small]:
         row = {"marker": text(first["label"][place])}
-        row["endpoint"] = own.name(first["endpoint"][place])
+        row["endpoint"], seen = own.name(first["endpoint"][place]), False
         for split, told in READINGS.items():
             one = found[split].loc[place]
             moved = abs(one[["n_low", "n_high"]] - first.loc[place, ["n_low", "n_high"]]).max()
             hidden = _few(own, one) or 0 < moved < own.rules.least
-            value = f"{_ratio(own, one)}, P {_p(one['p_value'])}, Holm {_p(one['p_holm'])}"
-            row[told] = WITHHELD if hidden else value
-        rows.append(row)
+            row[told] = WITHHELD
+            if not hidden:
+                seen |= one["p_value"] < 0.05  # that a withheld one is so small is not told
+                row[told] = f"{_ratio(own, one)}, P {_p(one['p_value'])}, Holm {_p(one['p_holm'])}"
+        rows += [row] * bool(seen)
     if not rows:
-        return say("Under no reading of the scores is a P value below .05.")
+        shown = " that may be shown" * own.rules.safe
+        return say("Under no reading of the scores is a P value{shown} below .05.", shown=shown)
     caption = (
         "What the pairs decide on which the printed rule is silent: intensities 1 and 2, and "
         f"nuclear per cents on two sides of {STAINED_FROM}%. Hazard ratio with 95% interval under "
