@@ -177,6 +177,34 @@ def diff(base):
     click.echo(f"Changes since {base}: {count}, files that differ: {len(changes)}.")
 
 
+@main.command()
+def crate():
+    """Write where every verdict comes from, for machines: ro-crate-metadata.json."""
+    _start_notebooks()
+    from vlms.pages import METADATA, CrateError, write_crate
+
+    try:
+        n = write_crate()
+    except CrateError as error:
+        raise click.ClickException(str(error)) from None
+    _say(f"wrote {METADATA}: {n} verdicts")
+
+
+@main.command()
+def certificate():
+    """Make all reports again in a clean clone and write what agreed; exit 1 if any file differs."""
+    _start_notebooks()
+    from vlms.pages import CertificateError, certify
+
+    try:
+        different = certify()
+    except CertificateError as error:
+        raise click.ClickException(str(error)) from None
+    _say("wrote reports/certificate.md")
+    if different:
+        _stop(f"Not as published: {', '.join(different)}")
+
+
 class _Progress:
     """Show how a build gets on: a live line a report on a terminal, plain lines elsewhere.
 
@@ -297,14 +325,27 @@ _ENCODING = click.option("--encoding", help="latin-1 or cp1252, where the file i
 @_flag("--json", "as_json", help="Write JSON, for programs; every cell.")
 def check(path, study, encoding, every_cell, as_json):
     """Check a cohort: how it was read, and all problems by kind; exit 1 if there are any."""
+    from dataclasses import replace
+
     from vlms.cohort import check_cohort
+    from vlms.markers import marker_columns, marker_problems
 
     sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
     found = check_cohort(path, study, encoding=encoding)
+    stains = marker_problems(found.frame)
+    scores = {*marker_columns(found.frame)}  # which the report takes by their names
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
+        click.echo(json.dumps(found.as_dict() | {"markers": stains}, indent=2))
     else:
-        click.echo(found.as_text(every_cell=every_cell))
+        rest = {
+            part: {name: n for name, n in getattr(found, part).items() if name not in scores}
+            for part in ("ignored", "missing")
+        }
+        click.echo(replace(found, **rest).as_text(every_cell=every_cell))
+        if scores and not stains:
+            _say(f"  scores of stains: {len(scores)} columns")
+        if stains:
+            _say("\nmarkers: a report leaves them out, as\n  " + "\n  ".join(stains))
     raise SystemExit(not found.sound)
 
 
