@@ -15,6 +15,7 @@ Higgins, Thompson and Spiegelhalter, J R Stat Soc A 2009;172:137 (prediction).
 import math
 import re
 import tomllib
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -92,6 +93,12 @@ def audit_facts(stem, *, data=DATA):
     ['n', 'dfs-36', 'dfs-60']
     """
     path = data / stem / "facts.csv"
+    return _audited(path, path.stat().st_mtime_ns).copy()
+
+
+@lru_cache(maxsize=64)
+def _audited(path, _changed):
+    """The frame of `audit_facts`, made once for each state of the file: several tables want it."""
     model, found = read_facts(path), check_paper(path)
     best = {fact.id: ("not checkable", "Nothing that was read constrains it.") for fact in model}
     order = list(SIGNS)
