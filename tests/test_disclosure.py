@@ -1,6 +1,7 @@
 """Rules for what may leave a private cohort, each held by counts that are worked out by hand."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlms.cohort import DATA
 from vlms.disclosure import (
     OTHER,
     WITHHELD,
@@ -23,6 +25,14 @@ from vlms.disclosure import (
     suppress,
     survival_curves,
 )
+from vlms.own_cohort import (
+    open_cohort,
+    show_groups,
+    show_hazard_ratios,
+    show_markers,
+    show_table_one,
+)
+from vlms.printed import print_p
 
 SAFE = Disclosure("safe", 10)
 
@@ -431,3 +441,81 @@ def test_what_was_solved_is_withheld():
     rules = Disclosure("safe", 10, withhold=("sex",))
     table = safe_table_one(patients, rules, columns=["sex"]).set_index("level")["summary"]
     assert table["f"] == table["m"] == WITHHELD
+
+
+# Sections of a report
+
+
+@pytest.fixture
+def rare(tmp_path):
+    """300 patients: of 40 with a stent 3 died; the 4 from afar are all of 88 years or 89."""
+    draw = np.random.default_rng(1)
+    frame = pd.DataFrame({"patient_id": range(300), "sex": draw.choice([*"fm"], 300)})
+    frame["age_years"] = draw.uniform(40, 75, 300).round(1)
+    frame["time_months"] = draw.exponential(40 - 20 * (frame["sex"] == "m")).round(2) + 0.1
+    frame["status"] = draw.choice(["dead_other", "alive"], 300)
+    frame["stent"], frame["site"] = "no", np.where(np.arange(300) < 200, "near", "next")
+    frame.loc[:39, ["stent", "status"]] = ["yes", "alive"]
+    frame.loc[:2, "status"] = "dead_other"
+    frame.loc[40:43, "site"], frame.loc[40:43, "age_years"] = "far", [88.0, 88.0, 89.0, 89.0]
+    frame.to_csv(tmp_path / "rare.csv", index=False)
+    return tmp_path / "rare.csv"
+
+
+def both_modes(path, **chosen):
+    chosen = {"endpoints": ["overall_survival"], **chosen}
+    return [open_cohort(path, disclosure=mode, **chosen) for mode in ("full", "safe")]
+
+
+def test_models_adjust_for_the_same_covariates_in_both_modes(rare):
+    tables = []
+    for own in both_modes(rare, covariates=["sex", "stent"]):
+        show_hazard_ratios(own)
+        _, caption, _, data = own.tables[-1]
+        tables.append(data.set_index("covariate").loc["Sex"])
+    exact, shown = tables
+    assert exact["adjusted_hazard_ratio"] != pytest.approx(exact["hazard_ratio"], abs=0.005)
+    assert shown["adjusted_hazard_ratio"] == pytest.approx(exact["adjusted_hazard_ratio"], abs=0.05)
+    assert shown["adjusted_p_value"] == print_p(exact["adjusted_p_value"])
+    assert "Adjusted also for stent, whose ratios are withheld." in caption
+    # As many events as were told, of two coefficients each.
+    events, each = re.search(r"with (\d+) events.*?; EPV (\d+);", caption).groups()
+    assert float(each) == pytest.approx(int(events) / 2, abs=0.5)
+
+
+def test_no_difference_of_groups_is_of_a_group_of_few(rare):
+    exact, shown = both_modes(rare, groups=["site"])
+    for own in (exact, shown):
+        show_table_one(own)
+    told = (own.tables[-1][2].drop_duplicates("variable") for own in (exact, shown))
+    exact, shown = (dict(zip(table["variable"], table["SMD"], strict=True)) for table in told)
+    assert float(exact["Age (years)"]) > 3  # those from afar against the others
+    assert shown["Age (years)"] == shown["Sex"] == WITHHELD
+
+
+def test_ratios_of_markers_are_rounded_and_no_withheld_p_is_told():
+    path, tables = DATA / "example_microarray" / "patients.csv", []
+    for own in both_modes(path, endpoints=["overall_survival", "local_recurrence"]):
+        show_markers(own)
+        tables.append({label: frame for label, _, frame, _ in own.tables})
+    names = ["marker", "endpoint"]
+    exact, shown = (t["tbl-markers"].set_index(names)["HR_high_against_low"] for t in tables)
+    assert exact["IGF-1R", "local recurrence"] == "1.26 (0.65 to 2.41)"
+    assert shown["IGF-1R", "local recurrence"] == "1.30 (0.65 to 2.50)"
+    readings = tables[1].get("tbl-markers-readings", pd.DataFrame(columns=names)).set_index(names)
+    told = [" ".join(row) for row in readings.to_numpy()]
+    assert all(re.search(r"P (<0\.|0\.0[0-4])", row) for row in told)
+    assert len(readings) < len(tables[0]["tbl-markers-readings"])
+
+
+def test_a_withheld_test_says_which_merge_would_unlock_it(rare):
+    frame = pd.read_csv(rare)
+    frame["part"] = np.where(
+        np.arange(300) < 150, "arm", np.where(frame.index < 285, "leg", "hand")
+    )
+    frame.to_csv(rare, index=False)
+    own = both_modes(rare, groups=["part"])[1]
+    show_groups(own)
+    # Of the arm fewer died than of the leg: 40 of its patients with a stent, but for 3, did not.
+    reason = dict(own.left_out)["Log-rank test: Overall survival by part"]
+    assert reason.endswith("; it could be shown with arm and rarer levels as one")

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import itertools
+import json
 import os
 import re
 import signal
@@ -24,7 +25,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import vlms.cohort_report
 from vlms.cli import main
-from vlms.cohort_report import Order, release, report
+from vlms.cohort_report import Order, _differences, release, report
 from vlms.describing import spread_groups
 from vlms.disclosure import (
     Disclosure,
@@ -334,18 +335,39 @@ def test_the_ledger_holds_hashes_and_the_key_is_elsewhere(releases, tmp_path):
 
 
 def test_a_ledger_that_cannot_be_read_or_whose_key_is_another_stops_the_release(releases):
-    now = releases.fingerprint(cohort())
-    ledger, key = (releases.folder / "ledger.json").read_bytes(), releases.key_file.read_bytes()
-    (releases.folder / "ledger.json").write_bytes(ledger[:-9])
-    with pytest.raises(ReleaseError, match="cannot be read"):
-        releases.check(now, PINNED)
-    (releases.folder / "ledger.json").write_bytes(ledger)
+    now, file = releases.fingerprint(cohort()), releases.folder / "ledger.json"
+    ledger, key = file.read_bytes(), releases.key_file.read_bytes()
+    content = json.loads(ledger)
+    broken = [{**content, "releases": None}, {**content, "releases": [{"name": "a"}]}]
+    broken += [{**content, "format": 3}, [], {"releases": []}]
+    for damaged in (ledger[:-9], b"", *(json.dumps(one).encode() for one in broken)):
+        file.write_bytes(damaged)
+        with pytest.raises(ReleaseError, match="cannot be read"):
+            releases.check(now, PINNED)
+        with pytest.raises(ReleaseError, match="cannot be read"):
+            releases.record("b", now, PINNED)
+        assert file.read_bytes() == damaged
+    file.write_bytes(ledger)
     releases.key_file.write_bytes(key[::-1])
     with pytest.raises(ReleaseError, match="is not the key"):
         releases.check(now, PINNED)
+    releases.key_file.write_bytes(b"")  # hashes with it could be made by anybody
+    with pytest.raises(ReleaseError, match="it is damaged"):
+        releases.fingerprint(cohort())
     releases.key_file.unlink()
-    with pytest.raises(ReleaseError, match="cannot be used"):
-        releases.check(now, PINNED)
+    for ask in (lambda: releases.check(now, PINNED), lambda: releases.fingerprint(cohort())):
+        with pytest.raises(ReleaseError, match="cannot be used"):
+            ask()
+    assert not releases.key_file.exists()  # another one would hide that the first is lost
+
+
+def test_a_ledger_that_cannot_be_written_is_told_in_words(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(ReleaseError, match="cannot be written"),
+        Releases(tmp_path / "file").locked(),
+    ):
+        pass
 
 
 def test_one_process_at_a_time_holds_the_ledger(tmp_path):
@@ -454,6 +476,7 @@ def project(tmp_path, monkeypatch):
     """A project whose ledger and reports are of this test alone."""
     for name, value in FIXED_ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("vlms.cli._start_notebooks", lambda: None)  # it would start vlms for pytest
     monkeypatch.setattr(vlms.cohort_report, "ROOT", tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(vlms.cohort_report, "_public", lambda: b"")
@@ -491,10 +514,34 @@ def test_any_folder_is_attacked_with_the_cohort_that_it_is_about(project):
     assert "solved  margin: R1: 5" in found.output
 
 
+def test_the_list_of_differences_puts_each_number_beside_its_own():
+    head = "endpoint,months,survival,interval"
+    private = [head, "OS,12,71%,64% to 76%", "OS,24,12%,7% to 18%", "OS,median,10.2 months,9 to 11"]
+    preview = [head, "OS,12,70–75%,60–80%", "OS,24,withheld,fewer than 10 patients beyond"]
+    groups = ["subgroup,hazard_ratio,p_value", "all,0.588,0.0001", "women,0.7,0.04"]
+    exact = {"a/tbl-x.csv": table([*private]), "a/tbl-y.csv": table(groups)}
+    groups = ["subgroup,hazard_ratio,p_value", "all,0.59,<0.001", "women,,"]
+    shown = {"b/tbl-x.csv": table([*preview, "OS,median,6 to 12 months,after month 6"])}
+    found = [row[1:] for row in _differences(exact, shown | {"b/tbl-y.csv": table(groups)})]
+    assert found == [
+        ("OS, 12, survival", "71%", "70–75%", "within 70–75%"),
+        ("OS, 12, interval", "64% to 76%", "60–80%", "within 60–80%"),
+        ("OS, 24, survival", "12%", "withheld", "withheld"),
+        ("OS, 24, interval", "7% to 18%", "fewer than 10 patients beyond", "withheld"),
+        ("OS, median, survival", "10.2 months", "6 to 12 months", "within 6 to 12 months"),
+        ("OS, median, interval", "9 to 11", "after month 6", "after month 6"),
+        ("women, hazard_ratio", "0.7", "", "withheld"),
+        ("women, p_value", "0.04", "", "withheld"),
+    ]
+
+
 def test_a_name_that_was_not_explored_cannot_be_released(project):
     found = run("release", "nobody", "--output", "reports")
     assert found.exit_code == 1
     assert "explore the cohort first, vlms report FILE --name nobody" in found.output
+    (project / "reports" / "nobody-private").mkdir(parents=True)
+    (project / "reports" / "nobody-private" / "order.json").write_text('{"cohort": ')
+    assert "explore the cohort again" in run("release", "nobody", "--output", "reports").output
 
 
 @pytest.mark.slow

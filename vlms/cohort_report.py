@@ -41,13 +41,15 @@ from vlms.disclosure import (
 )
 from vlms.own_cohort import ChoiceError, count_cohort, open_cohort, open_counts
 from vlms.pages import RenderError, publish, read_notebook, render
+from vlms.printed import print_p
+from vlms.provenance import PACKAGE, PROJECT
 from vlms.showing import one_line
 from vlms.study import study_file
 from vlms.survival import kaplan_meier
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOK = ROOT / "notebooks" / "cohort.ipynb"
-COUNTED = ROOT / "notebooks" / "counted.ipynb"
+ROOT = Path.cwd() if PROJECT == PACKAGE else PROJECT  # where the releases are kept
+NOTEBOOK = PROJECT / "notebooks" / "cohort.ipynb"
+COUNTED = PROJECT / "notebooks" / "counted.ipynb"
 _MARKS = {
     "private": " – PRIVATE, everything is shown",
     "preview": " – PREVIEW, not for sharing",
@@ -55,7 +57,8 @@ _MARKS = {
 }
 _OPTIONS = {"study": "study", "covariates": "covariate", "references": "reference", "paper": "for"}
 _ROUNDS = 4  # of withholding what was solved
-_KEYS = "variable level endpoint event month covariate reference measure column section".split()
+_KEYS = "variable level endpoint event covariate reference measure column comparison subgroup "
+_KEYS = [*(_KEYS + "marker days weeks months years").split(), "what was done", "the unknown causes"]
 
 
 class ReportError(RuntimeError):
@@ -295,7 +298,10 @@ def _remembered(name, reports):
         raise ReportError(
             f"There is no {place}: explore the cohort first, vlms report FILE --name {name}."
         )
-    return Order(**json.loads(place.read_text(encoding="utf-8")))
+    try:
+        return Order(**json.loads(place.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise ReportError(f"{place} is damaged: explore the cohort again.") from None
 
 
 def _render(order, kind, mode, folder, root, withheld=(), on_cell=None, notebook=NOTEBOOK):
@@ -363,7 +369,8 @@ def _harmless(error):
 
 def _public():
     """All text of the project: what it says is nobody's secret."""
-    places = [*(ROOT / "vlms").rglob("*"), NOTEBOOK, *(ROOT / "data").glob("[!e]*/*.csv")]
+    places = [path for path in PACKAGE.rglob("*") if path.relative_to(PACKAGE).parts[0] != "data"]
+    places += [NOTEBOOK, *(PROJECT / "data").glob("[!e]*/*.csv")]
     return b"\n".join(path.read_bytes() for path in places if path.is_file())
 
 
@@ -399,7 +406,8 @@ def _tables(files):
     for path, content in files.items():
         if path.endswith(".csv"):
             table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
-            yield Path(path).stem, table
+            # The heads of the table of complete cases hold counts.
+            yield Path(path).stem, table.rename(columns=lambda c: re.sub(r" \(.*\d.*\)$", "", c))
 
 
 def _differences(private, preview):
@@ -418,20 +426,30 @@ def _differences(private, preview):
             was = before.pop(at if len(at) > 1 else at[0], None)
             for name in rest:
                 found = "not a row there" if was is None else was.get(name, "not a column there")
-                if found != row[name]:
+                if found != row[name] and not _same(name, found, row[name]):
                     yield label, ", ".join([*at, name]), found, row[name], _apart(found, row[name])
         for at in before:
             what = ", ".join(at) if isinstance(at, tuple) else at
             yield label, what, "a row", "no row", "merged or withheld"
 
 
+def _same(name, exact, shown):
+    """Whether both pages print the same, though the CSV of the private one has all digits."""
+    with contextlib.suppress(ValueError):
+        if name.endswith("p_value"):
+            return print_p(float(exact)) == shown
+        return "." in shown and f"{float(exact):.2f}" == f"{float(shown):.2f}"
+    return exact == shown
+
+
 def _apart(exact, shown):
     """By how much a number that is shown differs."""
-    first = [re.search(r"-?\d+(?:\.\d+)?", value) for value in (exact, shown)]
-    if not all(first) or re.match("<|under|over|withheld", shown):
-        return "withheld" if first[0] else ""
-    span = re.match(r"(\d+)–(\d+)%", shown)
-    return f"within {span[0]}" if span else f"{float(first[1][0]) - float(first[0][0]):+.4g}"
+    first = [re.match(r"-?\d+(?:\.\d+)?", value) for value in (exact, shown)]
+    if not first[0]:
+        return ""
+    if re.search("–.*%| to |^(under|over|after|by) ", shown):
+        return f"within {shown}" if shown[0].isdigit() else shown
+    return f"{float(first[1][0]) - float(first[0][0]):+.4g}" if first[1] else "withheld"
 
 
 def _curves_apart(order):

@@ -44,6 +44,7 @@ from vlms.disclosure.frames import MISSING
 FOLDER = ".releases"
 _LEDGER, _LOCK = "ledger.json", "lock"
 _FORMAT = 2
+_KEY_BYTES = 32
 _ALL_SUMS = 6  # of so many earlier releases every sum is looked at; of more, those of three
 
 
@@ -263,7 +264,8 @@ class Releases:
                 "key": _hash(self._key(), "key"),
                 "releases": [*kept, entry],
             }
-            _write(self.folder / _LEDGER, json.dumps(content).encode())
+            with self._writing():
+                _write(self.folder / _LEDGER, json.dumps(content).encode())
 
     def entries(self) -> list:
         """Return what is recorded.
@@ -278,37 +280,55 @@ class Releases:
             return []
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            if found["key"] != _hash(self._key(make=False), "key"):
-                raise ReleaseError(
-                    f"{self.key_file} is not the key that {path} was written with, so no release "
-                    "can be compared with earlier ones. Restore that key from a backup."
-                )
-            return found["releases"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, ReleaseError):
-                raise
+            key, entries = found["key"], found["releases"]
+            parts = [entry.get("published") or entry["pinned"] for entry in entries]
+            parts += [{**entry["hashes"], "": entry["counts"]} for entry in entries]
+            if found["format"] != _FORMAT or not all(isinstance(part, dict) for part in parts):
+                raise ValueError(f"it is of format {found['format']}, not {_FORMAT}")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReleaseError(
                 f"{path} cannot be read ({error}), so this report cannot be compared with earlier "
                 "ones. Restore it from a backup, or move it away if there is none."
             ) from None
-
-    def _key(self, make=True) -> bytes:
-        try:
-            if make and not self.key_file.exists():
-                self.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _write(self.key_file, secrets.token_bytes(32), replace=False)
-            return self.key_file.read_bytes()
-        except OSError as error:
+        if key != _hash(self._key(), "key"):
             raise ReleaseError(
-                f"The key of the releases, {self.key_file}, cannot be used ({error.strerror}). "
-                "Restore it from a backup where there was one, or let XDG_DATA_HOME name a folder "
-                "of yours that can be written."
-            ) from None
+                f"{self.key_file} is not the key that {path} was written with, so no release "
+                "can be compared with earlier ones. Restore that key from a backup."
+            )
+        return entries
+
+    def _key(self) -> bytes:
+        """The key; it is made with the ledger, and never where there is a ledger without it."""
+        try:
+            if not (self.key_file.exists() or (self.folder / _LEDGER).exists()):
+                self.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _write(self.key_file, secrets.token_bytes(_KEY_BYTES), replace=False)
+            if len(key := self.key_file.read_bytes()) == _KEY_BYTES:
+                return key
+            why = "it is damaged"
+        except OSError as error:
+            why = error.strerror
+        raise ReleaseError(
+            f"The key of the releases, {self.key_file}, cannot be used ({why}). Restore it from a "
+            "backup where there was one, or let XDG_DATA_HOME name a folder of yours that can be "
+            "written."
+        )
 
     def _make_folder(self):
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (self.folder / ".gitignore").exists():
-            (self.folder / ".gitignore").write_text("*\n", encoding="ascii")
+        with self._writing():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not (self.folder / ".gitignore").exists():
+                (self.folder / ".gitignore").write_text("*\n", encoding="ascii")
+
+    @contextlib.contextmanager
+    def _writing(self):
+        """Say that nothing can be released where the ledger cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            raise ReleaseError(
+                f"{self.folder} cannot be written ({error.strerror}), so nothing can be released."
+            ) from None
 
 
 @contextlib.contextmanager

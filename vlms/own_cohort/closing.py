@@ -170,7 +170,7 @@ def _methods(own):
         )
     if "multivariable" in ran:
         yield (
-            "Multivariable models hold all covariates that have a univariable ratio, not chosen "
+            "Multivariable models hold all covariates with an estimate of their own, not chosen "
             "by their P values, and are of the patients of whom all are known."
         )
     if "adjusted" in ran:

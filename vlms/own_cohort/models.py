@@ -5,6 +5,7 @@ or a level separates, with Firth's penalty. In safe mode the fit is the same; wh
 the ratios of levels with few patients.
 """
 
+import contextlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -152,7 +153,8 @@ def _of_endpoint(own, endpoint, name):
         return shown
     together_ = None
     with own.section(f"Multivariable model for {own.name(endpoint)}", shown):
-        together_ = _multivariable(own, frame, list(alone))
+        names = [name for name in own.covariates if _estimable(own, frame, name)]
+        together_ = _multivariable(own, frame, names)
     rows = _rows(own, endpoint, alone, together_)
     if endpoint == own.endpoints[0]:
         shown += _forest(own, title, rows, together_, name)
@@ -160,6 +162,16 @@ def _of_endpoint(own, endpoint, name):
     caption = _caption(own, title, frame, alone, together_)
     shown.append(own.table(_shown(own, rows), label=label, caption=caption, data=rows))
     return shown
+
+
+def _estimable(own, frame, name):
+    """Whether a covariate has a univariable ratio, shown or not: both modes adjust for the same."""
+    with contextlib.suppress(Withheld):
+        known = frame[["event"]].assign(x=_covariate(own, name, frame, {})).dropna()
+        levels = known["x"].dtype == "category"
+        reference = not levels or (known["x"] == known["x"].cat.categories[0]).any()
+        return bool(reference and known["event"].any() and known["x"].nunique() > 1)
+    return False
 
 
 def _forest(own, title, rows, all_, name):
@@ -270,15 +282,22 @@ def _caption(own, title, frame, alone, all_):
     if all_:
         total = int(frame["event"].sum())
         few_ = _fewest(all_.used, all_.columns) < own.rules.least
+        per_variable = all_.events_per_variable
+        if own.rules.safe:  # of the events as they are told
+            known = total if total - all_.events < own.rules.least else all_.events
+            per_variable *= round_count(known) / all_.events
+        unseen = [own.label(name) for name in all_.columns.values() if name not in alone]
         whole = WITHHELD if few_ else sign(all_.global_p)
         caption += (
             f" Multivariable ({all_.method}): {own.rules.count(all_.n, near=len(frame))} complete "
             f"cases with {own.rules.count(all_.events, near=total)} events, "
             f"{own.rules.count(all_.left_out)} left out for a missing value; EPV "
-            f"{round(all_.events_per_variable)}; likelihood-ratio test of all covariates: P "
+            f"{per_variable:.0f}; likelihood-ratio test of all covariates: P "
             f"{whole}; proportional hazards of all: P "
             f"{proportional(own, all_, whole=True)}."
         )
+        if unseen:
+            caption += f" Adjusted also for {', '.join(unseen)}, whose ratios are withheld."
     if own.rules.safe:
         caption += (
             " Every fit is of all levels as recorded; a ratio is withheld where its level has "

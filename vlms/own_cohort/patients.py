@@ -1,5 +1,6 @@
 """Who the patients are: marks, the file, attrition, Table 1."""
 
+import contextlib
 import re
 
 import numpy as np
@@ -7,9 +8,8 @@ import pandas as pd
 
 from vlms.cohort import readable
 from vlms.describing import spread_groups, standardised_difference
-from vlms.disclosure import OTHER, WITHHELD, safe_table_one
+from vlms.disclosure import OTHER, WITHHELD, Withheld, safe_table_one
 from vlms.own_cohort.opening import OwnCohort, folded, text
-from vlms.printed import print_number
 from vlms.showing import say, together
 
 MOST_LEVELS = 30  # in Table 1
@@ -71,7 +71,8 @@ def show_quality(own: OwnCohort, label="tbl-quality"):
         )
     first = say("Every cell was read without a doubt.")
     if len(found):
-        doubts = [own.table(found, label=label, caption=caption)]
+        # Last, and in no manuscript: it may name patients.
+        doubts = [own.table(found, label=label, caption=caption, manuscript=False)]
         first = folded(
             f"Cells that were read with a doubt ({own.rules.count(len(issues))})", doubts
         )
@@ -86,8 +87,8 @@ def show_quality(own: OwnCohort, label="tbl-quality"):
     missing = pd.DataFrame(rows, columns=["variable", "missing"])
     caption = "Patients of whom a value is not known, of all patients in the file."
     if missing.empty:
-        return together(first, say("No value is missing."))
-    return together(first, own.table(missing, label=f"{label}-missing", caption=caption))
+        return together(say("No value is missing."), first)
+    return together(own.table(missing, label=f"{label}-missing", caption=caption), first)
 
 
 def show_flow(own: OwnCohort, label="tbl-flow"):
@@ -218,7 +219,10 @@ def _differences(own, wide, columns, by):
             values = own.patients[name]
             values = values if own.is_numeric(name) else own.rules.recorded(values)
             value = standardised_difference(values, own.patients[by])
-            found.append(print_number(value, 1 if own.rules.safe else 2))
+            sizes = own.patients[by][values.notna()].value_counts()
+            with contextlib.suppress(Withheld):
+                found.append(own.rules.release_number(value, sizes[sizes > 0]))
+            found += [WITHHELD] * (len(found) == at)
     own.note("standardised_difference")
     return np.array(found, dtype=object)
 

@@ -12,6 +12,7 @@ from vlms.markers import (
     reader_agreement,
     score_marker,
 )
+from vlms.own_cohort.models import ratio_text
 from vlms.own_cohort.opening import OwnCohort, text
 from vlms.printed import print_p
 from vlms.showing import say, together
@@ -154,7 +155,7 @@ def _associations(own, found, label):
             rows.append(shown | values | dict.fromkeys(("P", "Holm", "BH", "fit"), WITHHELD))
             continue
         shown |= {name: own.rules.count(getattr(row, name)) for name in (*counts, "left_out")}
-        shown |= {"HR_high_against_low": _ratio(row), "P": _p(row.p_value)}
+        shown |= {"HR_high_against_low": _ratio(own, row), "P": _p(row.p_value)}
         rows.append(shown | {"Holm": _p(row.p_holm), "BH": _p(row.p_bh), "fit": row.method})
     caption = (
         "Hazard ratios of high against low expression, each marker alone, pairs that the printed "
@@ -177,16 +178,19 @@ def _readings(own, found, label):
     small = pd.concat([t["p_value"] < 0.05 for t in found.values()], axis=1).any(axis=1)
     for place in first.index[small]:
         row = {"marker": text(first["label"][place])}
-        row["endpoint"] = own.name(first["endpoint"][place])
+        row["endpoint"], seen = own.name(first["endpoint"][place]), False
         for split, told in READINGS.items():
             one = found[split].loc[place]
             moved = abs(one[["n_low", "n_high"]] - first.loc[place, ["n_low", "n_high"]]).max()
             hidden = _few(own, one) or 0 < moved < own.rules.least
-            value = f"{_ratio(one)}, P {_p(one['p_value'])}, Holm {_p(one['p_holm'])}"
-            row[told] = WITHHELD if hidden else value
-        rows.append(row)
+            row[told] = WITHHELD
+            if not hidden:
+                seen |= one["p_value"] < 0.05  # that a withheld one is so small is not told
+                row[told] = f"{_ratio(own, one)}, P {_p(one['p_value'])}, Holm {_p(one['p_holm'])}"
+        rows += [row] * bool(seen)
     if not rows:
-        return say("Under no reading of the scores is a P value below .05.")
+        shown = " that may be shown" * own.rules.safe
+        return say("Under no reading of the scores is a P value{shown} below .05.", shown=shown)
     caption = (
         "What the pairs decide on which the printed rule is silent: intensities 1 and 2, and "
         f"nuclear per cents on two sides of {STAINED_FROM}%. Hazard ratio with 95% interval under "
@@ -222,9 +226,11 @@ def _few(own, row):
     return min(cells) < own.rules.least
 
 
-def _ratio(row):
-    limits = [f"{limit:.2f}" if pd.notna(limit) else "?" for limit in (row.lower, row.upper)]
-    return f"{row.hazard_ratio:.2f} ({limits[0]} to {limits[1]})" if row.method else "–"
+def _ratio(own, row):
+    """A ratio of high against low, where `_few` allows it."""
+    counts = {"events": (row.events_low, row.events_high), "n": (row.n_low, row.n_high)}
+    values = (row.hazard_ratio, row.lower, row.upper, row.p_value)
+    return ratio_text(own.rules.release_ratio(*values, **counts), level="") if row.method else "–"
 
 
 def _p(value):
