@@ -231,6 +231,8 @@ def show_landmark(own: OwnCohort, label="fig-landmark"):
         first = own.patients.loc[frame.index, columns].astype("float64").min(axis=1)
         later = at_landmark(frame.assign(first=first), start, happened={"until": "first"})
         sides = {True: f"{name} until then", False: f"no {name} until then"}
+        if len(columns) > 1:
+            sides = {True: "one of these", False: "none of these"}
         values = pd.Categorical(later["until"].map(sides), [sides[False], sides[True]])
         values = pd.Series(values, later.index)
         shown += _from_landmark(own, later, values, f"{name} until then", f"{label}-event")
@@ -465,12 +467,15 @@ def _tests(own, frame, recorded, section, column, lacking):
         found = (
             model(own, frame, [column]) if plain else model(own, frame, ["groups"], values=values)
         )
-        for row in found.rows.to_dict("records")[:3]:
-            if row["may_show"]:
-                against = f"{text(row['level'], 22)} vs {text(row['reference'], 22)}"
-                told.append(f"HR {ratio_text(row)}, {against}")
+        rows = [row for row in found.rows.to_dict("records")[:3] if row["may_show"]]
+        for row in rows:
+            pair = [row[side].removesuffix(" until then") for side in ("level", "reference")]
+            against = " vs ".join(text(level, 22) for level in pair)
+            told.append(f"HR {ratio_text(row)}, {against}")
         if not plain:
-            said.append(say("Hazard ratio: {told}.", told="; ".join(told)))
+            sides = [f"{text(row['level'])} vs {text(row['reference'])}" for row in rows]
+            ratios = [f"{ratio_text(row)}, {of}" for row, of in zip(rows, sides, strict=True)]
+            said.append(say("Hazard ratio: HR {told}.", told="; HR ".join(ratios)))
     with own.section(f"Log-rank test: {section}", said):
         tests = _log_rank(own, frame, recorded, column)
         left = {"variable": own.label(column), "lacking": lacking} if column else {}
