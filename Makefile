@@ -36,7 +36,7 @@ checksums = find $(SOURCES) -name '.?*' -prune -o -name __pycache__ -prune -o -t
   $$(command -v sha256sum || echo shasum -a 256) {} + | LC_ALL=C sort
 
 .PHONY: help reports cohort pdf lessons handout grade test test-all test-browser lint lab bench status \
-  diff lock clean
+  diff crate certificate api lock clean
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -97,12 +97,21 @@ status: $(SETUP)  ## say which reports are fresh, and what made the others stale
 diff: $(SETUP)  ## compare verdicts and results with an earlier commit: make diff BASE=HEAD~1
 	@$(PYTHON) -m vlms diff "$${BASE:-HEAD}"
 
+crate: reports  ## write where every verdict comes from, for machines: ro-crate-metadata.json
+	@$(PYTHON) -m vlms crate
+
+certificate: reports  ## make all reports again in a clean clone: reports/certificate.md
+	@$(PYTHON) -m vlms certificate
+
+api: $(SETUP)  ## write pages on every public function: reports/api/index.html
+	@$(PYTHON) docs/api.py
+
 lock: ## pin every package anew from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --upgrade \
 	  --generate-hashes --no-emit-index-url --no-header --output-file requirements.lock
 
 clean:  ## remove the environment, the reports and all caches
-	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info ro-crate-metadata.json
 	@find reports -mindepth 1 ! -name README.md -delete
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

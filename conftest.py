@@ -6,8 +6,14 @@ import tempfile
 
 import pytest
 
+from vlms.provenance import sealed_environment
+
 # Keys of releases that tests record are none of the user's.
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="vlms-tests-")
+
+
+# A command that runs within a test must not start this process again under a sealed environment.
+os.environ.update(sealed_environment())
 
 
 @pytest.fixture(autouse=True)

@@ -63,7 +63,7 @@ SURE = [
     ("id", PLAIN, ["007"], "007"),
     ("id", PLAIN, [" A 01 "], "A 01"),
     *[("id", PLAIN, [t], t) for t in ("Summer", "N12", "SD", "Totalis", "Mean-1")],
-    # A codebook's levels come before the parser, and a code may have been exported as a number.
+    # A study's levels come before the parser, and a code may have been exported as a number.
     ("status", {**REQUIRED, "codes": {"2": "dead_of_disease"}}, [" 2 ", "2.0"], "dead_of_disease"),
     (
         "months",

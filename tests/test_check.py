@@ -164,6 +164,75 @@ def test_the_problems_of_a_study_name_the_study_and_the_line(table):
     assert re.search("other.toml.*no kind “foo”.*line 4", result.output, re.DOTALL)
 
 
+CODED = """\
+patient_id,time,status,sex,age
+1,5,dead,f,50
+2,6,alive,m,60
+"""
+DECLARED = """\
+[study]
+unit = "days"
+covariates = ["age per 10"]
+[columns.patient_id]
+kind = "id"
+[columns.time]
+kind = "duration"
+[columns.status]
+kind = "category"
+order = ["alive", "dead"]
+[columns.sex]
+kind = "category"
+order = ["f", "m"]
+[columns.age]
+kind = "number"
+[endpoints.overall_survival]
+event = { status = ["dead"] }
+censored = { status = ["alive"] }
+"""
+GROUP = '[[groups]]\nname = "g"\n'
+
+
+@pytest.mark.parametrize(
+    ("was", "written", "says"),
+    [
+        ("age per 10", "age per 0", "line 3 · .*per 10"),
+        ("age per 10", "sex per 10", "“sex per 10” is no unit of a number"),
+        ('kind = "number"', 'kind = "number"\nknown = "later"', "known only after time zero"),
+        ("[endpoints", GROUP + 'cut = "sex <= 1"\n[endpoints', "only a number can be cut"),
+        (
+            "[endpoints",
+            GROUP + 'column = "sex"\nlevels = { a = ["x"] }\n[endpoints',
+            "x is no level",
+        ),
+        (
+            'event = { status = ["dead"] }\ncensored',
+            'at = "age"\ncensored',
+            "which counts all deaths",
+        ),
+    ],
+)
+def test_what_a_study_must_not_say_is_refused(table, was, written, says):
+    table(DECLARED, "patients.study.toml")
+    assert run("check", table(CODED)).exit_code == 0
+    wrong = DECLARED.replace(was, written).replace('censored = { status = ["alive"] }',
+        'censored = { status = ["alive", "dead"] }' if "at =" in written else
+        'censored = { status = ["alive"] }')  # fmt: skip
+    table(wrong, "patients.study.toml")
+    result = run("check", table(CODED))
+    assert result.exit_code == 1
+    assert re.search(says, " ".join(result.output.split())), result.output
+
+
+def test_scores_of_stains_are_told_as_a_report_takes_them(table):
+    head = GOOD.splitlines()[0] + ",survivin_intensity_1,survivin_intensity_2\n"
+    rows = [line + ",1,2\n" for line in GOOD.splitlines()[1:]]
+    output = told(path := table(head + "".join(rows)))
+    assert "scores of stains: 2 columns" in output
+    assert "survivin" not in output + str(as_json(path)["warnings"])  # it is no outcome
+    table(head + "".join(rows).replace(",1,2\n", ",7,2\n", 1))
+    assert "survivin_intensity_1: not 0, 1, 2 or 3: P1 (7)" in told(path)
+
+
 # What becomes of the columns
 
 

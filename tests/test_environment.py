@@ -1,11 +1,7 @@
 """One lock for everyone: the local environment, conda and Binder install the same packages."""
 
 import re
-import shutil
-import subprocess
-import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -69,25 +65,3 @@ def test_conda_and_binder_install_the_same_lock():
     assert pip == {"pip": ["-r requirements.lock"]}
     assert sorted(plain) == ["make", "pip"], "every Python package comes from the lock"
     assert python.removeprefix("python=") in PYTHONS
-
-
-@pytest.mark.slow
-def test_a_wheel_holds_every_module_and_what_pages_are_made_from(tmp_path):
-    unwanted = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "vlms", tmp_path / "project/vlms", ignore=unwanted)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, tmp_path / "project")
-    wheel = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-    ]
-    subprocess.run([*wheel, "./project"], cwd=tmp_path, check=True, capture_output=True)
-    (built,) = tmp_path.glob("*.whl")
-    files = (tmp_path / "project/vlms").rglob("*")
-    ours = {path.relative_to(tmp_path / "project").as_posix() for path in files if path.is_file()}
-    assert ours == {n for n in zipfile.ZipFile(built).namelist() if n.startswith("vlms/")}

@@ -16,8 +16,8 @@ PACKAGE = ROOT / "vlms"
 # A room, file or folder, imports only from those before it; CONTRIBUTING draws the same.
 ROOMS = """
     provenance printed study cohort endpoints readings survival describing markers consistency
-    rebuild ledger figures showing disclosure own_cohort course pages cohort_report cli
-    __main__
+    rebuild ledger figures showing disclosure own_cohort course pages cohort_report
+    shelf add_paper cli __main__
 """.split()
 
 # Run, or loaded by others, without being imported.
@@ -35,7 +35,7 @@ CONTRACT = set(
 # once, pooled studies.
 AWAITED = set(
     "follow_up_intervals cox_from_table bootstrap_survival bootstrap_hazard_ratio"
-    " log_hazard_ratios pool_proportions pool_log_hazard_ratios".split()
+    " log_hazard_ratios pool_proportions".split()
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from lifelines.datasets import load_stanford_heart_transplants
 
 from vlms.cohort import Cohort
 from vlms.describing import standardised_difference
@@ -385,6 +386,71 @@ def test_what_is_known_only_later_makes_no_plain_group_and_gets_its_landmark(tmp
     assert "holds only if it was settled by day 180" in told
     with pytest.raises(ChoiceError, match="relapse is known only.*and as a time-dependent"):
         opened(tmp_path, colon_frame(), COLON + DEATH, groups=["relapse"])
+
+
+HEART = """
+[study]
+unit = "days"
+[columns.patient_id]
+from = "id"
+kind = "id"
+[columns.status]
+from = "event"
+kind = "category"
+levels = { 0 = "alive", 1 = "dead" }
+[columns.transplant]
+kind = "category"
+known = "later"
+[columns.start]
+kind = "duration"
+[columns.time]
+from = "stop"
+kind = "duration"
+[time]
+rows = "intervals"
+start = "start"
+end = "time"
+"""
+
+
+def test_a_column_that_changes_between_rows_keeps_the_time_it_changed(tmp_path):
+    # heart: coxph(Surv(start, stop, event) ~ transplant): 1.1356 (0.6293 to 2.0490). Of those
+    # followed for more than 30 days, by a transplant until then: 1.0542 (0.6074 to 1.8298),
+    # survdiff 0.0361; by a transplant at any time, which gives immortal time, it is 0.39.
+    frame = load_stanford_heart_transplants()[["id", "start", "stop", "event", "transplant"]]
+    table, study = tmp_path / "heart.csv", tmp_path / "heart.study.toml"
+    frame.to_csv(table, index=False)
+    study.write_text(HEART + DEATH, encoding="utf-8")
+    own = open_cohort(table, disclosure="full", landmarks=[30])
+    assert own.patients["transplant"].notna().sum() == 69
+    told = texts(show_landmark(own))
+    assert "HR 1.05 (95% CI 0.61 to 1.83)" in told
+    assert "P = 0.85" in told
+    assert "Left out, as their follow-up had ended by then: 24" in told
+    assert "transplant | 69 | 45 | 1.14 (0.63 to 2.05)" in texts(show_time_dependent(own))
+    frame.loc[frame["id"] == 3, "transplant"] = [1, 0]  # given and taken back: no time of it
+    frame.to_csv(table, index=False)
+    own = open_cohort(table, disclosure="full", landmarks=[30])
+    assert "transplant" not in own.patients
+    assert "otherwise than once" in own.cohort.issues["problem"].iloc[0]
+
+
+def test_a_number_that_is_a_group_is_compared_by_its_levels(tmp_path):
+    # pbc: coxph(Surv(time, status == 2) ~ factor(edema)), 312 randomised; here a code of the sex:
+    # the ratio of the second level, not one per unit
+    frame = pbc_frame().replace({"status": {"transplant": "unknown"}})
+    coded = frame.assign(code=frame["sex"].map({"female": 0.5, "male": 1.0, "f": 0.5, "m": 1.0}))
+    study = PBC.replace("[time]", '[columns.code]\nkind = "number"\nlabel = "Sex"\n[time]')
+    study = study.replace("[time]", '[columns.sex]\nkind = "category"\nlabel = "Sex"\n[time]')
+    own = opened(tmp_path, coded, study, groups=["code", "sex"], landmarks=[1825])
+    told = texts(show_groups(own))
+    assert "per unit" not in told
+    assert "1.0 vs 0.5" in told or "1 vs 0.5" in told
+    # two columns of one label are told apart, and unknown causes stand among those that compete
+    assert "Sex (code) |" in texts(show_table_one(own))
+    incidence = texts(show_competing_risks(own))
+    assert "transplant or of unknown cause" in incidence
+    assert not re.search(r"\.[A-Z]", incidence.replace("P = 0.", ""))
 
 
 @pytest.mark.parametrize(

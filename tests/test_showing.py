@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import os
 import re
 from html.parser import HTMLParser
 
@@ -95,7 +96,7 @@ def notebook():
     """The outputs of each cell, run as papermill and nbclient do."""
     cells = [nbf.new_code_cell(text) for text in [IMPORTS, *CELLS.values()]]
     client = NotebookClient(nbf.new_notebook(cells=cells), kernel_name="python3", allow_errors=True)
-    client.execute()
+    client.execute(env={name: v for name, v in os.environ.items() if name != "MPLBACKEND"})
     return {name: cell.outputs for name, cell in zip(CELLS, cells[1:], strict=True)}
 
 

@@ -43,7 +43,7 @@ _CELL_SECONDS = click.option(
 
 @main.command()
 @click.argument("only", nargs=-1, metavar="[REPORT]...")
-@click.option("--kind", type=click.Choice(["paper", "overview", "lesson", "cohort"]))
+@click.option("--kind", type=click.Choice(["paper", "series", "overview", "lesson", "cohort"]))
 @_flag("--force", help="Build the fresh ones too.")
 @_flag("--strict", help="A report whose notebook gives warnings has failed.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Reports at a time.")
@@ -104,6 +104,51 @@ def render(notebook, given, output, cell_seconds):
     _say(f"wrote {output} in {rendered.about['seconds']:.1f} s")
 
 
+@main.command("new-paper")
+@click.argument("stem")
+@click.option("--patients/--aggregates", default=None, help="What the paper prints.")
+def new_paper(stem, patients):
+    """Begin a further paper: its data folder, and a notebook that already runs.
+
+    vlms new-paper smith2020 --patients
+    """
+    from vlms.add_paper import new_paper
+
+    if patients is None:
+        raise click.UsageError("say what the paper prints: --patients or --aggregates")
+    try:
+        written = new_paper(stem, patients=patients)
+    except ValueError as error:
+        _stop(f"Error: {error}", 2)
+    for path in written:
+        click.echo(path)
+    click.echo(f"Made-up numbers stand in them. What is left to do: vlms paper check {stem}")
+
+
+@main.group("paper")
+def paper_commands():
+    """The data folder and the notebook of one paper."""
+
+
+@paper_commands.command("check")
+@click.argument("stem")
+@click.option("--run/--no-run", default=True, help="Run the notebook, if all else is right.")
+def paper_check(stem, run):
+    """List all that is missing or disagrees: files, claims, notebook, verdicts.
+
+    Exit code 0: nothing, 1: something is.
+    """
+    from vlms.add_paper import paper_problems
+
+    if run:
+        _start_notebooks()
+    found = paper_problems(stem, run=run)
+    for path, line, problem in found:
+        click.echo(f"{path}{f':{line}' if line else ''}: {problem}")
+    click.echo(f"{stem}: {len(found) or 'no'} problem{'s' * (len(found) != 1)}")
+    raise SystemExit(int(bool(found)))
+
+
 @main.command()
 def status():
     """Say of each report whether it is fresh and, if not, which file changed."""
@@ -130,6 +175,34 @@ def diff(base):
         click.echo("\n  ".join([f"{name}:", *found]))
     count = sum(map(len, changes.values()))
     click.echo(f"Changes since {base}: {count}, files that differ: {len(changes)}.")
+
+
+@main.command()
+def crate():
+    """Write where every verdict comes from, for machines: ro-crate-metadata.json."""
+    _start_notebooks()
+    from vlms.pages import METADATA, CrateError, write_crate
+
+    try:
+        n = write_crate()
+    except CrateError as error:
+        raise click.ClickException(str(error)) from None
+    _say(f"wrote {METADATA}: {n} verdicts")
+
+
+@main.command()
+def certificate():
+    """Make all reports again in a clean clone and write what agreed; exit 1 if any file differs."""
+    _start_notebooks()
+    from vlms.pages import CertificateError, certify
+
+    try:
+        different = certify()
+    except CertificateError as error:
+        raise click.ClickException(str(error)) from None
+    _say("wrote reports/certificate.md")
+    if different:
+        _stop(f"Not as published: {', '.join(different)}")
 
 
 class _Progress:
@@ -252,14 +325,27 @@ _ENCODING = click.option("--encoding", help="latin-1 or cp1252, where the file i
 @_flag("--json", "as_json", help="Write JSON, for programs; every cell.")
 def check(path, study, encoding, every_cell, as_json):
     """Check a cohort: how it was read, and all problems by kind; exit 1 if there are any."""
+    from dataclasses import replace
+
     from vlms.cohort import check_cohort
+    from vlms.markers import marker_columns, marker_problems
 
     sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not know every letter
     found = check_cohort(path, study, encoding=encoding)
+    stains = marker_problems(found.frame)
+    scores = {*marker_columns(found.frame)}  # which the report takes by their names
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
+        click.echo(json.dumps(found.as_dict() | {"markers": stains}, indent=2))
     else:
-        click.echo(found.as_text(every_cell=every_cell))
+        rest = {
+            part: {name: n for name, n in getattr(found, part).items() if name not in scores}
+            for part in ("ignored", "missing")
+        }
+        click.echo(replace(found, **rest).as_text(every_cell=every_cell))
+        if scores and not stains:
+            _say(f"  scores of stains: {len(scores)} columns")
+        if stains:
+            _say("\nmarkers: a report leaves them out, as\n  " + "\n  ".join(stains))
     raise SystemExit(not found.sound)
 
 

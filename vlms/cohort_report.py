@@ -42,12 +42,13 @@ from vlms.disclosure import (
 from vlms.own_cohort import open_cohort
 from vlms.pages import RenderError, publish, read_notebook, render
 from vlms.printed import print_p
+from vlms.provenance import PACKAGE, PROJECT
 from vlms.showing import one_line
 from vlms.study import study_file
 from vlms.survival import kaplan_meier
 
-ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOK = ROOT / "notebooks" / "cohort.ipynb"
+ROOT = Path.cwd() if PROJECT == PACKAGE else PROJECT  # where the releases are kept
+NOTEBOOK = PROJECT / "notebooks" / "cohort.ipynb"
 _MARKS = {
     "private": " – PRIVATE, everything is shown",
     "preview": " – PREVIEW, not for sharing",
@@ -324,7 +325,8 @@ def _harmless(error):
 
 def _public():
     """All text of the project: what it says is nobody's secret."""
-    places = [*(ROOT / "vlms").rglob("*"), NOTEBOOK, *(ROOT / "data").glob("[!e]*/*.csv")]
+    places = [path for path in PACKAGE.rglob("*") if path.relative_to(PACKAGE).parts[0] != "data"]
+    places += [NOTEBOOK, *(PROJECT / "data").glob("[!e]*/*.csv")]
     return b"\n".join(path.read_bytes() for path in places if path.is_file())
 
 

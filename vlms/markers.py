@@ -116,6 +116,39 @@ def find_markers(patients):
     return pd.DataFrame(rows, columns=["marker", "label", "scoring"])
 
 
+def marker_columns(patients) -> list[str]:
+    """Name the columns that hold scores of a stain.
+
+    Examples
+    --------
+    >>> marker_columns(pd.DataFrame(columns=["sex", "igf1r_intensity_1"]))
+    ['igf1r_intensity_1']
+    """
+    scored = {part[1] for name in map(str, patients) if (part := _COLUMN.fullmatch(name))}
+    together = {f"{marker}_adjudicated" for marker in scored}
+    return [n for n in map(str, patients) if _COLUMN.fullmatch(n) or n in together]
+
+
+def marker_problems(patients) -> list[str]:
+    """Say what is wrong with the scores of stains; nothing where they can be used.
+
+    Examples
+    --------
+    >>> marker_problems(pd.DataFrame(columns=["igf1r_intensity_1"]))[0]
+    'igf1r: intensity of one reader only'
+    """
+    found = []
+    try:
+        for marker in find_markers(patients)["marker"]:
+            try:
+                score_marker(patients, marker)
+            except MarkerError as error:
+                found += str(error).splitlines()
+    except MarkerError as error:
+        found += str(error).splitlines()
+    return list(dict.fromkeys(found))
+
+
 def score_marker(patients, marker, *, scoring=None, split="adjudicated"):
     """Bring the scores of two readers together, and call each patient's tumour low or high.
 

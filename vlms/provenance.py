@@ -19,6 +19,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 
+# Where data/ and notebooks/ are: the project's folder in a clone, else the installed package.
+PROJECT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else PACKAGE
+
 # Under these a notebook gives the same bytes every time: UTF-8, one thread for each library of
 # linear algebra (kernels run side by side, and the order of a threaded sum varies), no window.
 FIXED_ENVIRONMENT = {
@@ -134,8 +137,8 @@ def commit(root):
         Twelve digits and the date of the commit, whether sources differ from it, or
         ``"not under version control"``.
     """
-    log = git_output(root, "log", "-1", "--format=%H %cs")
-    if not log:
+    log = (Path(root) / ".git").exists() and git_output(root, "log", "-1", "--format=%H %cs")
+    if not log:  # a repository around the project's folder is somebody else's
         return "not under version control"
     digits, date = log.split()
     sources = ["data", "notebooks", "vlms", "requirements.lock"]

@@ -26,6 +26,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from vlms.provenance import PROJECT
+
 DAYS = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
 KINDS = (
     "number category yes-no date duration id text"  # for any study, and those of the sarcoma study
@@ -39,6 +41,8 @@ _WORDS = {
     "dead_unknown": "death of unknown cause",
     "dead": "death",
 }
+_NUMERIC = ("number", "age", "size", "dose", "grade", "duration", "date")
+_OVERALL = ("overall_survival", "overall survival")
 _TEXT, _TEXTS, _LEVELS = "a text", "a list of texts", "a table of texts"
 _NUMBERS = "a list of numbers above 0"
 _KEYS = {
@@ -205,6 +209,16 @@ class Study:
         known = {c.name for c in self.columns.values() if c.known}
         ends = {name for e in self.endpoints.values() for name in e.columns}
         return frozenset(known | ends | {self.time.end})
+
+    @cached_property
+    def event_times(self) -> tuple:
+        """The columns that hold the time of an event on the way, those of endpoints first."""
+        ends = [n for e in self.endpoints.values() for n in (*e.at, *e.competing_at)]
+        timed = [
+            c.name for c in self.columns.values() if c.known and c.kind in ("date", "duration")
+        ]
+        outside = {*ends, *(e.status for e in self.endpoints.values()), self.time.end}
+        return tuple(dict.fromkeys([*ends, *(n for n in timed if n not in outside)]))
 
     def word(self, name: str) -> str:
         """Return how a column or a level is called in a sentence."""
@@ -449,12 +463,44 @@ class _Reader:
                 remedy = "write [time] start and end, both dates"
                 self._wrong(["columns", name], "a date, but nothing says from which day", remedy)
         for name in study.covariates if not study.based_on else ():
-            self._exists(study, ["study", "covariates"], name)
+            self._covariate(study, name)
         for group in study.groups:
             self._exists(study, ["groups", group.name], group.column)
+            self._levels_of_group(study, group)
         if not study.endpoints and study.columns:
             remedy = "write [endpoints.overall_survival] with event and censored"
             self._wrong(["endpoints"], "no endpoint", remedy)
+
+    def _covariate(self, study, name):
+        """See that a covariate, "age" or "age per 10", is a column that is known at time zero."""
+        where = ["study", "covariates"]
+        column, _, unit = name.partition(" per ")
+        self._exists(study, where, column)
+        if not (declared := study.columns.get(column)):
+            return
+        if unit and (
+            declared.kind not in _NUMERIC or not re.fullmatch(r"0*[1-9]\d*|\d+\.\d+", unit)
+        ):
+            self._wrong(where, f"“{name}” is no unit of a number", 'write such as "age per 10"')
+        if column in study.later:
+            problem = f"{column} is known only after time zero"
+            self._wrong(
+                where, problem, "leave it out: see the sections on what is known only later"
+            )
+
+    def _levels_of_group(self, study, group):
+        """See that a group cuts a number, or names levels that its column has."""
+        where, column = ["groups", group.name], study.columns.get(group.column)
+        if not column or study.based_on:
+            return
+        if group.cut and column.kind not in _NUMERIC:
+            problem = f"{group.column} is of the kind {column.kind}, and only a number can be cut"
+            self._wrong(where, problem, 'give it kind = "number", or the group column and levels')
+        held = {*column.levels.values(), *column.order}
+        named = {level for levels in group.levels.values() for level in levels}
+        if held and (unheard := sorted(named - held)):
+            problem = f"{', '.join(unheard)} is no level of {group.column}"
+            self._wrong(where, problem, f"use {', '.join(sorted(held))}")
 
     def _complete(self, study, endpoint):
         """Have every status event, competing, unknown or censored.
@@ -472,6 +518,13 @@ class _Reader:
             endpoint = replace(endpoint, censored=known - reached - listed)
             listed |= endpoint.censored
         where = ["endpoints", endpoint.name]
+        deaths = listed - endpoint.event
+        deaths = sorted(level for level in deaths if re.match("dead|death|died", level.casefold()))
+        if deaths and {endpoint.name, endpoint.label.casefold()} & set(_OVERALL):
+            problem = (
+                f"{', '.join(deaths)} is no event of overall survival, which counts all deaths"
+            )
+            self._wrong(where, problem, "list it as event, or name it disease_specific_survival")
         if left := sorted(levels - listed):
             remedy = "list each as event, competing, unknown or censored"
             self._wrong(where, f"the status {', '.join(left)} is not listed", remedy)
@@ -620,7 +673,7 @@ SARCOMA = read_study(Path(__file__).with_name("sarcoma.study.toml"))
 SARCOMA = replace(  # its columns are found by their names, and most may be absent
     SARCOMA, columns={n: replace(c, sources=()) for n, c in SARCOMA.columns.items()}
 )
-DESIGNS = Path(__file__).resolve().parents[1] / "data"
+DESIGNS = PROJECT / "data"
 
 
 def read_design(name: str) -> Study:

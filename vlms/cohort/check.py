@@ -64,6 +64,7 @@ class Check:
     unheld: list = field(default_factory=list)  # levels of the study that no cell has
     personal: list = field(default_factory=list)  # column, as what it looks, and why
     declared: bool = False  # by a study of its own, which says what is used
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)  # the patients, if sound
     missing: dict = field(default_factory=dict)  # a blank recurrence says that none was seen
 
     @property
@@ -90,7 +91,7 @@ class Check:
 
     def as_text(self, *, every_cell=False) -> str:
         """Return a summary of one screen, or a table of every cell; safe to print to a terminal."""
-        file = self.file if self.sound else self.problems["file"].iloc[0]  # or the codebook
+        file = self.file if self.sound else self.problems["file"].iloc[0]  # or the study file
         lines = [printable(file, 4096) + self._reading()]
         if self.events:
             lines.append("  " + ", ".join(f"{what}: {n}" for what, n in self.events.items()))
@@ -177,18 +178,22 @@ def check_cohort(path, study=None, *, encoding=None) -> Check:
         },
         "ignored": dict.fromkeys(seen.unused, "")
         | {printed: resembled(printed, absent) for printed in further if canonical},
-        "absent": [name for name in absent if not study.columns[name].required],
+        "absent": [
+            name
+            for name in absent
+            if not study.columns[name].required and name not in patients  # which rows may make
+        ],
         "declared": not canonical,
         "unheld": _unheld(patients, study, plan),
         "personal": looks_personal(table, known),
-        "missing": _missing(patients, plan, problems),
+        "missing": _missing(patients, study, plan, problems),
         "warnings": problems.issues(),
     }
     try:
         problems.stop_if_any()
     except CohortError as error:
         return Check(str(path), problems=error.problems, **told)
-    return Check(str(path), len(patients), _events(patients, study), **told)
+    return Check(str(path), len(patients), _events(patients, study), frame=patients, **told)
 
 
 def _events(patients, study) -> dict:
@@ -208,17 +213,19 @@ def _unheld(patients, study, plan) -> list[str]:
     """Name the levels that the study declares and no cell has."""
     found = []
     for use in {use.name: use for _, use in plan if use.name in patients}.values():
-        if use.kind in ("category", "status", "text"):
+        timed = use.name in study.event_times  # rows that change have become a time
+        if use.kind in ("category", "status", "text") and not timed:
             declared = dict.fromkeys([*use.order, *use.levels.values()])
             held = set(patients[use.name].dropna().unique()) if declared else set()
             found += [f"{use.name} = {level}" for level in declared if level not in held]
     return found
 
 
-def _missing(patients, plan, problems: Problems) -> dict:
+def _missing(patients, study, plan, problems: Problems) -> dict:
     """Count the patients without a value; a cell that is listed as a problem is not one of them."""
     unread = {(column, line) for line, _, column, *_ in problems.errors if line}
     optional = {use.name for _, use in plan if use.outcome and not use.required}
+    optional |= {*study.event_times}
     counts = {}
     for name in patients.columns.difference(optional, sort=False):
         printed = {use.printed for _, use in plan if use.name == name}

@@ -22,9 +22,11 @@ from vlms.cohort.cells import CellError, Use, read_cells, read_tnm, tidy
 from vlms.cohort.plan import plan_columns
 from vlms.cohort.problems import Problems
 from vlms.cohort.tables import TextColumn, TextTable, plain_name, read_table, uncollected
+from vlms.cohort.variables import readable
+from vlms.provenance import PROJECT
 from vlms.study import DAYS, SARCOMA, Study, StudyError, find_study, read_study
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = PROJECT / "data"
 
 _OLDEST_YEARS = 115
 _PADDED = re.compile(r"(?<![0-9.])0+(?=[0-9])|(?<=[0-9])\.0*$", re.MULTILINE)
@@ -169,7 +171,8 @@ def examine(path, study, problems: Problems, *, encoding=None) -> Examined:
         patients.insert(0, "patient_id", pd.array(range(1, len(patients) + 1)).astype("string"))
     for use in (use for _, use in plan):
         levels = list(use.order) or list(dict.fromkeys(use.levels.values()))
-        if use.kind == "category" and levels and use.name in patients:
+        held = study.columns[use.name].kind if use.name in study.columns else use.kind
+        if held == "category" and levels and use.name in patients:
             patients[use.name] = pd.Categorical(patients[use.name], levels)
     for found in incoherences(patients, study):
         note(*found)
@@ -216,8 +219,15 @@ def _one_row_each(patients, study, note):
         groups = patients.groupby("patient_id", sort=False)
         one, last = patients[~patients["patient_id"].duplicated()].copy(), groups.tail(1)
         last = last.set_index("patient_id").loc[one["patient_id"]]
+        changing = _changes(patients, study, note)
         for name in [c for c in patients if c in later]:
             one[name] = last[name].to_numpy() if name == time.end else last[name].array
+        for name, (at, column) in changing.items():
+            if column is None:
+                one = one.drop(columns=name)
+                continue
+            one[name] = one["patient_id"].map(at).astype("float64")
+            study = replace(study, columns=study.columns | {name: column})
         ended = {s for e in study.endpoints.values() for s in e.event | e.competing | e.unknown}
         for status in {e.status for e in study.endpoints.values()} & set(patients):
             early = patients[status].isin(ended) & patients["patient_id"].duplicated(keep="last")
@@ -250,6 +260,38 @@ def _one_row_each(patients, study, note):
         problem = f"differs between the rows of {varies} patients"
         note("warning", None, name, problem, f"the value {what} is kept")
     return one, study
+
+
+def _changes(patients, study, note):
+    """When a column that is known later changed between the rows of a patient, from the first day.
+
+    Column → the time from which each patient has its second level, and the column that holds it;
+    nothing twice where there is no such time, as it would be known before it happened.
+    """
+    ends = {name for e in study.endpoints.values() for name in e.columns}
+    found, groups = {}, patients.groupby("patient_id", sort=False)
+    for name in [n for n, c in study.columns.items() if c.known and n in patients]:
+        if name in ends or name == study.time.end or not (groups[name].nunique() > 1).any():
+            continue
+        values = patients[name].astype("object")
+        before = values.groupby(patients["patient_id"], sort=False).shift()
+        changed = before.notna() & (before != values)
+        steps = set(zip(before[changed], values[changed], strict=True))
+        held = set(values.dropna())
+        if len(steps) != 1 or len(held) != 2 or values.isna().any():
+            problem = "changes between the rows of a patient otherwise than once, from no to yes"
+            note("warning", None, name, problem, "left out; give a column for each change")
+            found[name] = None, None
+            continue
+        level = steps.pop()[1]
+        rows = patients[values == level].drop_duplicates("patient_id")
+        declared = study.columns[name]
+        label = declared.label or readable(name)
+        plain = str(level).casefold() in ("yes", "true", "1", name.casefold())
+        label = label if plain else f"{label}: {level}"
+        column = replace(declared, kind="duration", label=label, levels={}, order=())
+        found[name] = rows.set_index("patient_id")[study.time.start], column
+    return found
 
 
 def incoherences(patients: pd.DataFrame, study: Study = SARCOMA):

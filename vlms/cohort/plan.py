@@ -43,7 +43,7 @@ _OTHERS = {
 }
 SYNONYMS = {other: name for name, others in _OTHERS.items() for other in others.split()}
 LIKE_AN_OUTCOME = re.compile(
-    "status|vital|dead|death|died|alive|surviv|follow|recur|relaps|metasta|progress|time|month|days"
+    "status|vital|dead|death|died|alive|surviv(?!in(?:_|$))|follow|recur|relaps|metasta|progress|time|month|days"
     "|monat|tage|rezidiv|verstorb|(^|_)tod|lebt|nachsorge|mois|jours|deces|recidiv"
 )
 _DECIMAL_COMMA = re.compile(r"[0-9]*,[0-9]+")

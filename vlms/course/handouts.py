@@ -13,9 +13,9 @@ from pathlib import Path
 import nbformat
 
 from vlms.course.exercises import LESSONS, answers_of, hashed
+from vlms.provenance import PROJECT
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ROOT / "notebooks" / "lessons"
+SOURCES = PROJECT / "notebooks" / "lessons"  # in a clone only
 STUB = "# your code here"
 
 _START = """<!doctype html><html lang="en"><meta charset="utf-8">

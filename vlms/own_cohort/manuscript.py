@@ -127,7 +127,7 @@ def _answers(own):
     def where(start, among=tables):
         return ", ".join(number for label, number in among.items() if label.startswith(start))
 
-    ran, cuts = own.ran, [own.label(name) for name in own.groups if name in own.labels]
+    ran, cuts = own.ran, [own.label(name) for name in own.groups if name in own.made_of]
     numbers = [f"{own.label(n)} {own.of_unit(n)[1]}" for n in own.covariates if own.is_numeric(n)]
     hazard, kept = where("tbl-hazard"), where("tbl-sensitivity")
     subgroups = where("tbl-subgroups")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import matplotlib as mpl
 import pandas as pd
 
-from vlms.cohort import Cohort, holds_numbers, read_cohort, readable
+from vlms.cohort import Cohort, holds_numbers, level_name, levels_of, read_cohort, readable
 from vlms.disclosure import Disclosure, Withheld, declared_merges
 from vlms.endpoints import time_to_event
 from vlms.showing import (
@@ -37,6 +37,7 @@ YEARS = {"days": 365.25, "weeks": 365.25 / 7, "months": 12.0, "years": 1.0}
 INTERVALS = ("log-log", "log", "plain", "beta-product", "beta-product-mid-p")
 PER = {"age_years": (10.0, "per 10 years"), "size_cm": (1.0, "per cm")}
 _CUT = re.compile(r"\s*(.+?)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*")
+_DAY = re.compile(r"\s*(\(.*\)|\b(am|datum|date|day|days|months|years))$", re.IGNORECASE)
 _PER = re.compile(r"(.+?)\s+per\s+(\d+(?:\.\d+)?)\s*")
 _CUTS = {
     "<=": ("≤ {}", "> {}", pd.Series.le),
@@ -133,8 +134,7 @@ class OwnCohort:
     @property
     def event_columns(self) -> dict:
         """Column with the time of an event on the way, such as a recurrence → its name."""
-        names = [c for end in self.study.endpoints.values() for c in (*end.at, *end.competing_at)]
-        named = {name: re.sub(r"\s*\(.*\)$", "", self.label(name)) for name in names}
+        named = {n: _DAY.sub("", self.label(n)) for n in self.study.event_times}
         return {name: _within(said) for name, said in named.items() if name in self.patients}
 
     @property
@@ -147,7 +147,7 @@ class OwnCohort:
         """How a column is called for a reader."""
         column = self.study.columns.get(name)
         said = self.labels.get(name) or self.study.words.get(name) or (column and column.label)
-        return text(said or readable(name))
+        return text(readable(said or name))
 
     def is_numeric(self, name) -> bool:
         """Whether a column enters as a number; a grade is a code."""
@@ -194,12 +194,13 @@ class OwnCohort:
         self.skipped(name, reason)
         return together()
 
-    def table(self, frame, *, label, caption, data=None, grouped=False) -> Shown:
+    def table(self, frame, *, label, caption, data=None, grouped=False, manuscript=True) -> Shown:
         """Show a table and hand it over as ``<label>.csv``, with the numbers of `data` if given."""
         frame = _plain(frame)
         shown = show_table(frame, label=label, caption=caption, grouped=grouped)
         data = frame if data is None else _plain(data)
-        self.tables.append((label, caption, frame, data))
+        if manuscript:
+            self.tables.append((label, caption, frame, data))
         content = shown.bundle.pop(TABLE_MIME)["csv"]
         if data is not frame:
             content = show_table(data).bundle[TABLE_MIME]["csv"]
@@ -345,8 +346,13 @@ def open_cohort(
         if own.is_numeric(name) and own.patients[name].nunique() > 6:
             why = f'it is a number; cut it: --cut "{name} <= …"'
             own.skipped(f"Groups by {own.label(name)}", why)
-        else:
-            own.groups.append(name)
+            continue
+        if own.is_numeric(name):  # groups are levels, wherever the column stands
+            values = own.patients[name]
+            named = {level: level_name(level) for level in levels_of(values)}
+            levels = pd.Categorical(values.map(named), list(named.values()))
+            own.patients = own.patients.assign(**{name: levels})
+        own.groups.append(name)
     own.groups += [_cut(own, given) for given in _listed("cut", cuts)]
     if not own.groups:
         own.groups = [name for group in own.study.groups for name in _declared(own, group)]
@@ -365,6 +371,10 @@ def open_cohort(
             own.skipped(own.title(endpoint), why)
         else:
             own.endpoints.append(endpoint)
+    called = pd.Series({name: own.label(name) for name in own.patients})
+    for name, label in called[called.duplicated(keep=False)].items():
+        if readable(name) != label:
+            own.labels[name] = f"{label} ({readable(name)})"
     if not own.endpoints:
         raise ChoiceError("; ".join(f"{name}: {why}" for name, why in own.left_out))
     return own

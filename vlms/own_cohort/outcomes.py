@@ -183,7 +183,7 @@ def show_competing_risks(own: OwnCohort, label="fig-incidence"):
         with own.section(f"Incidence: {title}", shown):
             if "entry" in frame:
                 raise Withheld("entry is delayed in this study")
-            causes = {code: name for code, name in frame.attrs["causes"].items() if code}
+            causes = _causes(frame)
             options = {"causes": list(causes), "size": len(own.patients)}
             curve = incidence_curves(frame["time"], frame["cause"], own.rules, **options)
             own.note("cumulative_incidence", endpoint)
@@ -194,6 +194,7 @@ def show_competing_risks(own: OwnCohort, label="fig-incidence"):
                 f"{title}: cumulative incidence of {' and '.join(causes.values())}. Events that "
                 f"compete are not censored.{_how_drawn(own)}"
             )
+            caption = caption.replace("; marks: end of follow-up", "")
             alt = "Rising curves of the share of patients that has had each event."
             ticks = {"times": _ticks(own, curve), "xlabel": _clock(own)}
             drawn = plot_cumulative_incidence(curve, causes=causes, **ticks)
@@ -448,7 +449,7 @@ def _compare(own, frame, values, section, name, endpoint, *, column="", landmark
             gone = frame.attrs["events_before"] + frame.attrs["censored_before"]
             caption += f" Left out, as their follow-up had ended by then: {rules.count(gone)}."
             clock = f"{own.unit.capitalize()} after {own.unit.rstrip('s')} {landmark:g}"
-        alt = f"Survival curves of {len(names)} groups. {'. '.join(tests)}."
+        alt = " ".join([f"Survival curves of {len(names)} groups.", *(f"{t}." for t in tests)])
         drawn = _draw(own, curve, own.height(endpoint), xlabel=clock, title="\n".join(tests))
         shown.append(own.figure(drawn, label=name, caption=caption, alt=alt))
         shown += _curve_file(own, curve, name)
@@ -555,6 +556,12 @@ def _ratios(own, frame, name, endpoint):
     return rows
 
 
+def _causes(frame):
+    """The event and what competes with it, in words; deaths of unknown cause are among these."""
+    causes = {code: name for code, name in frame.attrs["causes"].items() if code}
+    return causes | ({2: f"{causes[2]} or of unknown cause"} if frame.attrs["unknown"] else {})
+
+
 def _in_unit(own, name):
     """A covariate with its unit of choice."""
     return (
@@ -576,11 +583,12 @@ def _gray(own, frame, name, endpoint):
             raise Withheld(f"a group has fewer than {own.rules.least} events of a cause")
         tests = gray_test(frame["time"][known], frame["cause"][known], groups.astype(str))
         own.note("gray_test", endpoint)
-        causes = frame.attrs["causes"]
+        causes = _causes(frame)
         told = [f"{causes[row.cause]}: P {sign(row.p_value)}" for row in tests.itertuples()]
         left = f" Left out, as {own.label(name)} is missing: {lacking}." if lacking != "0" else ""
-        sentence = "Gray's test by {name}: {told}.{left}"
-        said = say(sentence, name=own.label(name), told="; ".join(told), left=left)
+        sentence = "Gray's test by {name}: {told}." + " {left}" * bool(left)
+        also = {"left": left.strip()} if left else {}
+        said = say(sentence, name=own.label(name), told="; ".join(told), **also)
         if not own.rules.safe:
             parts = [frame[column][known] for column in ("time", "cause")]
             curve = cumulative_incidence(*parts, groups.astype(str))

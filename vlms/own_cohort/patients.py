@@ -71,7 +71,8 @@ def show_quality(own: OwnCohort, label="tbl-quality"):
         )
     first = say("Every cell was read without a doubt.")
     if len(found):
-        doubts = [own.table(found, label=label, caption=caption)]
+        # Last, and in no manuscript: it may name patients.
+        doubts = [own.table(found, label=label, caption=caption, manuscript=False)]
         first = folded(
             f"Cells that were read with a doubt ({own.rules.count(len(issues))})", doubts
         )
@@ -86,8 +87,8 @@ def show_quality(own: OwnCohort, label="tbl-quality"):
     missing = pd.DataFrame(rows, columns=["variable", "missing"])
     caption = "Patients of whom a value is not known, of all patients in the file."
     if missing.empty:
-        return together(first, say("No value is missing."))
-    return together(first, own.table(missing, label=f"{label}-missing", caption=caption))
+        return together(say("No value is missing."), first)
+    return together(own.table(missing, label=f"{label}-missing", caption=caption), first)
 
 
 def show_flow(own: OwnCohort, label="tbl-flow"):

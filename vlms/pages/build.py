@@ -28,6 +28,7 @@ import signal
 import sys
 import tempfile
 import time
+import tomllib
 import traceback
 from collections import namedtuple
 from dataclasses import dataclass, field
@@ -55,22 +56,30 @@ from vlms.pages.page import (
     mark_stale,
     tables,
 )
-from vlms.provenance import commit, locked, sealed_environment
+from vlms.provenance import PACKAGE, PROJECT, commit, locked, sealed_environment
 
 CACHE = Path("reports/.cache")
+_ABOUT = "*/paper.toml"
 SOURCES = ("data", "notebooks", "vlms", "requirements.lock", "reports")
 
 _RECORD = set(
     "stem python inputs outputs title kind order description card claims commit seconds"
     " warnings".split()
 )
+# What the index links to besides reports, where it is there.
+_MORE = {
+    "verdicts.csv": "All verdicts as one table",
+    "certificate.md": "Certificate: what came out the same when made again",
+    "api/index.html": "The package's functions",
+}
 _MODULE = re.compile(r"\bvlms((?:\.[a-z_]+)+)")
 _BUILT_LINE = re.compile(r"Built on \d{4}-\d\d-\d\d \d\d:\d\d UTC\.")
 _TITLE = re.compile(r"<title>(.*?)</title>")
 _SECONDS_TO_STOP = 3
 
-# One report that is to be there: its name, its notebook and data folders as paths from the root.
-_Plan = namedtuple("_Plan", "stem notebook data kind")
+# One report that is to be there: its name, its notebook and data folders as paths from the root,
+# and whether the notebook serves several papers, by its parameter `stem`.
+_Plan = namedtuple("_Plan", "stem notebook data kind shared")
 
 # There is no way to ask for the mask but to set it; done once, before any thread is there.
 _UMASK = os.umask(0)
@@ -138,7 +147,7 @@ def build(
         unknown.
     """
     root = Path(root).resolve()
-    if not (root / "notebooks").is_dir():
+    if not _place(root, "notebooks").is_dir():
         raise BuildError(f"{root} has no folder notebooks/: run this in the project's folder.")
     progress = progress or (lambda *event: None)
     with _lock(root):
@@ -169,7 +178,7 @@ def status(root="."):
     return {plan.stem: _reasons(plan, _inputs(plan, root, hashes), hashes, root) for plan in plans}
 
 
-def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **running):
+def render(notebook, stem=None, *, parameters=None, about=(), inputs=None, root=".", **running):
     """Run a notebook and turn it into the files of its report, without writing any.
 
     Parameters
@@ -180,6 +189,9 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
         Name of the report, by default that of the notebook.
     parameters : dict, optional
         Values for names that the cell tagged ``parameters`` assigns.
+    about : dict, optional
+        What the data say of the report, title and order for example; else its notebook says it.
+        ``{title}`` in Markdown stands for that title.
     inputs : dict of str to str, optional
         Path → SHA-256 of what the report was made from, for its colophon.
     **running
@@ -201,12 +213,16 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
     started, notebook = time.perf_counter(), Path(notebook)
     stem = stem or notebook.stem
     done = execute(notebook, parameters or {}, root=root, **running)
+    done.metadata["vlms"] = {**done.metadata.get("vlms", {}), **dict(about)}
+    for cell in done.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("{title}", done.metadata["vlms"].get("title", ""))
     claims = [claim for ledger in _take(done, LEDGER_MIME) for claim in ledger["claims"]]
     cards, handed = _take(done, CARD_MIME), _take(done, FILES_MIME)
     run = done.metadata["run"]
     colophon = {
         "Notebook": notebook.name,
-        "Commit": commit(root),
+        "Commit": commit(_place(Path(root), "notebooks").parent),
         "Parameters": {f"{n} =": repr(value) for n, value in run["parameters"].items()} or "none",
         "Versions": run["versions"],
         "inputs": inputs or {notebook.name: _sha256(notebook.read_bytes())},
@@ -218,10 +234,7 @@ def render(notebook, stem=None, *, parameters=None, inputs=None, root=".", **run
         raise RenderError(f"{notebook.name}: {error}") from error
     files = {f"{stem}.html": page.encode()}
     if claims:
-        writer = csv.DictWriter(text := io.StringIO(), list(claims[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(claims)
-        files[f"{stem}_verdicts.csv"] = text.getvalue().encode()
+        files[f"{stem}_verdicts.csv"] = _as_csv(claims)
     files |= {f"{stem}/{label}.csv": text.encode() for label, text in tables(done)}
     for some in handed:
         for name, content in some["files"].items():
@@ -285,10 +298,14 @@ def _check_place(path, *, folder):
 
 
 def write_index(root="."):
-    """Write the index page of all reports that are there, where it is out of date."""
+    """Write the index page and all verdicts of the reports that are there, where out of date."""
     root, built = Path(root), _built_line()
     stems = [plan.stem for plan in _plans(root)]
     records = [record for stem in stems if (record := _read_record(stem, root))]
+    verdicts = [{"paper": each["stem"], **row} for each in records for row in each["claims"]]
+    path = root / "reports" / "verdicts.csv"
+    if verdicts and (not path.exists() or path.read_bytes() != _as_csv(verdicts)):
+        publish({path.name: _as_csv(verdicts)}, path.parent)
     own = {"kind": "cohort", "order": 100, "card": {}, "claims": [], "commit": ""}
     own["description"] = "A report on a cohort of your own."
     for path in sorted((root / "reports").glob("*-to-share.html")):  # these leave no record
@@ -297,29 +314,77 @@ def write_index(root="."):
             records.append({**own, "stem": path.stem, "title": html.unescape(title[1])})
     index = root / "reports" / "index.html"
     was = index.read_text(encoding="utf-8", errors="replace") if index.exists() else ""
-    page = make_index(records, failures=_failures(root), built=built)
+    more = [(path, words) for path, words in _MORE.items() if (root / "reports" / path).exists()]
+    told = {"failures": _failures(root), "more": more, "built": built}
+    folders = _place(root, "data").glob(_ABOUT)
+    diseases = [_about_paper(root, path.parent.name).get("disease", "") for path in sorted(folders)]
+    subject = ", ".join(filter(None, dict.fromkeys(diseases))) or "cohort papers"
+    page = make_index(records, subject=subject, **told)
     if _BUILT_LINE.sub(built, was) != page:
         publish({"index.html": page.encode()}, root / "reports")
+
+
+def _as_csv(rows):
+    writer = csv.DictWriter(text := io.StringIO(), list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 # --- What is stale --------------------------------------------------------------------------------
 
 
+def _about_paper(root, stem):
+    """What ``data/<stem>/paper.toml`` says of a paper: title, disease, order …; {} without one."""
+    path = _place(Path(root), "data") / stem / "paper.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BuildError(f"data/{stem}/{path.name}: {error}. Correct it, then build.") from None
+
+
 def _plans(root):
-    """The reports there are to be: of ``notebooks/*.ipynb``, then of ``notebooks/lessons``."""
-    root, plans = Path(root), []
+    """The reports there are to be: of ``notebooks/*.ipynb``, then of ``notebooks/lessons``.
+
+    A notebook with ``"each": "paper.toml"`` serves every data folder that holds this file and has
+    no notebook of its own.
+    """
+    root, plans = _place(Path(root), "notebooks").parent, []
     folder = root / "notebooks"
+    own = {path.stem for path in folder.glob("*.ipynb")}
     for path in [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("lessons/*.ipynb"))]:
         try:
             about = dict(json.loads(path.read_text(encoding="utf-8"))["metadata"].get("vlms", {}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             about = {}  # the render says what is wrong with the notebook
         stem = about.get("stem") or ("cohort-example" if path.stem == "cohort" else path.stem)
-        data = [f"data/{name}" for name in about.get("data", [path.stem])]
-        data = [name for name in data if (root / name).exists()]
+        named = [match for name in about.get("data", [path.stem]) for match in _data(root, name)]
         kind = about.get("kind", "report" if path.parent == folder else "lesson")
-        plans.append(_Plan(stem, path.relative_to(root).as_posix(), tuple(data), kind))
+        notebook = path.relative_to(root).as_posix()
+        if each := about.get("each"):
+            stems = [name.parent.name for name in sorted(root.glob(f"data/*/{each}"))]
+            plans += [
+                _Plan(stem, notebook, (f"data/{stem}",), kind, True)
+                for stem in stems
+                if stem not in own
+            ]
+        else:
+            plans.append(_Plan(stem, notebook, tuple(named), kind, False))
     return plans
+
+
+def _place(root, name):
+    """Where a source of reports is: in the project or, where it has none, in what is installed."""
+    if name.startswith("reports") or PROJECT != PACKAGE or (root / "notebooks").is_dir():
+        return root / name
+    return (PACKAGE.parent if name.startswith("vlms") else PACKAGE) / name
+
+
+def _data(root, pattern):
+    """The data folders of a name or a pattern (``*``), as paths from the root."""
+    return [path.relative_to(root).as_posix() for path in sorted(root.glob(f"data/{pattern}"))]
 
 
 def _inputs(plan, root, hashes):
@@ -335,14 +400,14 @@ def _inputs(plan, root, hashes):
 
 def _modules(plan, hashes, root):
     """Files of the modules that the notebook imports, that they import, and that make the page."""
-    wanted = ["pages", *_named_modules(root / plan.notebook)]
+    wanted = ["pages", *_named_modules(_place(root, plan.notebook))]
     found = {"vlms/__init__.py"}
     while wanted:
         name = wanted.pop()
         for path in (f"vlms/{name}.py", f"vlms/{name}/__init__.py"):
             if path in hashes and path not in found:
                 found.add(path)
-                wanted += _named_modules(root / path)
+                wanted += _named_modules(_place(root, path))
     return found
 
 
@@ -375,9 +440,10 @@ def _reasons(plan, inputs, hashes, root, strict=False):
 def _hash_files(root, sources=SOURCES):
     """SHA-256 of every file that reports are made from, and of all that is published, by path."""
     hashes = {}
-    for start in (root / source for source in sources):
+    for source in sources:
+        start = _place(root, source)
         for path in [start] if start.is_file() else sorted(start.rglob("*")):
-            parts = path.relative_to(root).parts
+            parts = (source, *path.relative_to(start).parts)
             hidden = "__pycache__" in parts or any(part.startswith(".") for part in parts)
             if not hidden and path.is_file() and not path.is_symlink():
                 hashes["/".join(parts)] = _sha256(path.read_bytes())
@@ -441,7 +507,7 @@ def _mark_stale(root, plan, message):
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     place = re.match(r"[^:]*, (cell \d+)", lines[0])
     why = f"{place[1]}: {lines[-1]}" if place else lines[0]
-    why = without_paths(why[:300], root, root / plan.notebook)
+    why = without_paths(why[:300], root, _place(root, plan.notebook))
     failure = {"when": f"{datetime.now(UTC):%Y-%m-%d %H:%M UTC}", "why": why}
     path = root / "reports" / f"{plan.stem}.html"
     kept = path.exists()
@@ -542,7 +608,7 @@ def _run(reports, root, jobs, cell_seconds):
     """Render reports, plans with their inputs, in parallel; yield event, report and content."""
     os.environ.update(sealed_environment())
     if can_fork():
-        preload(root / plan.notebook for plan, _ in reports)
+        preload(_place(root, plan.notebook) for plan, _ in reports)
     context = multiprocessing.get_context("fork" if can_fork() else "spawn")
     place = folder_for_sockets("/vlms-12345678/vlms-12345678/k-5")
     scratch = tempfile.mkdtemp(prefix="vlms-", dir=place)
@@ -588,7 +654,10 @@ def _work(plan, inputs, root, cell_seconds, scratch, parent, connection):
     try:
         told = {"on_cell": lambda *place: connection.send(("cell", place))}
         made = {"inputs": inputs, "root": root, "cell_seconds": cell_seconds, **told}
-        connection.send(("done", render(root / plan.notebook, plan.stem, **made)))
+        if plan.shared:
+            made["parameters"] = {"stem": plan.stem}
+        made["about"] = _about_paper(root, plan.stem)
+        connection.send(("done", render(_place(root, plan.notebook), plan.stem, **made)))
     except RenderError as error:
         connection.send(("failed", str(error)))
     except Exception:  # a fault of ours: say where it happened

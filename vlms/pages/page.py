@@ -140,8 +140,11 @@ def mark_stale(page, failure):
     return f"{start}{main}{said}\n{rest}" if main else None
 
 
-def make_index(records, *, failures, built):
-    """Make the page that lists all reports: papers, lessons, own cohorts, one ledger over all."""
+def make_index(records, *, failures, built, subject, more=()):
+    """Make the page that lists all reports on a subject: papers, lessons, cohorts, one ledger.
+
+    What else there is, `more`, are pairs of a path and words.
+    """
     records = sorted(records, key=lambda record: (record["order"], record["stem"]))
     records = [{**record, "counts": _count_verdicts(record["claims"])} for record in records]
     claims = [
@@ -156,12 +159,15 @@ def make_index(records, *, failures, built):
     return _fill(
         "reports.html.j2",
         papers=of("paper", "overview", "report"),
+        subject=subject[:1].upper() + subject[1:],
+        series=of("series"),
         lessons=of("lesson"),
         cohorts=of("cohort"),
         claims=claims,
         totals=_count_verdicts(claims),
         totals_papers=sum(bool(record["claims"]) for record in records),
         failures=failures,
+        more=more,
         titles={record["stem"]: record["title"] for record in records},
         built=built,
     )
