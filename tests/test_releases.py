@@ -410,6 +410,14 @@ def test_exact_counts_of_a_table_are_subtracted():
     assert solved(files, sexes(145, 7)) == []
 
 
+def test_a_table_by_a_column_of_yes_and_no_is_read_as_of_that_column():
+    other = {"stent": ["yes"] * 30 + ["no"] * 122, "alone": ["no"] * 145 + ["yes"] * 7}
+    rows = ["variable,level,yes,no,all", "Patients,,7,145,152", "sex,f,0,145,145", "sex,m,7,0,7"]
+    found = solved({"t.csv": table(rows)}, sexes(145, 7, **other))
+    assert ({"alone": {"yes"}}, 7, 7) in found
+    assert not [of for of, *_ in found if "stent" in of]
+
+
 def test_a_published_table_counts_as_an_earlier_release(tmp_path):
     # Published: 103 patients, 84 f and 19 m; 83 are R0. From 63 to 67 f are R0 by the report, so 16
     # to 20 m; by the report these are 13 to 17, so 16 or 17. Of 19 m, 2 or 3 are left for R1.

@@ -125,8 +125,17 @@ def _cells(path, table, columns, patients, coded, rules, levels):
 
     if names[:2] == ["variable", "level"]:
         groups = [name for name in names[2:] if name != "all"]
-        fits = (n for n in coded if groups and set(groups) <= set(levels(n)) and n in patients)
-        by = next(fits, None)
+        listed = {columns.get(row["variable"]) for row in rows}
+        fits = [n for n in coded if groups and set(groups) <= set(levels(n)) and n in patients]
+        # Where several columns have such levels, such as yes and no: that whose sizes these are.
+        sizes = [row for row in rows if row["variable"] == "Patients"]
+
+        def apart(name):
+            n = {group: coded[name].isin(levels(name)[group]).sum() for group in groups}
+            told = ((n[g], _COUNT.fullmatch(row[g])) for row in sizes for g in groups)
+            return sum(abs(int(m[2]) - k) for k, m in told if m and not m[1])
+
+        by = min((name for name in fits if name not in listed), key=apart, default=None)
         for row in rows:
             name = columns.get(row["variable"])
             for group in names[2:]:

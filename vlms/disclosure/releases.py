@@ -201,7 +201,10 @@ class Releases:
         try:
             found = solve([*mine, *earlier], levels, min_count, **given)
         except ArithmeticError:
-            earlier, found = [], solve(mine, levels, min_count, **given)
+            try:
+                earlier, found = [], solve(mine, levels, min_count, **given)
+            except ArithmeticError as error:
+                raise ReleaseError(f"The report cannot be attacked: {error}.") from None
         if earlier and len(found):
             known = [str(of) for of in solve(earlier, levels, min_count, **given)["of"]]
             found = found[~found["of"].map(str).isin(known)]
