@@ -16,6 +16,7 @@ from vlms.rebuild import (
     RebuildError,
     bounds,
     coverage_table,
+    over_cohorts,
     rebuild,
     repaired,
     repairs,
@@ -331,3 +332,41 @@ def test_the_command_writes_marked_cohorts_and_shows_conflicts(tmp_path):
     assert found.exit_code == 1 and "3: 14 to 12" in found.output
     assert not (tmp_path / "no.parquet").exists()
     assert CliRunner().invoke(main, ["rebuild", str(tmp_path / "none.csv")]).exit_code == 2
+
+
+def test_a_statistic_is_worked_out_in_each_cohort():
+    """By hand: of the two in group a one dies at 3 in the first cohort, none in the second."""
+    drawn = pd.DataFrame(
+        {
+            "cohort": [1, 1, 1, 2, 2, 2],
+            "group": ["a", "a", "b"] * 2,
+            "time": [3.0, 9, 4, 5, 8, 6],
+            "event": [True, False, True, False, False, True],
+        }
+    )
+    assert over_cohorts(drawn, "survival@6", group="a").tolist() == [0.5, 1.0]
+    assert over_cohorts(drawn, "at_risk@4").tolist() == [2, 3]
+    assert over_cohorts(drawn, lambda rows: rows["event"].sum()).tolist() == [2, 1]
+    with pytest.raises(RebuildError, match="between"):
+        over_cohorts(drawn, "log_rank_p")
+    with pytest.raises(RebuildError, match="no row"):
+        over_cohorts(drawn, "median", group="c")
+
+
+def test_bounds_take_cohorts_that_were_drawn_before():
+    facts = pd.DataFrame(
+        {"kind": ["n", "survival"], "at": ["", "36"], "endpoint": "death", "value": ["12", "75%"]}
+    )
+    drawn = rebuild(facts, cohorts=5)
+    seen = over_cohorts(drawn, "events@36")
+    assert bounds(facts, "events@36", cohorts=drawn).inner == (seen.min(), seen.max())
+
+
+def test_a_count_of_several_levels_together_is_dealt_to_none_of_them():
+    rows = [("n", "", "9"), ("events", "", "4")]
+    rows += [("count", "", number, "", "grade") for number in ("2", "3", "4", "7")]
+    facts = facts_of(rows, levels="grade: low | high | highest")
+    names = ["low", "high", "highest", "high or highest"]
+    facts = facts.assign(level=["", "", *names], total=["", "", "9", "9", "9", "9"])
+    counts = rebuild(facts, cohorts=2)["grade"].value_counts()
+    assert counts.to_dict() == {"low": 4, "high": 6, "highest": 8}
