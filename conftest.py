@@ -21,7 +21,9 @@ os.environ.update(sealed_environment())
 
 @pytest.fixture(autouse=True)
 def close_figures():
-    """Close what a test has drawn."""
+    """Close what a test has drawn, and draw as at the start."""
     yield
+    if "vlms.showing" in sys.modules:
+        sys.modules["vlms.showing"].image_format("svg")
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")

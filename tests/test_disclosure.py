@@ -494,6 +494,7 @@ def test_no_difference_of_groups_is_of_a_group_of_few(rare):
     assert shown["Age (years)"] == shown["Sex"] == WITHHELD
 
 
+@pytest.mark.slow
 def test_ratios_of_markers_are_rounded_and_no_withheld_p_is_told():
     path, tables = DATA / "example_microarray" / "patients.csv", []
     for own in both_modes(path, endpoints=["overall_survival", "local_recurrence"]):

@@ -134,6 +134,7 @@ def csv_of(shown, name):
 # Nothing of a patient leaves
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_safe_report_or_of_its_ledger_holds_a_patient(private):
     times = {cell for row in private_rows() for cell in (row[8], row[10]) if cell}
     secrets = {"ZEBRA", "OKAPI", "QUAGGA", "Smith", "2021-03", "61 Gy", "touch owned"}

@@ -214,6 +214,7 @@ def test_groups_are_compared_with_rs_tests_and_ratios_alone_and_adjusted(lung):
     assert ratios(cut)[0] == pytest.approx([1.24129, 0.90733, 1.69818], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_sparse_group_has_both_tests_each_named(lung):
     # survdiff(Surv(time, status) ~ ph.ecog, lung)$pvalue: 6.6e-05; one patient has ecog 3.
     told = texts(show_groups(lung))
@@ -488,6 +489,7 @@ def whole(own):
     return shown | handed(show_manuscript(own))
 
 
+@pytest.mark.slow
 def test_a_manuscript_gets_its_files_and_a_checklist_that_says_what_it_knows(tmp_path):
     from docx import Document
     from openpyxl import load_workbook
@@ -535,6 +537,7 @@ def test_a_safe_manuscript_has_pixels_only_and_a_made_up_one_is_refused(tmp_path
             opened(tmp_path, lung_frame().assign(**marked), LUNG + DEATH, paper=True)
 
 
+@pytest.mark.slow
 def test_methods_name_what_ran_and_nothing_else(lung, tmp_path):
     own = opened(tmp_path, lung_frame(), LUNG + DEATH)
     show_endpoints(own)

@@ -203,6 +203,7 @@ def rebuilt(seed):
     return rows, facts
 
 
+@pytest.mark.slow
 def test_what_a_known_cohort_prints_is_always_feasible():
     for seed in range(15):
         rebuilt(seed)

@@ -34,6 +34,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", [*PAPERS, *SLOW])
 def test_a_notebook_runs_to_its_end_and_makes_a_light_page(stem):
     assert len(rendered(stem).files[f"{stem}.html"]) < 1_500_000
