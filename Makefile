@@ -85,8 +85,9 @@ lint: $(SETUP)  ## correct the style of package, tests and notebooks
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
 
-lab: $(SETUP)  ## open the notebooks in JupyterLab
-	@$(PYTHON) -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks
+lab: $(SETUP)  ## open JupyterLab on the lessons; the other notebooks are beside them
+	@$(PYTHON) -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks \
+	  --LabApp.default_url=/lab/tree/lessons
 
 bench: $(SETUP)  ## measure speed and scale, as ratios in one run
 	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(PYTHON) "$$bench" || exit 1; done

@@ -49,6 +49,8 @@ def run(*arguments):
         # 14.85 to 15.3 in all, so that each can move by 0.3 up and 0.15 down.
         ("pinned 2 4 9 --mean 5.0", 0, "2    1.85      2.3"),
         ("pinned 2 4 9 --mean 7.0", 1, "none"),
+        ("pinned 1 0 0 --share 33%", 0, "share of 33%"),
+        ("pinned 1 0 0 --share 50%", 1, "none"),
     ],
 )
 def test_the_verdict_is_a_sentence_and_an_exit_code(line, code, sentence):
@@ -141,7 +143,8 @@ def test_overlaps_are_written_as_expressions():
         ("hr -1.8 1.2 2.7", "found '-1.8'"),
         ("hr 0.00 0 2", "may be anything below 0.005: give it with more decimals"),
         ("hr 1.8 1.2 2.7 --events 50 --n 40", "give patients with an event, or"),
-        ("pinned 2 4 9", "give --mean, --sd or both"),
+        ("pinned 2 4 9", "give --mean, --sd or --share"),
+        ("pinned 2 4 9 --share 50%", "write the values as 1 and 0"),
         ("hr 1.8 1.2 2.7 --continuous --groups 9 9", "--continuous contradicts"),
         ("hr 1.8 1.2 inf", "'inf' is not one printed number"),
         ("hr 1.8 1.2 2.7 --confidence 100%", "between 0% and 100%"),

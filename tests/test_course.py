@@ -29,9 +29,10 @@ from vlms.course import (
     student_version,
     write_start_page,
 )
-from vlms.course.exercises import canonical
+from vlms.course.exercises import answers_of, canonical, feedback
 from vlms.course.handouts import points_of
 from vlms.endpoints import time_to_event
+from vlms.pages import execute
 
 FIRST = "01-survival-from-twelve-patients"
 LESSON_NAMES = [path.stem for path in sorted(SOURCES.glob("*.ipynb"))]
@@ -232,6 +233,17 @@ def test_a_submission_that_misbehaves_is_contained_and_marked_as_such(tmp_path):
     assert found["unchecked"]["points"] == 12 and "Put back" in found["unchecked"]["feedback"]
     with (tmp_path / "marks" / "marks.csv").open(encoding="utf-8") as stream:
         assert {row["student"] for row in csv.DictReader(stream)} == set(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", LESSON_NAMES)
+def test_each_recognised_mistake_gets_its_feedback_from_the_hashes_that_students_have(lesson):
+    check, found = open_lesson(lesson), answers_of(execute(SOURCES / f"{lesson}.ipynb"))
+    assert found.keys() == check.exercises.keys()
+    for name, exercise in found.items():
+        for answer, (verdict, words) in exercise["said"].items():
+            right, said = feedback(check.exercises[name], answer)
+            assert (right, words in said) == (verdict == "right", True), (name, answer)
 
 
 @pytest.mark.slow

@@ -62,12 +62,15 @@ def run_make(tmp_path):
     return run
 
 
+START = "--LabApp.default_url=/lab/tree/lessons"
+
+
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_make_runs_jupyterlab_for_root_and_where_home_cannot_be_written(run_make, tmp_path):
     done = run_make("lab", HOME="/proc/none")
     as_root = ["--allow-root"] * (os.geteuid() == 0)
     home = str(tmp_path / "project/.venv/home")
-    assert done.stdout.split() == [home, "-m", "jupyterlab", *as_root, "notebooks"]
+    assert done.stdout.split() == [home, "-m", "jupyterlab", *as_root, "notebooks", START]
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")

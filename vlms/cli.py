@@ -897,21 +897,23 @@ def mean(printed, n, sd, smallest, largest, integers):
 @click.argument("values", nargs=-1, required=True, type=float)
 @click.option("--mean", help="Mean as printed.")
 @click.option("--sd", help="Standard deviation as printed.")
-def pinned(values, mean, sd):
-    """How far each value can move, alone, before the printed mean or SD breaks.
+@click.option("--share", help="Share as printed; the values are then 1 for yes and 0 for no.")
+def pinned(values, mean, sd, share):
+    """How far each value can move, alone, before the printed mean, SD or share breaks.
 
     vlms audit pinned 2 4 9 --mean 5.0
 
     Assumes that these are all the values, each of them known. Exit code 1 where not even the values
-    themselves have the printed mean or SD.
+    themselves have what is printed.
     """
     try:
-        ranges = consistency.pinned(values, mean=mean, sd=sd)
+        ranges = consistency.pinned(values, mean=mean, sd=sd, share=share)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
-    told = " and ".join(f"{what} of {text}" for what, text in (("mean", mean), ("SD", sd)) if text)
+    given = {"mean": mean, "SD": sd, "share": share}
+    told = " and ".join(f"{what} of {text}" for what, text in given.items() if text)
     if not told:
-        raise click.UsageError("give --mean, --sd or both")
+        raise click.UsageError("give --mean, --sd or --share")
     click.echo(f"Alone, the others as given, each value can lie so that a {told} still prints,")
     click.echo("rounded or cut off (none: not even as given):")
     click.echo(ranges.to_string(index=False, na_rep="none", float_format="{:g}".format))

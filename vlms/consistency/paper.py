@@ -146,22 +146,26 @@ def paper_bounds(model):
     return _Bounds(model, _sizes_of_endpoints(model))
 
 
-def pinned(values, *, mean=None, sd=None):
-    """How far can each of these values move, alone, before the printed mean or SD breaks?
+def pinned(values, *, mean=None, sd=None, share=None):
+    """How far can each value move, alone, before the printed mean, SD or share breaks?
 
-    The SD has the divisor n − 1; digits of either may have been cut off. Returns a frame of value,
-    lowest and highest: the range in which this value alone can lie, NA where not even the value
-    itself fits.
+    The SD has the divisor n − 1; digits may have been cut off. A share is of values that are 0 or
+    1 (no or yes). Returns a frame of value, lowest and highest: the range in which this value alone
+    can lie, NA where not even the value itself fits.
 
     Examples
     --------
     >>> pinned([2, 4, 9], mean="5.0").round(2).values.tolist()
     [[2.0, 1.85, 2.3], [4.0, 3.85, 4.3], [9.0, 8.85, 9.3]]
+    >>> pinned([True] + 11 * [False], share="8%")["highest"].unique().tolist()
+    [1, 0]
     """
     values = np.asarray(values, dtype=float)
     n, rows = len(values), []
     if n < 2 or not np.isfinite(values).all():
         raise ValueError("give two values at least, none missing")
+    if share is not None and not set(values) <= {0, 1}:
+        raise ValueError("a share is of yes and no: write the values as 1 and 0")
     for place, value in enumerate(values):
         rest = np.delete(values, place)
         low, high = -math.inf, math.inf
@@ -179,6 +183,12 @@ def pinned(values, *, mean=None, sd=None):
             ends = sorted((rest.mean() + side * near, rest.mean() + side * far))
             ends = (rest.mean() - far, rest.mean() + far) if near == 0 else ends
             low, high = max(low, ends[0]), min(high, ends[1])
+        if share is not None:
+            count = int(rest.sum())
+            agree = [percentage_check(share, count + x, n).verdict for x in (0, 1)]
+            may = [x for x in (0, 1) if agree[x] != "contradictory"]
+            low, high = max([low, *may[:1]]), min([high, *may[-1:]])
+            low = low if may else math.inf
         fits = low - 1e-9 <= value <= high + 1e-9
         rows.append((value, low, high) if fits else (value, math.nan, math.nan))
     return pd.DataFrame(rows, columns=["value", "lowest", "highest"])
