@@ -600,6 +600,7 @@ def test_no_copy_of_the_cohort_survives(name, tmp_path):
         place.mkdir()
     environment = {**os.environ, **FIXED_ENVIRONMENT, **{n: str(p) for n, p in places.items()}}
     environment |= {"PYTHONPATH": str(ROOT), "MPLCONFIGDIR": str(tmp_path / "HOME")}
+    environment["VLMS_STARTED_AGAIN"] = "1"  # else `python -c` would become `python -m vlms`
     code = f"""if True:
         import vlms.cohort_report as module, functools, sys
         from pathlib import Path

@@ -287,6 +287,7 @@ def test_every_paper_here_passes_its_check(stem):
 def test_a_new_paper_runs_at_once(tmp_path, prints):
     hidden = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "vlms", tmp_path / "vlms", ignore=hidden)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)  # by which a project is known
     for command in (["new-paper", "smith2020", prints], ["paper", "check", "smith2020"]):
         run = [sys.executable, "-m", "vlms", *command]
         done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)

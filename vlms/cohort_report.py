@@ -56,6 +56,9 @@ _MARKS = {
     "to-share": "",
 }
 _OPTIONS = {"study": "study", "covariates": "covariate", "references": "reference", "paper": "for"}
+# The notebook's own values are those of the example.
+_LISTS = "endpoints landmarks groups cuts covariates adjust".split()
+_UNCHOSEN = {"references": {}, **{name: [] for name in _LISTS}}
 _ROUNDS = 4  # of withholding what was solved
 _KEYS = "variable level endpoint event covariate reference measure column comparison subgroup "
 _KEYS = [*(_KEYS + "marker days weeks months years").split(), "what was done", "the unknown causes"]
@@ -308,7 +311,8 @@ def _render(order, kind, mode, folder, root, withheld=(), on_cell=None, notebook
     """Render in a folder where the files have neutral names; path → content."""
     source, stem = Path(order.cohort).resolve(), f"{order.stem}-{kind}"
     neutral = folder / f"cohort{source.suffix.lower()}"
-    given = {**order.parameters, "cohort": neutral.name, "disclosure": mode}
+    unchosen = _UNCHOSEN if notebook == NOTEBOOK else {}
+    given = {**unchosen, **order.parameters, "cohort": neutral.name, "disclosure": mode}
     given |= {"withhold": list(withheld)} if withheld else {}
     neutral.unlink(missing_ok=True)
     if order.encoding:
