@@ -273,8 +273,8 @@ def test_how_far_a_cell_can_move():
     found = pinned([0, 0, 3], sd="1.7").iloc[2]
     assert (found["lowest"], found["highest"]) == pytest.approx((1.65 * 3**0.5, 1.8 * 3**0.5))
     assert pinned([2, 4, 9], mean="7.0")["lowest"].isna().all()
-    # 1 of 3 prints as 33%, 0 and 2 of 3 do not; of 300 neither 0.3% nor 0.7% prints as 0%, but
-    # with digits cut off both do: any one cell can move.
+    # 1 of 3 prints as 33%, 0 and 2 of 3 do not. Of 300, 0 and 1 (0.3%) print as 0%, and 2 (0.7%)
+    # does with its digits cut off: any one cell can move.
     assert pinned([1, 0, 0], share="33%")[["lowest", "highest"]].to_numpy().tolist() == [
         [1, 1], [0, 0], [0, 0]
     ]  # fmt: skip
